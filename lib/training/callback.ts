@@ -28,6 +28,8 @@ export type ModelSnapshot = { readonly __snapshot: unique symbol } | object;
  * display last. Epochs count from 0, as in Keras. A returned promise is awaited.
  */
 export interface Callback {
+  /** The entry of the logs that this callback cannot do without; `fit` refuses to start where there will be none. */
+  readonly monitor?: Monitor;
   onTrainBegin?(model: TrainingModel): void | Promise<void>;
   onEpochBegin?(epoch: number): void | Promise<void>;
   onEpochEnd?(epoch: number, logs: Logs): void | Promise<void>;

@@ -1,0 +1,119 @@
+import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
+import { MonitoredQuantity, type MonitorMode } from './monitor.js';
+
+export interface EarlyStoppingOptions {
+  /** Default `val_loss`. */
+  monitor?: Monitor;
+  /** An improvement must be larger than this. Default 0. */
+  minDelta?: number;
+  /** How many epochs without improvement end training. Default 0: the first one does. */
+  patience?: number;
+  /** Default `auto`: accuracies should rise, losses fall. */
+  mode?: MonitorMode;
+  /** Give the model the state of its best epoch when training ends. Default false. */
+  restoreBestWeights?: boolean;
+  /** Epochs (from 0) before this one are not looked at: they neither improve nor count as patience. Default 0. */
+  startFromEpoch?: number;
+}
+
+/** Ends training when the watched quantity no longer improves; see {@link earlyStopping}. */
+export class EarlyStopping implements Callback {
+  readonly monitor: Monitor;
+  readonly #quantity: MonitoredQuantity;
+  readonly #minDelta: number;
+  readonly #patience: number;
+  readonly #restoreBestWeights: boolean;
+  readonly #startFromEpoch: number;
+  #model: TrainingModel | undefined;
+  #bestState: ModelSnapshot | undefined;
+  #wait = 0;
+  #best: number;
+  #bestEpoch: number | undefined;
+  #stoppedEpoch: number | undefined;
+
+  constructor(options: EarlyStoppingOptions) {
+    rejectUnknownOptions('earlyStopping', options, [
+      'monitor',
+      'minDelta',
+      'patience',
+      'mode',
+      'restoreBestWeights',
+      'startFromEpoch',
+    ]);
+    const { monitor = 'val_loss', minDelta = 0, patience = 0, mode = 'auto', startFromEpoch = 0 } = options;
+    if (!(Number.isFinite(minDelta) && minDelta >= 0)) {
+      throw invalidArgument('minDelta', 'a number of at least 0', minDelta);
+    }
+    requireInteger('patience', patience, 0);
+    requireInteger('startFromEpoch', startFromEpoch, 0);
+    this.#quantity = new MonitoredQuantity(monitor, mode);
+    this.monitor = monitor;
+    this.#minDelta = minDelta;
+    this.#patience = patience;
+    this.#restoreBestWeights = options.restoreBestWeights ?? false;
+    this.#startFromEpoch = startFromEpoch;
+    this.#best = this.#quantity.worst;
+  }
+
+  /** The best value so far; infinite before the first. */
+  get best(): number {
+    return this.#best;
+  }
+
+  /** The epoch (from 0) of {@link best}; undefined while nothing improved. */
+  get bestEpoch(): number | undefined {
+    return this.#bestEpoch;
+  }
+
+  /** The epoch (from 0) after which training was ended; undefined if it ran to the end. */
+  get stoppedEpoch(): number | undefined {
+    return this.#stoppedEpoch;
+  }
+
+  onTrainBegin(model: TrainingModel): void {
+    this.#model = model;
+    this.#bestState = undefined;
+    this.#wait = 0;
+    this.#best = this.#quantity.worst;
+    this.#bestEpoch = undefined;
+    this.#stoppedEpoch = undefined;
+  }
+
+  onEpochEnd(epoch: number, logs: Logs): void {
+    const current = this.#quantity.read(logs);
+    if (epoch < this.#startFromEpoch) return;
+    if (this.#quantity.improves(current, this.#best, this.#minDelta)) {
+      this.#best = current;
+      this.#bestEpoch = epoch;
+      this.#wait = 0;
+      if (this.#restoreBestWeights) this.#bestState = this.#model!.snapshot();
+      return;
+    }
+    if (this.#restoreBestWeights) this.#bestState ??= this.#model!.snapshot();
+    this.#wait++;
+    if (this.#wait >= this.#patience && epoch > 0) {
+      this.#stoppedEpoch = epoch;
+      this.#model!.stopTraining = true;
+    }
+  }
+
+  onTrainEnd(): void {
+    if (this.#bestState) this.#model!.restore(this.#bestState);
+    this.#bestState = undefined;
+  }
+}
+
+/**
+ * Keras' `EarlyStopping`: counts the epochs in a row without a strict improvement and ends training when there are
+ * `patience` of them; NaN never improves, and training never ends after epoch 0. The stopping epoch is in the history.
+ *
+ * Keras' versions differ in two points, where this follows the later ones: an epoch that improves never stops training
+ * (2.8 with `patience: 0` did), and `restoreBestWeights` also acts when training ran to its last epoch (2.8 restored
+ * only when it stopped early). What is restored is the whole state: weights, moving statistics and optimizer.
+ *
+ * @throws ConvsweepError `INVALID_ARGUMENT` for an unknown option or a value out of range
+ */
+export function earlyStopping(options: EarlyStoppingOptions = {}): EarlyStopping {
+  return new EarlyStopping(options);
+}

@@ -1,0 +1,149 @@
+import { access, constants } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
+import { MonitoredQuantity, type MonitorMode } from './monitor.js';
+import { formatFixed } from './python-format.js';
+
+export interface ModelCheckpointOptions {
+  /** Default `val_loss`. */
+  monitor?: Monitor;
+  /** Default `auto`: accuracies should rise, losses fall. */
+  mode?: MonitorMode;
+  /** Save only when the watched quantity strictly improves. Default true (in Keras: false). */
+  saveBestOnly?: boolean;
+  /**
+   * Epochs (from 0) before this one are not looked at. Give it the value that `earlyStopping` has: otherwise an early
+   * epoch that early stopping skips could be the one that the file keeps. Default 0.
+   */
+  startFromEpoch?: number;
+  /** 1 reports every epoch in Keras' words. Default 0. */
+  verbose?: 0 | 1;
+  /** Receives the report of `verbose: 1`, one line without line ends. Default: standard output. */
+  log?: (line: string) => void;
+  /**
+   * Keep the state to save in memory and write the file once, when training ends. The file is the same; a training
+   * that fails or is aborted leaves none. Default false.
+   */
+  deferred?: boolean;
+}
+
+/** Saves the model while it trains; see {@link modelCheckpoint}. */
+export class ModelCheckpoint implements Callback {
+  readonly path: string;
+  readonly monitor: Monitor;
+  readonly #quantity: MonitoredQuantity;
+  readonly #saveBestOnly: boolean;
+  readonly #startFromEpoch: number;
+  readonly #log: ((line: string) => void) | undefined;
+  readonly #deferred: boolean;
+  #model: TrainingModel | undefined;
+  #pending: ModelSnapshot | undefined;
+  #best: number;
+  #bestEpoch: number | undefined;
+
+  constructor(path: string, options: ModelCheckpointOptions) {
+    if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'a file name', path);
+    rejectUnknownOptions('modelCheckpoint', options, [
+      'monitor',
+      'mode',
+      'saveBestOnly',
+      'startFromEpoch',
+      'verbose',
+      'log',
+      'deferred',
+    ]);
+    const { monitor = 'val_loss', mode = 'auto', startFromEpoch = 0, verbose = 0 } = options;
+    requireInteger('startFromEpoch', startFromEpoch, 0);
+    if (verbose !== 0 && verbose !== 1) throw invalidArgument('verbose', '0 or 1', verbose);
+    this.#quantity = new MonitoredQuantity(monitor, mode);
+    this.path = path;
+    this.monitor = monitor;
+    this.#saveBestOnly = options.saveBestOnly ?? true;
+    this.#startFromEpoch = startFromEpoch;
+    this.#log = verbose === 1 ? (options.log ?? printLine) : undefined;
+    this.#deferred = options.deferred ?? false;
+    this.#best = this.#quantity.worst;
+  }
+
+  /** The best value so far; infinite before the first. */
+  get best(): number {
+    return this.#best;
+  }
+
+  /** The epoch (from 0) of {@link best}; undefined while nothing improved, and then there is no file. */
+  get bestEpoch(): number | undefined {
+    return this.#bestEpoch;
+  }
+
+  async onTrainBegin(model: TrainingModel): Promise<void> {
+    const folder = dirname(resolve(this.path));
+    try {
+      await access(folder, constants.W_OK);
+    } catch (cause) {
+      throw new ConvsweepError(
+        'FILE',
+        `Expected a writable folder for ${this.path}; create it: mkdir -p ${folder}`,
+        {
+          cause,
+        },
+      );
+    }
+    this.#model = model;
+    this.#pending = undefined;
+    this.#best = this.#quantity.worst;
+    this.#bestEpoch = undefined;
+  }
+
+  async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
+    const current = this.#quantity.read(logs);
+    if (epoch < this.#startFromEpoch) return;
+    const previous = this.#best;
+    const improved = this.#quantity.improves(current, previous);
+    if (improved) {
+      this.#best = current;
+      this.#bestEpoch = epoch;
+    }
+    const label = `Epoch ${epoch + 1}:`;
+    if (!this.#saveBestOnly) {
+      this.#log?.(`${label} saving model to ${this.path}`);
+    } else if (improved) {
+      const change = `improved from ${formatFixed(previous, 5)} to ${formatFixed(current, 5)}`;
+      this.#log?.(`${label} ${this.monitor} ${change}, saving model to ${this.path}`);
+    } else {
+      this.#log?.(`${label} ${this.monitor} did not improve from ${formatFixed(previous, 5)}`);
+      return;
+    }
+    if (this.#deferred) this.#pending = this.#model!.snapshot();
+    else await this.#model!.save(this.path);
+  }
+
+  async onTrainEnd(): Promise<void> {
+    if (!this.#pending) return;
+    const model = this.#model!;
+    const last = model.snapshot();
+    model.restore(this.#pending);
+    this.#pending = undefined;
+    try {
+      await model.save(this.path);
+    } finally {
+      model.restore(last);
+    }
+  }
+}
+
+function printLine(line: string): void {
+  process.stdout.write(`\n${line}\n`);
+}
+
+/**
+ * Keras' `ModelCheckpoint`: writes the whole model (architecture, weights, optimizer) to `path` whenever the watched
+ * quantity strictly improves; NaN never does.
+ *
+ * @param path a Keras HDF5 file, `.h5`; replaced at each improvement, never half-written
+ * @throws ConvsweepError `INVALID_ARGUMENT` for an unknown option or a value out of range; `FILE`, before training
+ * starts, when the folder of `path` is missing or read-only
+ */
+export function modelCheckpoint(path: string, options: ModelCheckpointOptions = {}): ModelCheckpoint {
+  return new ModelCheckpoint(path, options);
+}
