@@ -49,8 +49,10 @@ export class Dataset {
    */
   static from(source: DatasetSource): Dataset {
     const { images, labels, height, width, channels = 1, name = 'custom' } = source;
-    if (!(images instanceof Uint8Array)) throw invalidArgument('images', 'a Uint8Array of pixels 0..255', images);
-    if (!(labels instanceof Uint8Array)) throw invalidArgument('labels', 'a Uint8Array of class indices', labels);
+    if (!(images instanceof Uint8Array))
+      throw invalidArgument('images', 'a Uint8Array of pixels 0..255', images);
+    if (!(labels instanceof Uint8Array))
+      throw invalidArgument('labels', 'a Uint8Array of class indices', labels);
     for (const [key, value] of Object.entries({ height, width, channels })) {
       if (!Number.isSafeInteger(value) || value < 1) throw invalidArgument(key, 'a positive integer', value);
     }
@@ -63,7 +65,8 @@ export class Dataset {
     }
     const largest = labels.reduce((max, label) => Math.max(max, label), 0);
     const classes = source.classes ?? largest + 1;
-    if (!Number.isSafeInteger(classes) || classes < 1) throw invalidArgument('classes', 'a positive integer', classes);
+    if (!Number.isSafeInteger(classes) || classes < 1)
+      throw invalidArgument('classes', 'a positive integer', classes);
     if (largest >= classes) {
       throw new ConvsweepError(
         'INVALID_DATA',
@@ -93,7 +96,8 @@ export class Dataset {
     const rows = new Uint32Array(positions.length);
     for (let i = 0; i < rows.length; i++) {
       const row = this.rows[positions[i]!];
-      if (row === undefined) throw invalidArgument('positions', `positions from 0 to ${this.size - 1}`, positions[i]);
+      if (row === undefined)
+        throw invalidArgument('positions', `positions from 0 to ${this.size - 1}`, positions[i]);
       rows[i] = row;
     }
     return new Dataset(this.store, rows, name);
@@ -102,7 +106,8 @@ export class Dataset {
   /** The pixels of image `position`, a view of the store. */
   image(position: number): Uint8Array {
     const row = this.rows[position];
-    if (row === undefined) throw invalidArgument('position', `an integer from 0 to ${this.size - 1}`, position);
+    if (row === undefined)
+      throw invalidArgument('position', `an integer from 0 to ${this.size - 1}`, position);
     const { images, height, width, channels } = this.store;
     const pixels = height * width * channels;
     return images.subarray(row * pixels, (row + 1) * pixels);
