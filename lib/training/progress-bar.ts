@@ -63,7 +63,7 @@ export class ProgressBar {
   }
 
   #draw(step: number, info: string, end: string): void {
-    const filled = Math.floor((WIDTH * step) / this.#target);
+    const filled = Math.floor(WIDTH * (step / this.#target));
     const head = step < this.#target ? '>' : '=';
     const bar = filled > 0 ? '='.repeat(filled - 1) + head : '';
     const count = String(step).padStart(String(this.#target).length);
