@@ -1,0 +1,69 @@
+#include <napi.h>
+
+#include "addon/dataset.h"
+#include "addon/job.h"
+#include "addon/network.h"
+#include "ops/session.h"
+
+namespace convsweep {
+namespace {
+
+Napi::Value buildInfo(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto object = Napi::Object::New(env);
+  try {
+    const BuildInfo build = backend::buildInfo();
+    object.Set("backend", build.backend);
+    object.Set("version", CONVSWEEP_VERSION);
+    object.Set("compiler", CONVSWEEP_COMPILER);
+    if (!build.instructionSet.empty()) {
+      auto sets = Napi::Array::New(env);
+      for (const std::string& name : build.instructionSets) sets.Set(sets.Length(), name);
+      object.Set("instructionSets", sets);
+      object.Set("instructionSet", build.instructionSet);
+    }
+    if (!build.libraries.empty()) {
+      auto libraries = Napi::Object::New(env);
+      for (const auto& [name, version] : build.libraries) libraries.Set(name, version);
+      object.Set("libraries", libraries);
+    }
+  } catch (const std::exception& error) {
+    throw toJavaScript(env, error);
+  }
+  return object;
+}
+
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto list = Napi::Array::New(env);
+  try {
+    for (const DeviceInfo& device : backend::devices()) {
+      auto object = Napi::Object::New(env);
+      object.Set("name", device.name);
+      object.Set("description", device.description);
+      object.Set("concurrency", device.concurrency);
+      list.Set(list.Length(), object);
+    }
+  } catch (const std::exception& error) {
+    throw toJavaScript(env, error);
+  }
+  return list;
+}
+
+Napi::Value memoryInUse(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(backend::memoryInUse()));
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  exports.Set("buildInfo", Napi::Function::New<buildInfo>(env, "buildInfo"));
+  exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
+  exports.Set("memoryInUse", Napi::Function::New<memoryInUse>(env, "memoryInUse"));
+  exports.Set("Dataset", DatasetHandle::define(env));
+  exports.Set("Network", NetworkHandle::define(env));
+  return exports;
+}
+
+NODE_API_MODULE(convsweep, initialise)
+
+}  // namespace
+}  // namespace convsweep

@@ -1,0 +1,286 @@
+#include "cpu/blocks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace convsweep::cpu {
+
+float* CpuBlock::prepare(size_t n, Mode mode) {
+  values_.ensure(n * to_.size);
+  to_.values = values_.data();
+  if (mode == Mode::Training) {
+    gradient_.ensure(n * to_.size);
+    to_.gradient = gradient_.data();
+  }
+  return values_.data();
+}
+
+namespace {
+
+class AffineBlock final : public CpuBlock {
+ public:
+  AffineBlock(const Context& context, const Node& from, const AffineSpec& spec)
+      : CpuBlock(context, from, spec.size), spec_(spec) {}
+
+  void forward(size_t n, Mode mode) override {
+    kernels().affine(from_.values, n * spec_.size, spec_.scale, spec_.offset, prepare(n, mode));
+  }
+  void backward(size_t n) override {
+    if (from_.gradient) kernels().affine(to_.gradient, n * spec_.size, spec_.scale, 0, from_.gradient);
+  }
+
+ private:
+  AffineSpec spec_;
+};
+
+class ReluBlock final : public CpuBlock {
+ public:
+  ReluBlock(const Context& context, const Node& from, const ReluSpec& spec) : CpuBlock(context, from, spec.size) {}
+
+  void forward(size_t n, Mode mode) override { kernels().relu(from_.values, n * to_.size, prepare(n, mode)); }
+  void backward(size_t n) override {
+    if (from_.gradient) kernels().reluBackward(to_.values, to_.gradient, n * to_.size, from_.gradient);
+  }
+};
+
+class PoolBlock final : public CpuBlock {
+ public:
+  PoolBlock(const Context& context, const Node& from, const PoolSpec& spec)
+      : CpuBlock(context, from, spec.out.size()), spec_(spec) {}
+
+  void forward(size_t n, Mode mode) override {
+    float* out = prepare(n, mode);
+    winners_.ensure(n * to_.size);
+    for (size_t i = 0; i < n; ++i) {
+      kernels().maxPool(from_.values + i * from_.size, spec_, out + i * to_.size, winners_.data() + i * to_.size);
+    }
+  }
+  void backward(size_t n) override {
+    if (!from_.gradient) return;
+    std::memset(from_.gradient, 0, n * from_.size * sizeof(float));
+    for (size_t i = 0; i < n; ++i) {
+      kernels().maxPoolBackward(to_.gradient + i * to_.size, winners_.data() + i * to_.size, spec_,
+                                from_.gradient + i * from_.size);
+    }
+  }
+
+ private:
+  PoolSpec spec_;
+  Buffer<uint16_t> winners_;
+};
+
+/**
+ * Convolution as one matrix product per image. Only the pooled map and its winners are kept: ReLU and max-pooling
+ * commute, so the pooled map tells where ReLU clipped, and the full map's gradient is rebuilt image by image.
+ */
+class ConvBlock final : public CpuBlock {
+ public:
+  ConvBlock(const Context& context, const Node& from, const ConvSpec& spec)
+      : CpuBlock(context, from, spec.pool ? spec.pool->out.size() : spec.out.size()),
+        spec_(spec),
+        positions_(static_cast<size_t>(spec.out.height) * spec.out.width),
+        depth_(static_cast<size_t>(spec.window.height) * spec.window.width * spec.in.channels),
+        filters_(static_cast<size_t>(spec.out.channels)) {}
+
+  void forward(size_t n, Mode mode) override {
+    float* out = prepare(n, mode);
+    if (spec_.pool) winners_.ensure(n * to_.size);
+    const auto [patches, map] = imageScratch();
+    for (size_t i = 0; i < n; ++i) {
+      float* const target = spec_.pool ? map : out + i * to_.size;
+      kernels().im2col(from_.values + i * from_.size, spec_.in, spec_.out, spec_.window, patches);
+      kernels().gemm(positions_, filters_, depth_, {patches, depth_, 1}, {parameters(spec_.parameters.first), filters_, 1},
+                     target, filters_, false, context_.gemmScratch.data());
+      kernels().biasRelu(target, positions_, filters_, spec_.bias ? parameters(spec_.parameters.second) : nullptr,
+                         spec_.relu);
+      if (spec_.pool) {
+        kernels().maxPool(map, *spec_.pool, out + i * to_.size, winners_.data() + i * to_.size);
+      }
+    }
+  }
+
+  void backward(size_t n) override {
+    if (spec_.relu) kernels().reluBackward(to_.values, to_.gradient, n * to_.size, to_.gradient);
+    // The bias gradient does not depend on where in its window a pooled value came from.
+    if (spec_.bias) kernels().columnSums(to_.gradient, n * to_.size / filters_, filters_, gradients(spec_.parameters.second));
+    const auto [patches, map] = imageScratch();
+    float* const scratch = context_.gemmScratch.data();
+    if (from_.gradient) std::memset(from_.gradient, 0, n * from_.size * sizeof(float));
+    for (size_t i = 0; i < n; ++i) {
+      const float* full = to_.gradient + i * to_.size;
+      if (spec_.pool) {
+        std::memset(map, 0, spec_.out.size() * sizeof(float));
+        kernels().maxPoolBackward(full, winners_.data() + i * to_.size, *spec_.pool, map);
+        full = map;
+      }
+      kernels().im2col(from_.values + i * from_.size, spec_.in, spec_.out, spec_.window, patches);
+      kernels().gemm(depth_, filters_, positions_, {patches, 1, depth_}, {full, filters_, 1},
+                     gradients(spec_.parameters.first), filters_, i > 0, scratch);
+      if (from_.gradient) {
+        kernels().gemm(positions_, depth_, filters_, {full, filters_, 1}, {parameters(spec_.parameters.first), 1, filters_},
+                       patches, depth_, false, scratch);
+        kernels().col2im(patches, spec_.in, spec_.out, spec_.window, from_.gradient + i * from_.size);
+      }
+    }
+  }
+
+ private:
+  struct Scratch {
+    float *patches, *map;
+  };
+  Scratch imageScratch() {
+    const size_t patches = (positions_ * depth_ + 15) / 16 * 16;
+    context_.imageScratch.ensure(patches + spec_.out.size());
+    return {context_.imageScratch.data(), context_.imageScratch.data() + patches};
+  }
+
+  ConvSpec spec_;
+  size_t positions_, depth_, filters_;
+  Buffer<uint16_t> winners_;
+};
+
+class DenseBlock final : public CpuBlock {
+ public:
+  DenseBlock(const Context& context, const Node& from, const DenseSpec& spec)
+      : CpuBlock(context, from, spec.out), spec_(spec) {}
+
+  void forward(size_t n, Mode mode) override {
+    float* out = prepare(n, mode);
+    kernels().gemm(n, spec_.out, spec_.in, {from_.values, spec_.in, 1}, {parameters(spec_.parameters.first), spec_.out, 1},
+                   out, spec_.out, false, context_.gemmScratch.data());
+    kernels().biasRelu(out, n, spec_.out, spec_.bias ? parameters(spec_.parameters.second) : nullptr, spec_.relu);
+  }
+
+  void backward(size_t n) override {
+    float* const scratch = context_.gemmScratch.data();
+    if (spec_.relu) kernels().reluBackward(to_.values, to_.gradient, n * spec_.out, to_.gradient);
+    if (spec_.bias) kernels().columnSums(to_.gradient, n, spec_.out, gradients(spec_.parameters.second));
+    kernels().gemm(spec_.in, spec_.out, n, {from_.values, 1, spec_.in}, {to_.gradient, spec_.out, 1},
+                   gradients(spec_.parameters.first), spec_.out, false, scratch);
+    if (from_.gradient) {
+      kernels().gemm(n, spec_.in, spec_.out, {to_.gradient, spec_.out, 1}, {parameters(spec_.parameters.first), 1, spec_.out},
+                     from_.gradient, spec_.in, false, scratch);
+    }
+  }
+
+ private:
+  DenseSpec spec_;
+};
+
+class NormBlock final : public CpuBlock {
+ public:
+  NormBlock(const Context& context, const Node& from, const NormSpec& spec)
+      : CpuBlock(context, from, spec.rows * spec.channels), spec_(spec), channel_(kSlots * spec.channels) {}
+
+  void forward(size_t n, Mode mode) override {
+    float* out = prepare(n, mode);
+    const size_t rows = n * spec_.rows, channels = spec_.channels;
+    float* const movingMean = context_.state.statistics.data() + spec_.statistics;
+    float* const movingVariance = movingMean + channels;
+    const bool training = mode == Mode::Training;
+    if (training) {
+      kernels().moments(from_.values, rows, channels, channel(kMean), channel(kVariance));
+      updateMoving(movingMean, movingVariance, rows);
+    }
+    const float* const mean = training ? channel(kMean) : movingMean;
+    const float* const variance = training ? channel(kVariance) : movingVariance;
+    const float* const gamma = parameters(spec_.parameters.first);
+    for (size_t c = 0; c < channels; ++c) {
+      channel(kInverseDeviation)[c] = 1 / std::sqrt(variance[c] + spec_.epsilon);
+      channel(kScale)[c] = gamma[c] * channel(kInverseDeviation)[c];
+    }
+    kernels().normalise(from_.values, rows, channels, mean, channel(kScale), parameters(spec_.parameters.second), out);
+  }
+
+  void backward(size_t n) override {
+    const size_t rows = n * spec_.rows, channels = spec_.channels;
+    float* const dgamma = gradients(spec_.parameters.first);
+    float* const dbeta = gradients(spec_.parameters.second);
+    kernels().normSums(from_.values, to_.gradient, rows, channels, channel(kMean), channel(kInverseDeviation), dgamma,
+                       dbeta);
+    if (!from_.gradient) return;
+    kernels().normBackward(from_.values, to_.gradient, rows, channels, channel(kMean), channel(kInverseDeviation),
+                           parameters(spec_.parameters.first), dgamma, dbeta, from_.gradient);
+  }
+
+ private:
+  enum Slot { kMean, kVariance, kInverseDeviation, kScale, kSlots };
+  float* channel(Slot slot) { return channel_.data() + slot * spec_.channels; }
+
+  void updateMoving(float* mean, float* variance, size_t rows) {
+    // TensorFlow divides by max(N - 1, 1).
+    const float bessel =
+        spec_.bessel ? static_cast<float>(rows) / static_cast<float>(std::max<size_t>(rows - 1, 1)) : 1.0f;
+    const float fresh = 1 - spec_.momentum;
+    for (size_t c = 0; c < spec_.channels; ++c) {
+      mean[c] -= (mean[c] - channel(kMean)[c]) * fresh;
+      variance[c] -= (variance[c] - channel(kVariance)[c] * bessel) * fresh;
+    }
+  }
+
+  NormSpec spec_;
+  Buffer<float> channel_;
+};
+
+/** Masks come from a counter, not a state: element i of step t is dropped or not whatever ran before. */
+class DropoutBlock final : public CpuBlock {
+ public:
+  DropoutBlock(const Context& context, const Node& from, const DropoutSpec& spec)
+      : CpuBlock(context, from, spec.size), spec_(spec) {}
+
+  void forward(size_t n, Mode mode) override {
+    float* out = prepare(n, mode);
+    const size_t size = n * spec_.size;
+    if (mode == Mode::Inference) {
+      std::memcpy(out, from_.values, size * sizeof(float));
+      return;
+    }
+    factors_.ensure(size);
+    const uint64_t key = hash((static_cast<uint64_t>(context_.seed) << 32 | spec_.stream) ^
+                              hash(static_cast<uint64_t>(context_.step)));
+    const float kept = 1 / (1 - spec_.rate);
+    for (size_t i = 0; i < size; ++i) {
+      const float uniform = static_cast<float>(hash(key + i) >> 40) * 0x1p-24f;
+      factors_.data()[i] = uniform < spec_.rate ? 0 : kept;
+      out[i] = from_.values[i] * factors_.data()[i];
+    }
+  }
+
+  void backward(size_t n) override {
+    if (!from_.gradient) return;
+    for (size_t i = 0; i < n * spec_.size; ++i) from_.gradient[i] = to_.gradient[i] * factors_.data()[i];
+  }
+
+ private:
+  /** splitmix64's finaliser (Steele, Lea and Flood, 2014). */
+  static uint64_t hash(uint64_t x) {
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+  }
+
+  DropoutSpec spec_;
+  Buffer<float> factors_;
+};
+
+struct MakeBlock {
+  const Context& context;
+  const Node& from;
+  std::unique_ptr<CpuBlock> operator()(const AffineSpec& s) const { return std::make_unique<AffineBlock>(context, from, s); }
+  std::unique_ptr<CpuBlock> operator()(const PoolSpec& s) const { return std::make_unique<PoolBlock>(context, from, s); }
+  std::unique_ptr<CpuBlock> operator()(const ConvSpec& s) const { return std::make_unique<ConvBlock>(context, from, s); }
+  std::unique_ptr<CpuBlock> operator()(const DenseSpec& s) const { return std::make_unique<DenseBlock>(context, from, s); }
+  std::unique_ptr<CpuBlock> operator()(const NormSpec& s) const { return std::make_unique<NormBlock>(context, from, s); }
+  std::unique_ptr<CpuBlock> operator()(const ReluSpec& s) const { return std::make_unique<ReluBlock>(context, from, s); }
+  std::unique_ptr<CpuBlock> operator()(const DropoutSpec& s) const { return std::make_unique<DropoutBlock>(context, from, s); }
+};
+
+}  // namespace
+
+std::unique_ptr<CpuBlock> makeBlock(const Context& context, const Node& from, const BlockSpec& spec) {
+  return std::visit(MakeBlock{context, from}, spec);
+}
+
+}  // namespace convsweep::cpu

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpu/kernels.h"
+#include "engine/buffer.h"
+#include "ops/session.h"
+
+namespace convsweep::cpu {
+
+/** The flat state of one network. `gradients` is laid out as `parameters`. */
+struct State {
+  Buffer<float> parameters, gradients, m, v, statistics;
+};
+
+/** What the blocks of one network share: state, kernels, scratch memory and the number of the step. */
+struct Context {
+  const Kernels& kernels;
+  State& state;
+  Buffer<float>& gemmScratch;
+  /** For one image's patches and unpooled maps; each block asks for what it needs before it uses it. */
+  Buffer<float>& imageScratch;
+  const int64_t& step;
+  uint32_t seed;
+};
+
+/** A place in the chain where values and their gradients lie, n x size each. */
+struct Node {
+  size_t size = 0;
+  const float* values = nullptr;
+  /** Null where nobody needs a gradient: at the input. Written in full by the block that follows. */
+  float* gradient = nullptr;
+};
+
+/** A block with memory of its own for its output. */
+class CpuBlock : public Block {
+ public:
+  CpuBlock(const Context& context, const Node& from, size_t size) : context_(context), from_(from) { to_.size = size; }
+
+  const Node& output() const { return to_; }
+
+ protected:
+  /** Makes room for the output of `n` images. */
+  float* prepare(size_t n, Mode mode);
+
+  const Kernels& kernels() const { return context_.kernels; }
+  float* parameters(size_t offset) const { return context_.state.parameters.data() + offset; }
+  float* gradients(size_t offset) const { return context_.state.gradients.data() + offset; }
+
+  Context context_;
+  const Node& from_;
+  Node to_;
+
+ private:
+  Buffer<float> values_, gradient_;
+};
+
+/** Builds the block for `spec`, reading from `from`, which outlives it. */
+std::unique_ptr<CpuBlock> makeBlock(const Context& context, const Node& from, const BlockSpec& spec);
+
+}  // namespace convsweep::cpu

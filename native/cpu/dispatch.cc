@@ -1,0 +1,68 @@
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "cpu/kernels.h"
+#include "engine/error.h"
+
+namespace convsweep::cpu {
+
+#if defined(CONVSWEEP_X86)
+namespace avx512 {
+extern const Kernels table;
+}
+namespace avx2 {
+extern const Kernels table;
+}
+#endif
+namespace baseline {
+extern const Kernels table;
+}
+
+namespace {
+
+/** What this machine can run, best first. */
+std::vector<const Kernels*> usable() {
+  std::vector<const Kernels*> list;
+#if defined(CONVSWEEP_X86)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    list.push_back(&avx512::table);
+  }
+  if (avx2) list.push_back(&avx2::table);
+#endif
+  list.push_back(&baseline::table);
+  return list;
+}
+
+const Kernels& choose() {
+  const auto list = usable();
+  const char* wanted = std::getenv("CONVSWEEP_ISA");
+  if (!wanted || !*wanted) return *list.front();
+  std::string names;
+  for (const Kernels* kernels : list) {
+    if (kernels->name == std::string(wanted)) return *kernels;
+    names += names.empty() ? kernels->name : std::string(", ") + kernels->name;
+  }
+  throw Error("DEVICE_UNAVAILABLE", "Expected one of " + names + " for CONVSWEEP_ISA but received \"" + wanted + "\"");
+}
+
+}  // namespace
+
+// The widest tiles: 512 columns and 12 rows of depth 256, and one 12 x 32 tile.
+size_t gemmScratch() { return (512 + 12) * 256 + 12 * 32; }
+
+std::vector<std::string> instructionSets() {
+  std::vector<std::string> names;
+  for (const Kernels* kernels : usable()) names.emplace_back(kernels->name);
+  return names;
+}
+
+const Kernels& kernels() {
+  static const Kernels& chosen = choose();
+  return chosen;
+}
+
+}  // namespace convsweep::cpu

@@ -1,0 +1,331 @@
+// Compiled once per instruction set with CONVSWEEP_ISA naming it. Nothing here may instantiate a standard template or
+// call an inline function of another header: the linker keeps one copy of each, and a copy compiled for AVX-512 would
+// crash an older processor.
+#include "cpu/kernels.h"
+
+namespace convsweep::cpu::CONVSWEEP_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr size_t kLanes = 16;
+constexpr size_t kTileRows = 12;
+#elif defined(__AVX__)
+constexpr size_t kLanes = 8;
+constexpr size_t kTileRows = 6;
+#else
+constexpr size_t kLanes = 4;
+constexpr size_t kTileRows = 6;
+#endif
+
+typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
+typedef float Unaligned __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float))));
+
+inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
+inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+// ---- Matrix product -------------------------------------------------------------------------------------------------
+// C is computed in tiles of kTileRows x kTileColumns that stay in registers. B is packed into panels of kTileColumns
+// columns, A into panels of kTileRows rows, both padded with zeros, so that the inner loop reads them in order.
+
+constexpr size_t kTileColumns = 2 * kLanes;
+constexpr size_t kDepth = 256;       // rows of B per pass: a panel of A and of B stay in the first-level cache
+constexpr size_t kColumns = 512;     // columns of B per pass: B's pack stays in the second-level cache
+
+void packB(Matrix b, size_t depth, size_t columns, float* packed) {
+  for (size_t j0 = 0; j0 < columns; j0 += kTileColumns) {
+    const size_t width = least(kTileColumns, columns - j0);
+    for (size_t p = 0; p < depth; ++p) {
+      const float* row = b.data + p * b.rowStride + j0 * b.columnStride;
+      if (b.columnStride == 1) {
+        for (size_t j = 0; j < width; ++j) packed[j] = row[j];
+      } else {
+        for (size_t j = 0; j < width; ++j) packed[j] = row[j * b.columnStride];
+      }
+      for (size_t j = width; j < kTileColumns; ++j) packed[j] = 0;
+      packed += kTileColumns;
+    }
+  }
+}
+
+void packA(Matrix a, size_t rows, size_t depth, float* packed) {
+  if (rows < kTileRows) {
+    for (size_t i = 0; i < kTileRows * depth; ++i) packed[i] = 0;
+  }
+  for (size_t i = 0; i < rows; ++i) {
+    const float* row = a.data + i * a.rowStride;
+    for (size_t p = 0; p < depth; ++p) packed[p * kTileRows + i] = row[p * a.columnStride];
+  }
+}
+
+void multiplyTile(size_t depth, const float* a, const float* b, float* tile) {
+  Vector sum[kTileRows][2] = {};
+  for (size_t p = 0; p < depth; ++p) {
+    const Vector b0 = load(b), b1 = load(b + kLanes);
+#pragma GCC unroll 12
+    for (size_t i = 0; i < kTileRows; ++i) {
+      sum[i][0] += a[i] * b0;
+      sum[i][1] += a[i] * b1;
+    }
+    a += kTileRows;
+    b += kTileColumns;
+  }
+#pragma GCC unroll 12
+  for (size_t i = 0; i < kTileRows; ++i) {
+    store(tile + i * kTileColumns, sum[i][0]);
+    store(tile + i * kTileColumns + kLanes, sum[i][1]);
+  }
+}
+
+void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch) {
+  float* const packedB = scratch;
+  float* const packedA = packedB + kColumns * kDepth;
+  float* const tile = packedA + kTileRows * kDepth;
+  for (size_t j0 = 0; j0 < n; j0 += kColumns) {
+    const size_t columns = least(kColumns, n - j0);
+    for (size_t p0 = 0; p0 < k; p0 += kDepth) {
+      const size_t depth = least(kDepth, k - p0);
+      const bool add = accumulate || p0 > 0;
+      packB({b.data + p0 * b.rowStride + j0 * b.columnStride, b.rowStride, b.columnStride}, depth, columns, packedB);
+      for (size_t i0 = 0; i0 < m; i0 += kTileRows) {
+        const size_t rows = least(kTileRows, m - i0);
+        packA({a.data + i0 * a.rowStride + p0 * a.columnStride, a.rowStride, a.columnStride}, rows, depth, packedA);
+        for (size_t j = 0; j < columns; j += kTileColumns) {
+          multiplyTile(depth, packedA, packedB + j * depth, tile);
+          const size_t width = least(kTileColumns, columns - j);
+          for (size_t i = 0; i < rows; ++i) {
+            float* to = c + (i0 + i) * ldc + j0 + j;
+            const float* from = tile + i * kTileColumns;
+            if (add) {
+              for (size_t x = 0; x < width; ++x) to[x] += from[x];
+            } else {
+              for (size_t x = 0; x < width; ++x) to[x] = from[x];
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// ---- Elementwise ----------------------------------------------------------------------------------------------------
+
+void rescale(const uint8_t* x, size_t size, float scale, float offset, float* out) {
+  for (size_t i = 0; i < size; ++i) out[i] = static_cast<float>(x[i]) * scale + offset;
+}
+
+void affine(const float* x, size_t size, float scale, float offset, float* out) {
+  for (size_t i = 0; i < size; ++i) out[i] = x[i] * scale + offset;
+}
+
+void relu(const float* x, size_t size, float* out) {
+  for (size_t i = 0; i < size; ++i) out[i] = x[i] < 0 ? 0 : x[i];  // keeps NaN
+}
+
+void biasRelu(float* x, size_t rows, size_t columns, const float* bias, bool clip) {
+  if (bias) {
+    for (size_t i = 0; i < rows; ++i) {
+      for (size_t j = 0; j < columns; ++j) x[i * columns + j] += bias[j];
+    }
+  }
+  if (clip) relu(x, rows * columns, x);
+}
+
+void reluBackward(const float* y, const float* gradient, size_t size, float* out) {
+  for (size_t i = 0; i < size; ++i) out[i] = y[i] > 0 ? gradient[i] : 0;
+}
+
+// ---- Sums over rows -------------------------------------------------------------------------------------------------
+// Float sums of 64 rows, merged in double: as exact as double throughout for the sizes at hand, at the speed of float.
+
+constexpr size_t kChunk = 64;
+constexpr size_t kStrip = 64;  // columns at a time, so that the accumulators stay in the first-level cache
+
+/** Calls `term(row, column)` and writes the columns' sums. */
+template <typename Term>
+inline void sumColumns(size_t rows, size_t columns, float* sums, double divisor, Term term) {
+  for (size_t j0 = 0; j0 < columns; j0 += kStrip) {
+    const size_t width = least(kStrip, columns - j0);
+    double total[kStrip] = {};
+    for (size_t i0 = 0; i0 < rows; i0 += kChunk) {
+      const size_t end = least(rows, i0 + kChunk);
+      float part[kStrip] = {};
+      for (size_t i = i0; i < end; ++i) {
+        for (size_t j = 0; j < width; ++j) part[j] += term(i, j0 + j);
+      }
+      for (size_t j = 0; j < width; ++j) total[j] += static_cast<double>(part[j]);
+    }
+    for (size_t j = 0; j < width; ++j) sums[j0 + j] = static_cast<float>(total[j] / divisor);
+  }
+}
+
+void columnSums(const float* x, size_t rows, size_t columns, float* sums) {
+  sumColumns(rows, columns, sums, 1, [=](size_t i, size_t j) { return x[i * columns + j]; });
+}
+
+void moments(const float* x, size_t rows, size_t columns, float* mean, float* variance) {
+  const double count = static_cast<double>(rows);
+  sumColumns(rows, columns, mean, count, [=](size_t i, size_t j) { return x[i * columns + j]; });
+  sumColumns(rows, columns, variance, count, [=](size_t i, size_t j) {
+    const float centred = x[i * columns + j] - mean[j];
+    return centred * centred;
+  });
+}
+
+void normalise(const float* x, size_t rows, size_t columns, const float* mean, const float* scale, const float* shift,
+               float* out) {
+  for (size_t i = 0; i < rows; ++i) {
+    for (size_t j = 0; j < columns; ++j) out[i * columns + j] = (x[i * columns + j] - mean[j]) * scale[j] + shift[j];
+  }
+}
+
+void normSums(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+              const float* inverseDeviation, float* dgamma, float* dbeta) {
+  columnSums(gradient, rows, columns, dbeta);
+  sumColumns(rows, columns, dgamma, 1, [=](size_t i, size_t j) {
+    return gradient[i * columns + j] * ((x[i * columns + j] - mean[j]) * inverseDeviation[j]);
+  });
+}
+
+void normBackward(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+                  const float* inverseDeviation, const float* gamma, const float* dgamma, const float* dbeta,
+                  float* dx) {
+  const float share = 1 / static_cast<float>(rows);
+  for (size_t i = 0; i < rows; ++i) {
+    for (size_t j = 0; j < columns; ++j) {
+      const float xhat = (x[i * columns + j] - mean[j]) * inverseDeviation[j];
+      dx[i * columns + j] = gamma[j] * inverseDeviation[j] *
+                            (gradient[i * columns + j] - dbeta[j] * share - xhat * (dgamma[j] * share));
+    }
+  }
+}
+
+// ---- Windows --------------------------------------------------------------------------------------------------------
+
+void im2col(const float* image, Extent in, Extent out, const Window& w, float* patches) {
+  const size_t channels = static_cast<size_t>(in.channels);
+  for (int oy = 0; oy < out.height; ++oy) {
+    for (int ox = 0; ox < out.width; ++ox) {
+      for (int ky = 0; ky < w.height; ++ky) {
+        const int y = oy * w.strideY + ky - w.padTop;
+        for (int kx = 0; kx < w.width; ++kx) {
+          const int x = ox * w.strideX + kx - w.padLeft;
+          if (y < 0 || y >= in.height || x < 0 || x >= in.width) {
+            for (size_t c = 0; c < channels; ++c) patches[c] = 0;
+          } else {
+            const float* from = image + (static_cast<size_t>(y) * in.width + x) * channels;
+            for (size_t c = 0; c < channels; ++c) patches[c] = from[c];
+          }
+          patches += channels;
+        }
+      }
+    }
+  }
+}
+
+void col2im(const float* patches, Extent in, Extent out, const Window& w, float* image) {
+  const size_t channels = static_cast<size_t>(in.channels);
+  for (int oy = 0; oy < out.height; ++oy) {
+    for (int ox = 0; ox < out.width; ++ox) {
+      for (int ky = 0; ky < w.height; ++ky) {
+        const int y = oy * w.strideY + ky - w.padTop;
+        for (int kx = 0; kx < w.width; ++kx) {
+          const int x = ox * w.strideX + kx - w.padLeft;
+          if (y >= 0 && y < in.height && x >= 0 && x < in.width) {
+            float* to = image + (static_cast<size_t>(y) * in.width + x) * channels;
+            for (size_t c = 0; c < channels; ++c) to[c] += patches[c];
+          }
+          patches += channels;
+        }
+      }
+    }
+  }
+}
+
+void maxPool(const float* x, const PoolSpec& s, float* out, uint16_t* winners) {
+  const size_t channels = static_cast<size_t>(s.in.channels);
+  for (int oy = 0; oy < s.out.height; ++oy) {
+    for (int ox = 0; ox < s.out.width; ++ox) {
+      bool first = true;
+      for (int ky = 0; ky < s.window.height; ++ky) {
+        const int y = oy * s.window.strideY + ky - s.window.padTop;
+        if (y < 0 || y >= s.in.height) continue;
+        for (int kx = 0; kx < s.window.width; ++kx) {
+          const int column = ox * s.window.strideX + kx - s.window.padLeft;
+          if (column < 0 || column >= s.in.width) continue;
+          const float* from = x + (static_cast<size_t>(y) * s.in.width + column) * channels;
+          const uint16_t index = static_cast<uint16_t>(ky * s.window.width + kx);
+          if (first) {
+            for (size_t c = 0; c < channels; ++c) {
+              out[c] = from[c];
+              winners[c] = index;
+            }
+            first = false;
+          } else {
+            for (size_t c = 0; c < channels; ++c) {
+              winners[c] = from[c] > out[c] ? index : winners[c];
+              out[c] = from[c] > out[c] ? from[c] : out[c];
+            }
+          }
+        }
+      }
+      out += channels;
+      winners += channels;
+    }
+  }
+}
+
+void maxPoolBackward(const float* gradient, const uint16_t* winners, const PoolSpec& s, float* dx) {
+  const size_t channels = static_cast<size_t>(s.in.channels);
+  for (int oy = 0; oy < s.out.height; ++oy) {
+    for (int ox = 0; ox < s.out.width; ++ox) {
+      const int top = oy * s.window.strideY - s.window.padTop, left = ox * s.window.strideX - s.window.padLeft;
+      for (size_t c = 0; c < channels; ++c) {
+        const int y = top + winners[c] / s.window.width, x = left + winners[c] % s.window.width;
+        dx[(static_cast<size_t>(y) * s.in.width + x) * channels + c] += gradient[c];
+      }
+      gradient += channels;
+      winners += channels;
+    }
+  }
+}
+
+// ---- Optimizer ------------------------------------------------------------------------------------------------------
+
+void adam(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1, float beta2,
+          float epsilon) {
+  for (size_t i = 0; i < size; ++i) {
+    const float g = gradient[i];
+    m[i] += (g - m[i]) * (1 - beta1);
+    v[i] += (g * g - v[i]) * (1 - beta2);
+    w[i] -= stepSize * m[i] / (__builtin_sqrtf(v[i]) + epsilon);
+  }
+}
+
+}  // namespace
+
+#define CONVSWEEP_TEXT(x) #x
+#define CONVSWEEP_NAME(x) CONVSWEEP_TEXT(x)
+
+extern const Kernels table;
+const Kernels table = {
+    CONVSWEEP_NAME(CONVSWEEP_ISA),
+    gemm,
+    rescale,
+    affine,
+    biasRelu,
+    relu,
+    reluBackward,
+    columnSums,
+    im2col,
+    col2im,
+    maxPool,
+    maxPoolBackward,
+    moments,
+    normalise,
+    normSums,
+    normBackward,
+    adam,
+};
+
+}  // namespace convsweep::cpu::CONVSWEEP_ISA

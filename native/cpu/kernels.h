@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/plan.h"
+
+/**
+ * The loops that are compiled once per instruction set and chosen at run time. All arrays are dense and row-major
+ * unless strides are named; none may overlap.
+ */
+namespace convsweep::cpu {
+
+/** A matrix whose element (i, j) lies at data[i * rowStride + j * columnStride]; so a transpose is a swap. */
+struct Matrix {
+  const float* data;
+  size_t rowStride, columnStride;
+};
+
+struct Kernels {
+  const char* name;
+
+  /** C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: gemmScratch() floats. */
+  void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch);
+
+  /** out = x * scale + offset */
+  void (*rescale)(const uint8_t* x, size_t size, float scale, float offset, float* out);
+  void (*affine)(const float* x, size_t size, float scale, float offset, float* out);
+  /** x[i][c] = x[i][c] + bias[c], then max(., 0) if `relu`. `bias` may be null. */
+  void (*biasRelu)(float* x, size_t rows, size_t columns, const float* bias, bool relu);
+  /** out = max(x, 0) */
+  void (*relu)(const float* x, size_t size, float* out);
+  /** out = gradient where y > 0, else 0; `out` may be `gradient`. */
+  void (*reluBackward)(const float* y, const float* gradient, size_t size, float* out);
+  /** sums[c] = sum over rows of x[i][c], accumulated in double per 64 rows. */
+  void (*columnSums)(const float* x, size_t rows, size_t columns, float* sums);
+
+  /** One image's patches: out[position][window y][window x][channel], zero where the window leaves the image. */
+  void (*im2col)(const float* image, Extent in, Extent out, const Window& window, float* patches);
+  /** Adds patches back onto the image they came from. */
+  void (*col2im)(const float* patches, Extent in, Extent out, const Window& window, float* image);
+  /** One image's pooling; `winners`: the index of the first largest value within its window. */
+  void (*maxPool)(const float* x, const PoolSpec& spec, float* out, uint16_t* winners);
+  /** Adds each gradient to its winner's place in `dx`. */
+  void (*maxPoolBackward)(const float* gradient, const uint16_t* winners, const PoolSpec& spec, float* dx);
+
+  /** Mean and biased variance of each column, in two passes, accumulated in double per 64 rows. */
+  void (*moments)(const float* x, size_t rows, size_t columns, float* mean, float* variance);
+  /** out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c]; in this form exact where mean is large against deviation. */
+  void (*normalise)(const float* x, size_t rows, size_t columns, const float* mean, const float* scale,
+                    const float* shift, float* out);
+  /** dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. */
+  void (*normSums)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+                   const float* inverseDeviation, float* dgamma, float* dbeta);
+  /** dx = gamma * inverseDeviation * (gradient - dbeta / rows - xhat * dgamma / rows) */
+  void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+                       const float* inverseDeviation, const float* gamma, const float* dgamma, const float* dbeta,
+                       float* dx);
+
+  /** One Adam step over flat arrays; `stepSize` is bias-corrected. */
+  void (*adam)(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,
+               float beta2, float epsilon);
+};
+
+/** Floats of scratch that `gemm` wants. */
+size_t gemmScratch();
+
+/** The instruction sets compiled in that this machine has, best first. */
+std::vector<std::string> instructionSets();
+/**
+ * The best of them, or the one that the environment variable CONVSWEEP_ISA names.
+ * Throws Error DEVICE_UNAVAILABLE if that one is not available.
+ */
+const Kernels& kernels();
+
+}  // namespace convsweep::cpu

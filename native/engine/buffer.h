@@ -1,0 +1,67 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+namespace convsweep {
+
+/** Bytes that all buffers of this process hold; the source of the addon's `memoryInUse`. */
+inline std::atomic<size_t> hostBytesInUse{0};
+
+/**
+ * An array of trivial elements on a cache-line boundary. Growing discards the contents. Fresh memory is not touched
+ * here, so that on a NUMA machine its pages belong to the thread that first writes them.
+ */
+template <typename T>
+class Buffer {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  static constexpr size_t kAlignment = 64;
+
+  Buffer() = default;
+  explicit Buffer(size_t size) { ensure(size); }
+
+  /** Makes room for `size` elements; their values are unspecified if the buffer had to grow. */
+  void ensure(size_t size) {
+    if (size <= capacity_) return;
+    release();
+    const size_t bytes = (size * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    data_.reset(static_cast<T*>(std::aligned_alloc(kAlignment, bytes)));
+    if (!data_) throw std::bad_alloc();
+    capacity_ = bytes / sizeof(T);
+    hostBytesInUse += capacity_ * sizeof(T);
+  }
+
+  void zero(size_t size) { std::memset(data_.get(), 0, size * sizeof(T)); }
+
+  void release() {
+    hostBytesInUse -= capacity_ * sizeof(T);
+    data_.reset();
+    capacity_ = 0;
+  }
+
+  ~Buffer() { release(); }
+  Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), capacity_(other.capacity_) { other.capacity_ = 0; }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  Buffer& operator=(Buffer&&) = delete;
+
+  T* data() { return data_.get(); }
+  const T* data() const { return data_.get(); }
+  size_t capacity() const { return capacity_; }
+
+ private:
+  struct Free {
+    void operator()(T* pointer) const { std::free(pointer); }
+  };
+  std::unique_ptr<T[], Free> data_;
+  size_t capacity_ = 0;
+};
+
+}  // namespace convsweep

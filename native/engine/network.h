@@ -1,0 +1,66 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/adam.h"
+#include "engine/plan.h"
+#include "ops/session.h"
+
+namespace convsweep {
+
+/** Means over images. */
+struct Metrics {
+  double loss;
+  double accuracy;
+};
+
+/** What other threads may do with a network in flight. */
+struct Control {
+  /** A call is in flight. Only the JavaScript thread reads and writes this. */
+  bool busy = false;
+  std::atomic<bool> abort{false};
+  std::atomic<uint64_t> images{0};
+  std::atomic<double> loss{0};
+  std::atomic<double> accuracy{0};
+};
+
+/** A sequential network and its optimizer. One call at a time; any thread. */
+class Network {
+ public:
+  Network(int device, const std::vector<Layer>& layers, const Adam& adam, uint32_t seed);
+
+  const Plan& plan() const { return plan_; }
+
+  /** One optimizer step per batch. Throws Error ABORTED between steps. */
+  Metrics trainEpoch(const DeviceDataset& dataset, std::span<const uint32_t> rows, std::span<const uint32_t> batchSizes,
+                     Control& control);
+  Metrics evaluate(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize, Control& control);
+  /** `out`: rows x outputSize. With `training` all rows form one batch in training mode. */
+  void predict(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize, bool training, float* out,
+               Control& control);
+  /** Mean loss and gradients (`out`: parameterCount) of one batch in training mode; the state stays as it was. */
+  double gradients(const DeviceDataset& dataset, std::span<const uint32_t> rows, float* out);
+
+  void readState(StateView to) { session_->readState(to); }
+  void writeState(StateView from) { session_->writeState(from); }
+  int64_t iterations() const { return iterations_; }
+  void setIterations(int64_t iterations) { iterations_ = iterations; }
+
+ private:
+  void trainStep(size_t first, size_t n);
+  void forward(size_t first, size_t n, Mode mode);
+  void backward(size_t n);
+  void report(Control& control);
+  Metrics metrics();
+
+  Plan plan_;
+  Adam adam_;
+  std::unique_ptr<Session> session_;
+  int64_t iterations_ = 0;
+};
+
+}  // namespace convsweep

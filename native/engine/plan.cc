@@ -1,0 +1,122 @@
+#include "engine/plan.h"
+
+#include <algorithm>
+
+#include "engine/error.h"
+
+namespace convsweep {
+namespace {
+
+Extent extentOf(const std::vector<int>& shape) {
+  require(shape.size() == 3, "expected an image shape [height, width, channels]");
+  return {shape[0], shape[1], shape[2]};
+}
+
+size_t sizeOf(const std::vector<int>& shape) {
+  size_t size = 1;
+  for (int extent : shape) {
+    require(extent > 0, "expected positive extents");
+    size *= static_cast<size_t>(extent);
+  }
+  return size;
+}
+
+/** TensorFlow's padding, from the shapes alone: nothing for `valid`, the smaller half first for `same`. */
+int paddingBefore(int in, int out, int window, int stride) {
+  return std::max((out - 1) * stride + window - in, 0) / 2;
+}
+
+Window windowOf(const Layer& layer, Extent in, Extent out) {
+  const auto [height, width] = layer.window;
+  const auto [strideY, strideX] = layer.strides;
+  require(height > 0 && width > 0 && strideY > 0 && strideX > 0, "expected positive windows and strides");
+  return {height,
+          width,
+          strideY,
+          strideX,
+          paddingBefore(in.height, out.height, height, strideY),
+          paddingBefore(in.width, out.width, width, strideX)};
+}
+
+PoolSpec poolOf(const Layer& layer) {
+  const Extent in = extentOf(layer.inputShape), out = extentOf(layer.outputShape);
+  require(in.channels == out.channels, "pooling keeps the channels");
+  return {in, out, windowOf(layer, in, out)};
+}
+
+}  // namespace
+
+Plan makePlan(const std::vector<Layer>& layers) {
+  require(!layers.empty(), "expected at least one layer");
+  Plan plan;
+  plan.imageSize = sizeOf(layers.front().inputShape);
+  unsigned dropouts = 0;
+  auto parameters = [&plan](size_t first, size_t second) {
+    const ParameterRange range{plan.parameterCount, plan.parameterCount + first};
+    plan.parameterCount += first + second;
+    return range;
+  };
+
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Layer& layer = layers[i];
+    const bool last = i + 1 == layers.size();
+    const size_t in = sizeOf(layer.inputShape), out = sizeOf(layer.outputShape);
+    require(i == 0 || in == sizeOf(layers[i - 1].outputShape), "a layer's input is the previous one's output");
+    require(layer.activation != "softmax" || last, "softmax comes last");
+    plan.softmax = layer.activation == "softmax";
+    const bool relu = layer.activation == "relu";
+
+    if (layer.type == "Rescaling") {
+      if (i == 0) {
+        plan.inputScale = layer.scale;
+        plan.inputOffset = layer.offset;
+      } else {
+        plan.blocks.push_back(AffineSpec{in, layer.scale, layer.offset});
+      }
+    } else if (layer.type == "Conv2D") {
+      const Extent from = extentOf(layer.inputShape), to = extentOf(layer.outputShape);
+      const size_t kernel = static_cast<size_t>(layer.window[0]) * layer.window[1] * from.channels * to.channels;
+      ConvSpec conv{from, to, windowOf(layer, from, to), layer.useBias, relu, {}, {}};
+      conv.parameters = parameters(kernel, layer.useBias ? to.channels : 0);
+      if (!last && layers[i + 1].type == "MaxPooling2D") conv.pool = poolOf(layers[++i]);
+      plan.blocks.push_back(conv);
+    } else if (layer.type == "MaxPooling2D") {
+      plan.blocks.push_back(poolOf(layer));
+    } else if (layer.type == "BatchNormalization") {
+      const size_t channels = layer.inputShape.back();
+      plan.blocks.push_back(NormSpec{in / channels, channels, layer.momentum, layer.epsilon, layer.inputShape.size() == 3,
+                                     parameters(channels, channels), plan.statisticCount});
+      plan.statisticCount += 2 * channels;
+    } else if (layer.type == "Dense") {
+      plan.blocks.push_back(DenseSpec{in, out, layer.useBias, relu, parameters(in * out, layer.useBias ? out : 0)});
+    } else if (layer.type == "Dropout") {
+      plan.blocks.push_back(DropoutSpec{in, layer.rate, dropouts++});
+    } else if (layer.type == "Activation") {
+      if (relu) plan.blocks.push_back(ReluSpec{in});
+    } else {
+      require(layer.type == "Flatten", "unknown layer type");
+    }
+  }
+  plan.outputSize = sizeOf(layers.back().outputShape);
+  return plan;
+}
+
+namespace {
+struct Sizes {
+  size_t in, out;
+};
+struct SizesOf {
+  Sizes operator()(const AffineSpec& s) const { return {s.size, s.size}; }
+  Sizes operator()(const PoolSpec& s) const { return {s.in.size(), s.out.size()}; }
+  Sizes operator()(const ConvSpec& s) const { return {s.in.size(), s.pool ? s.pool->out.size() : s.out.size()}; }
+  Sizes operator()(const DenseSpec& s) const { return {s.in, s.out}; }
+  Sizes operator()(const NormSpec& s) const { return {s.rows * s.channels, s.rows * s.channels}; }
+  Sizes operator()(const ReluSpec& s) const { return {s.size, s.size}; }
+  Sizes operator()(const DropoutSpec& s) const { return {s.size, s.size}; }
+};
+}  // namespace
+
+size_t inputSize(const BlockSpec& spec) { return std::visit(SizesOf{}, spec).in; }
+size_t outputSize(const BlockSpec& spec) { return std::visit(SizesOf{}, spec).out; }
+
+}  // namespace convsweep
