@@ -3,26 +3,13 @@
 // crash an older processor.
 #include "cpu/kernels.h"
 
+#include "cpu/simd.h"
+#include "cpu/stem_isa.h"
+
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr size_t kLanes = 16;
-constexpr size_t kTileRows = 12;
-#elif defined(__AVX__)
-constexpr size_t kLanes = 8;
-constexpr size_t kTileRows = 6;
-#else
-constexpr size_t kLanes = 4;
-constexpr size_t kTileRows = 6;
-#endif
-
-typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
-typedef float Unaligned __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float))));
-
-inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
-inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
-inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
+constexpr size_t kTileRows = kLanes == 16 ? 12 : 6;
 
 // ---- Matrix product -------------------------------------------------------------------------------------------------
 // C is computed in tiles of kTileRows x kTileColumns that stay in registers. B is packed into panels of kTileColumns
@@ -307,6 +294,24 @@ void adam(float* w, float* m, float* v, const float* gradient, size_t size, floa
 #define CONVSWEEP_TEXT(x) #x
 #define CONVSWEEP_NAME(x) CONVSWEEP_TEXT(x)
 
+const StemKernels stemTable = {
+    .tiles = kTiles,
+    .firstRows = firstRows,
+    .firstForward = firstForward,
+    .secondTile = secondTile,
+    .secondMultiply = secondMultiply,
+    .secondPool = secondPool,
+    .secondNormSums = secondNormSums,
+    .secondNormalise = secondNormalise,
+    .secondGradient = secondGradient,
+    .listByFilter = listByFilter,
+    .secondWeights = secondWeights,
+    .listByPosition = listByPosition,
+    .secondInput = secondInput,
+    .firstQuads = firstQuads,
+    .firstWeights = firstWeights,
+};
+
 extern const Kernels table;
 const Kernels table = {
     CONVSWEEP_NAME(CONVSWEEP_ISA),
@@ -326,6 +331,7 @@ const Kernels table = {
     normSums,
     normBackward,
     adam,
+    &stemTable,
 };
 
 }  // namespace convsweep::cpu::CONVSWEEP_ISA

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/stem_kernels.h"
 #include "engine/plan.h"
 
 /**
@@ -62,6 +63,8 @@ struct Kernels {
   /** One Adam step over flat arrays; `stepSize` is bias-corrected. */
   void (*adam)(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,
                float beta2, float epsilon);
+
+  const StemKernels* stem;
 };
 
 /** Floats of scratch that `gemm` wants. */
