@@ -97,7 +97,7 @@ class HostSession final : public Session {
  public:
   HostSession(const Plan& plan, uint32_t seed)
       : plan_(plan),
-        gemmScratch_(gemmScratch()),
+        gemmScratch_(kGemmScratch),
         context_{kernels(), state_, gemmScratch_, imageScratch_, step_, seed} {
     for (Buffer<float>* flat : {&state_.parameters, &state_.gradients, &state_.m, &state_.v}) {
       flat->ensure(std::max<size_t>(plan.parameterCount, 1));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/matrix.h"
 #include "cpu/stem_kernels.h"
 #include "engine/plan.h"
 
@@ -14,16 +15,10 @@
  */
 namespace convsweep::cpu {
 
-/** A matrix whose element (i, j) lies at data[i * rowStride + j * columnStride]; so a transpose is a swap. */
-struct Matrix {
-  const float* data;
-  size_t rowStride, columnStride;
-};
-
 struct Kernels {
   const char* name;
 
-  /** C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: gemmScratch() floats. */
+  /** C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. */
   void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch);
 
   /** out = x * scale + offset */
@@ -66,9 +61,6 @@ struct Kernels {
 
   const StemKernels* stem;
 };
-
-/** Floats of scratch that `gemm` wants. */
-size_t gemmScratch();
 
 /** The instruction sets compiled in that this machine has, best first. */
 std::vector<std::string> instructionSets();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cpu/ahead.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #if defined(__x86_64__)
@@ -31,6 +33,23 @@ inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
 inline Vector broadcast(float x) { return x - Vector{}; }
 inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
+typedef float Four __attribute__((vector_size(16)));
+typedef float FourUnaligned __attribute__((vector_size(16), aligned(4), may_alias));
+
+inline Four load4(const float* p) { return *reinterpret_cast<const FourUnaligned*>(p); }
+inline void store4(float* p, Four v) { *reinterpret_cast<FourUnaligned*>(p) = v; }
+
+/** to[column][row] = from[row][column] for 4 x 4 values. */
+inline void transpose4(const float* from, size_t stride, float* to, size_t toStride) {
+  const Four a = load4(from), b = load4(from + stride), c = load4(from + 2 * stride), d = load4(from + 3 * stride);
+  const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const Four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  store4(to, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+  store4(to + toStride, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+  store4(to + 2 * toStride, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
+  store4(to + 3 * toStride, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
+}
+
 /** a > b ? a : b; so b where either is NaN. */
 inline Vector larger(Vector a, Vector b) {
 #if defined(__AVX512F__)
@@ -55,6 +74,23 @@ inline Vector wherePositive(Vector y, Vector x) {
   return (Vector)((Integers)(y > Vector{}) & (Integers)x);
 #endif
 }
+
+/**
+ * Asks for memory that is needed soon, a part of it at each step of a longer computation: into the second-level cache,
+ * since the first holds what is being worked on.
+ */
+struct Prefetch {
+  const char *at, *end;
+  size_t share;
+
+  Prefetch(const Ahead& ahead, size_t steps)
+      : at((const char*)ahead.data), end(at + ahead.bytes), share((ahead.bytes / steps + 64) / 64 * 64) {}
+
+  void step() {
+    const char* const stop = end - at > (ptrdiff_t)share ? at + share : end;
+    for (; at < stop; at += 64) __builtin_prefetch(at, 0, 2);
+  }
+};
 
 /** The low bytes of `v`. */
 inline void storeBytes(uint8_t* to, Integers v) {

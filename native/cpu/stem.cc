@@ -141,6 +141,17 @@ uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t s
 
 }  // namespace
 
+/** The first map of an image, then its winners. */
+size_t ConvStem::slotBytes() const { return (shape_.map1() * (sizeof(float) + 1) + 63) / 64 * 64; }
+
+float* ConvStem::values1(size_t slot) { return reinterpret_cast<float*>(first_.data() + slot * slotBytes()); }
+
+uint8_t* ConvStem::winners1(size_t slot) { return first_.data() + slot * slotBytes() + shape_.map1() * sizeof(float); }
+
+Ahead ConvStem::kept(size_t slot) const {
+  return slot < slots_ ? Ahead{first_.data() + slot * slotBytes(), slotBytes()} : Ahead{};
+}
+
 /** Layout: the two counts, the first map's positions, the second's, one to spare. */
 uint16_t* ConvStem::inkAt(size_t image) const {
   return const_cast<uint16_t*>(ink_.data()) + image * (shape_.positions1() + shape_.positions2() + 4);
@@ -281,13 +292,13 @@ void ConvStem::normBackward(Norm& norm, size_t c, size_t n, double gradients, do
 void ConvStem::forward(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
   float* const out = prepare(n, mode);
-  const size_t kept = training ? n : 1;
-  values1_.ensure(kept * shape_.map1());
-  values2_.ensure(n * shape_.map2());
-  ink_.ensure(kept * (shape_.positions1() + shape_.positions2() + 4));
+  slots_ = training ? n : 1;
+  first_.ensure(slots_ * slotBytes());
+  const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
+  values2_.ensure(values2);
+  ink_.ensure(slots_ * (shape_.positions1() + shape_.positions2() + 4));
   if (training) {
-    winners1_.ensure(n * shape_.map1());
-    winners2_.ensure(n * shape_.map2());
+    winners2_.ensure(values2);
   }
   packFirst();
   if (training) {
@@ -320,8 +331,8 @@ void ConvStem::forwardFirst(size_t image, size_t slot, bool training) {
   findInk(inkAt(slot));
   stem().firstRows(shape_, pixels_.data(), rows_.data());
   stem().firstForward(shape_, rows_.data(), inkOf(slot), weights1_.data(), bias1_.data(), blank1_.data(),
-                      values1_.data() + slot * shape_.map1(),
-                      training ? winners1_.data() + slot * shape_.map1() : nullptr,
+                      kept(slot + 1),
+                      values1(slot), training ? winners1(slot) : nullptr,
                       training ? channelSums_.data() : nullptr);
   if (training) addTo(statistics1_, channelSums_);
 }
@@ -333,8 +344,13 @@ void ConvStem::forwardSecond(size_t image, size_t slot, bool training) {
     const size_t at = image * shape_.map2() + ((ink.second[i] >> 8) * shape_.width2 + (ink.second[i] & 255)) * channels;
     return TileTarget{values2_.data() + at, training ? winners2_.data() + at : nullptr};
   };
+  const Ahead next = kept(slot + 1);
+  const size_t share = next.bytes / (ink.inked2 + 1u) + 1;
   for (size_t i = 0; i < ink.inked2; ++i) {
-    stem().secondTile(shape_, values1_.data() + slot * shape_.map1(), ink.second[i] >> 8, ink.second[i] & 255, waiting_,
+    for (size_t at = i * share; at < (i + 1) * share; at += 64) {
+      __builtin_prefetch(static_cast<const char*>(next.data) + at, 0, 2);
+    }
+    stem().secondTile(shape_, values1(slot), ink.second[i] >> 8, ink.second[i] & 255, waiting_,
                       tiles_.data());
     targets_[waiting_++] = target(i);
     if (waiting_ == targets_.size()) flushTiles(training);
@@ -366,7 +382,8 @@ void ConvStem::backward(size_t n) {
   factors_.ensure(shape_.map2() + kGroup);
   offsets_.ensure(shape_.map2() + kGroup);
   begins_.ensure(std::max(4 * shape_.positions2(), shape_.filters2) + 1);
-  quads_.ensure((shape_.height - 1) * (shape_.width - 1) * 4);
+  quads_.ensure((shape_.height - 1) * (shape_.width - 1) * 4 + kSlack);
+  listScratch_.ensure(shape_.listScratch());
   const Products list{factors_.data(), offsets_.data()};
 
   for (size_t i = 0; i < n; ++i) {
@@ -383,8 +400,9 @@ void ConvStem::backward(size_t n) {
     stem().secondGradient(shape_, to_.gradient + i * to_.size, norm2_.coefficients.data(), inkOf(i), gradient2,
                           channelSums_.data());
     addTo(biasSums2_, channelSums_);
-    stem().listByFilter(shape_, gradient2, winners2_.data() + i * shape_.map2(), inkOf(i), list, begins_.data());
-    stem().secondWeights(shape_, values1_.data() + i * shape_.map1(), list, begins_.data(), sums2_.data());
+    stem().listByFilter(shape_, gradient2, winners2_.data() + i * shape_.map2(), listScratch_.data(), list,
+                        begins_.data());
+    stem().secondWeights(shape_, values1(i), list, begins_.data(), kept(i + 1), sums2_.data());
   }
   finishSecond(n);
 
@@ -392,11 +410,10 @@ void ConvStem::backward(size_t n) {
   for (size_t i = 0; i < n; ++i) {
     stem().listByPosition(shape_, values2_.data() + i * shape_.map2(), winners2_.data() + i * shape_.map2(), list,
                           begins_.data());
-    stem().secondInput(shape_, weights2_.data(), list, begins_.data(), gradient1_.data());
+    stem().secondInput(shape_, weights2_.data(), list, begins_.data(), kept(i), gradient1_.data());
     takePixels(i);
     stem().firstQuads(shape_, pixels_.data(), quads_.data());
-    stem().firstWeights(shape_, quads_.data(), inkOf(i), gradient1_.data(), values1_.data() + i * shape_.map1(),
-                        winners1_.data() + i * shape_.map1(), norm1_.coefficients.data(), sums1_.data(),
+    stem().firstWeights(shape_, quads_.data(), inkOf(i), gradient1_.data(), values1(i), winners1(i), norm1_.coefficients.data(), sums1_.data(),
                         channelSums_.data());
     addTo(biasSums1_, channelSums_);
     inked += inkOf(i).inked1;
@@ -461,16 +478,15 @@ void ConvStem::finishFirst(size_t blanks) {
 
 // ---- Decisions ------------------------------------------------------------------------------------------------------
 
-int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) const {
-  const size_t at = ((image * shape_.planes1 + filter / kGroup) * shape_.positions1() + y * shape_.width1 + x) * kGroup +
-                    filter % kGroup;
-  if (!(values1_.data()[at] > 0)) return -1;
+int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) {
+  const size_t at = (filter / kGroup * shape_.positions1() + y * shape_.width1 + x) * kGroup + filter % kGroup;
+  if (!(values1(image)[at] > 0)) return -1;
   const Ink ink = inkOf(image);
   const uint16_t* const end = ink.first + ink.inked1;
-  return std::find(ink.first, const_cast<uint16_t*>(end), static_cast<uint16_t>(y << 8 | x)) != end ? winners1_.data()[at] : 0;
+  return std::find(ink.first, const_cast<uint16_t*>(end), static_cast<uint16_t>(y << 8 | x)) != end ? winners1(image)[at] : 0;
 }
 
-int ConvStem::secondWinner(size_t image, size_t y, size_t x, size_t filter) const {
+int ConvStem::secondWinner(size_t image, size_t y, size_t x, size_t filter) {
   const size_t at = image * shape_.map2() + (y * shape_.width2 + x) * norm2_.channels + filter;
   return values2_.data()[at] > 0 ? winners2_.data()[at] : -1;
 }

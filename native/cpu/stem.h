@@ -38,8 +38,8 @@ class ConvStem final : public CpuBlock {
   void backward(size_t n) override;
 
   /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training forward. */
-  int firstWinner(size_t image, size_t y, size_t x, size_t filter) const;
-  int secondWinner(size_t image, size_t y, size_t x, size_t filter) const;
+  int firstWinner(size_t image, size_t y, size_t x, size_t filter);
+  int secondWinner(size_t image, size_t y, size_t x, size_t filter);
 
  private:
   /** One batch norm: statistics of the batch and what follows from them, all padded to whole planes. */
@@ -52,6 +52,12 @@ class ConvStem final : public CpuBlock {
     /** Gradient of x: coefficients[3][channels] for gradient of y, x and 1. */
     Buffer<float> coefficients;
   };
+
+  size_t slotBytes() const;
+  float* values1(size_t slot);
+  uint8_t* winners1(size_t slot);
+  /** A slot as memory to fetch; nothing if there is no such slot. */
+  Ahead kept(size_t slot) const;
 
   uint16_t* inkAt(size_t slot) const;
   Ink inkOf(size_t slot) const;
@@ -84,8 +90,9 @@ class ConvStem final : public CpuBlock {
   Norm norm1_, norm2_;
 
   // Of the batch.
-  Buffer<float> values1_, values2_;
-  Buffer<uint8_t> winners1_, winners2_;
+  Buffer<uint8_t> first_, winners2_;
+  Buffer<float> values2_;
+  size_t slots_ = 0;
   Buffer<uint16_t> ink_;
 
   // Of the weights.
@@ -97,7 +104,7 @@ class ConvStem final : public CpuBlock {
 
   // Of one image or one batch of tiles.
   Buffer<uint8_t> pixels_;
-  Buffer<float> rows_, tiles_, products_, gradient1_, quads_, factors_, channelSums_;
+  Buffer<float> rows_, tiles_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
   Buffer<int32_t> offsets_;
   Buffer<uint32_t> begins_;
   std::vector<TileTarget> targets_;

@@ -51,7 +51,8 @@ inline Vector firstWindow(const float* rows, const Vector* w, Integers* winner) 
 
 template <bool kTraining>
 void forwardPlanes(const StemShape& s, const float* rows, const Ink& ink, const float* weights, const float* bias,
-                   const float* blank, float* values, uint8_t* winners, float* sums) {
+                   const float* blank, const Ahead& ahead, float* values, uint8_t* winners, float* sums) {
+  Prefetch prefetch(ahead, (s.positions1() / 8 + 1) * s.planes1 * kGroup / kLanes);
   const size_t positions = s.positions1(), channels = s.planes1 * kGroup;
   for (size_t c = 0; c < channels; c += kLanes) {
     const size_t plane = c / kGroup, part = c % kGroup;
@@ -64,6 +65,7 @@ void forwardPlanes(const StemShape& s, const float* rows, const Ink& ink, const 
     for (size_t i = 0; i < ink.inked1; ++i) {
       const size_t y = ink.first[i] >> 8, x = ink.first[i] & 255;
       const size_t at = (y * s.width1 + x) * kGroup;
+      if (i % 8 == 0) prefetch.step();
       Integers winner;
       const Vector value = clip(firstWindow<kTraining>(rows + y * 8 * kRowStride + x, w, &winner) + b);
       store(to + at, value);
@@ -88,25 +90,35 @@ void forwardPlanes(const StemShape& s, const float* rows, const Ink& ink, const 
 }  // namespace
 
 void firstForward(const StemShape& s, const float* rows, const Ink& ink, const float* weights, const float* bias,
-                  const float* blank, float* values, uint8_t* winners, float* sums) {
+                  const float* blank, const Ahead& ahead, float* values, uint8_t* winners, float* sums) {
   if (sums) {
-    forwardPlanes<true>(s, rows, ink, weights, bias, blank, values, winners, sums);
+    forwardPlanes<true>(s, rows, ink, weights, bias, blank, ahead, values, winners, sums);
   } else {
-    forwardPlanes<false>(s, rows, ink, weights, bias, blank, values, winners, sums);
+    forwardPlanes<false>(s, rows, ink, weights, bias, blank, ahead, values, winners, sums);
   }
 }
 
 void firstQuads(const StemShape& s, const uint8_t* pixels, float* quads) {
-  float upper[kMaxWidth], lower[kMaxWidth];
-  for (size_t x = 0; x < s.width; ++x) upper[x] = (float)pixels[x];
+  // Whole vectors: a row may write up to three quads into the next one's, which follows.
+  float rows[2][kMaxWidth + 8] = {};
+  const auto convert = [&](size_t y) {
+    float* to = rows[y % 2];
+    for (size_t x = 0; x < s.width; ++x) to[x] = (float)pixels[y * s.width + x];
+  };
+  convert(0);
   for (size_t y = 0; y + 1 < s.height; ++y) {
-    for (size_t x = 0; x < s.width; ++x) lower[x] = (float)pixels[(y + 1) * s.width + x];
-    for (size_t x = 0; x + 1 < s.width; ++x) {
-      __builtin_memcpy(quads, upper + x, 8);
-      __builtin_memcpy(quads + 2, lower + x, 8);
-      quads += 4;
+    convert(y + 1);
+    const float *upper = rows[y % 2], *lower = rows[(y + 1) % 2];
+    float* to = quads + y * (s.width - 1) * 4;
+    for (size_t x = 0; x + 1 < s.width; x += 4, to += 16) {
+      const Four u = load4(upper + x), u1 = load4(upper + x + 1), l = load4(lower + x), l1 = load4(lower + x + 1);
+      const Four low = __builtin_shufflevector(u, u1, 0, 4, 1, 5), high = __builtin_shufflevector(u, u1, 2, 6, 3, 7);
+      const Four low1 = __builtin_shufflevector(l, l1, 0, 4, 1, 5), high1 = __builtin_shufflevector(l, l1, 2, 6, 3, 7);
+      store4(to, __builtin_shufflevector(low, low1, 0, 1, 4, 5));
+      store4(to + 4, __builtin_shufflevector(low, low1, 2, 3, 6, 7));
+      store4(to + 8, __builtin_shufflevector(high, high1, 0, 1, 4, 5));
+      store4(to + 12, __builtin_shufflevector(high, high1, 2, 3, 6, 7));
     }
-    __builtin_memcpy(upper, lower, sizeof(upper));
   }
 }
 

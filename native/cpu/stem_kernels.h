@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cpu/ahead.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +20,9 @@ constexpr size_t kTaps = 9;
 constexpr size_t kRowStride = 32;
 constexpr size_t kMaxWidth = 64;
 
+/** `size` in whole groups. */
+constexpr size_t wholeGroups(size_t size) { return (size + kGroup - 1) / kGroup * kGroup; }
+
 struct StemShape {
   size_t height, width;    // of the image
   size_t height1, width1;  // of the first pooled map
@@ -29,6 +34,7 @@ struct StemShape {
   size_t positions2() const { return height2 * width2; }
   size_t map1() const { return planes1 * positions1() * kGroup; }
   size_t map2() const { return positions2() * planes2 * kGroup; }
+  size_t listScratch() const { return 3 * wholeGroups(positions2()) * planes2 * kGroup; }
 };
 
 /**
@@ -69,7 +75,7 @@ struct StemKernels {
    * likewise. `sums`: [2][planes1 * 16], sum of value - blank and of its square; null without training, as `winners`.
    */
   void (*firstForward)(const StemShape& shape, const float* rows, const Ink& ink, const float* weights, const float* bias,
-                       const float* blank, float* values, uint8_t* winners, float* sums);
+                       const float* blank, const Ahead& ahead, float* values, uint8_t* winners, float* sums);
 
   /** Writes the Winograd transform F(2x2, 3x3) of a tile of the first map as row `slot` of a batch. */
   void (*secondTile)(const StemShape& shape, const float* values1, size_t y, size_t x, size_t slot, float* batch);
@@ -96,14 +102,14 @@ struct StemKernels {
   void (*secondGradient)(const StemShape& shape, const float* gradient, const float* coefficients, const Ink& ink,
                          float* values, float* sums);
   /**
-   * Lists, per filter, the inked positions that have a gradient. Offsets are into a plane of the first map.
-   * `begins`: filters2 + 1 indices.
+   * Lists, per filter, the positions that have a gradient. Offsets are into a plane of the first map. `begins`:
+   * filters2 + 1 indices. `scratch`: listScratch() floats. Gradient and winners: readable four positions past the end.
    */
-  void (*listByFilter)(const StemShape& shape, const float* gradient, const uint8_t* winners, const Ink& ink,
+  void (*listByFilter)(const StemShape& shape, const float* gradient, const uint8_t* winners, float* scratch,
                        const Products& list, uint32_t* begins);
   /** Adds gradient * patch to the sums [plane1][filter2][9][16]. */
   void (*secondWeights)(const StemShape& shape, const float* values1, const Products& list, const uint32_t* begins,
-                        float* sums);
+                        const Ahead& ahead, float* sums);
   /**
    * Lists, per position of the second map and place within its window, the filters that have a gradient there.
    * Offsets are into a plane of weights. `begins`: 4 * positions2 + 1 indices.
@@ -112,9 +118,12 @@ struct StemKernels {
                          uint32_t* begins);
   /** The gradient of the first map, [plane1][y][x][16]. `weights`: [plane1][filter2][9][16]. */
   void (*secondInput)(const StemShape& shape, const float* weights, const Products& list, const uint32_t* begins,
-                      float* gradient1);
+                      const Ahead& ahead, float* gradient1);
 
-  /** For each pixel itself, its right, lower and lower right neighbour: quads[height - 1][width - 1][4]. */
+  /**
+   * For each pixel itself, its right, lower and lower right neighbour: quads[height - 1][width - 1][4].
+   * Writes up to 64 bytes more.
+   */
   void (*firstQuads)(const StemShape& shape, const uint8_t* pixels, float* quads);
   /**
    * With g = a * gradient + b * value + c where the value is positive, over the inked positions of one image: adds

@@ -5,6 +5,7 @@
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
+/** Vectors per plane. */
 constexpr size_t kParts = kGroup / kLanes;
 /** Tiles whose products with one plane stay in registers. */
 constexpr size_t kTileRows = kLanes == 16 ? 26 : kLanes == 8 ? 6 : 2;
@@ -171,32 +172,65 @@ void secondGradient(const StemShape& s, const float* gradient, const float* coef
   }
 }
 
-void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winners, const Ink& ink,
+void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winners, float* scratch,
                   const Products& list, uint32_t* begins) {
-  const size_t channels = s.planes2 * kGroup;
+  const size_t channels = s.planes2 * kGroup, positions = s.positions2();
+  const size_t padded = (positions + kGroup - 1) / kGroup * kGroup;
+  // Integers travel as the bits of floats, which are moved but never computed with.
+  float* const offsets = scratch;
+  float* const gradientsByFilter = offsets + padded * channels;
+  float* const offsetsByFilter = gradientsByFilter + padded * channels;
   const int32_t right = kGroup, below = (int32_t)(s.width1 * kGroup);
   const int32_t places[4] = {0, right, below, below + right};
+  for (size_t at = 0; at < positions; ++at) {
+    const int32_t begin = (int32_t)((at / s.width2 * 2 * s.width1 + at % s.width2 * 2) * kGroup);
+    for (size_t c = 0; c < channels; c += kLanes) {
+      const Integers place = (Integers)pickOfFour((const float*)places, loadBytes(winners + at * channels + c));
+      store(offsets + at * channels + c, (Vector)(place + begin));
+    }
+  }
+  for (size_t at = 0; at < positions; at += 4) {
+    for (size_t f = 0; f < s.filters2; f += 4) {
+      transpose4(gradient + at * channels + f, channels, gradientsByFilter + f * padded + at, padded);
+      transpose4(offsets + at * channels + f, channels, offsetsByFilter + f * padded + at, padded);
+    }
+  }
   uint32_t n = 0;
   for (size_t f = 0; f < s.filters2; ++f) {
     begins[f] = n;
-    for (size_t i = 0; i < ink.inked2; ++i) {
-      const size_t y = ink.second[i] >> 8, x = ink.second[i] & 255;
-      const size_t at = (y * s.width2 + x) * channels + f;
-      list.factors[n] = gradient[at];
-      list.offsets[n] = (int32_t)((2 * y * s.width1 + 2 * x) * kGroup) + places[winners[at]];
-      n += gradient[at] != 0;
+    const float* const g = gradientsByFilter + f * padded;
+    const float* const o = offsetsByFilter + f * padded;
+#if defined(__AVX512F__)
+    for (size_t at = 0; at < positions; at += kLanes) {
+      const size_t left = positions - at;
+      const __mmask16 valid = left < kLanes ? (__mmask16)((1u << left) - 1) : (__mmask16)-1;
+      const Vector values = load(g + at);
+      const __mmask16 chosen = _mm512_mask_cmp_ps_mask(valid, values, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+      // Compressed in a register: to memory it is slow on Zen 4. The list has room for a vector past its end.
+      _mm512_storeu_ps(list.factors + n, _mm512_maskz_compress_ps(chosen, values));
+      _mm512_storeu_ps(list.offsets + n, _mm512_maskz_compress_ps(chosen, load(o + at)));
+      n += (uint32_t)__builtin_popcount(chosen);
     }
+#else
+    for (size_t at = 0; at < positions; ++at) {
+      list.factors[n] = g[at];
+      __builtin_memcpy(list.offsets + n, o + at, sizeof(int32_t));
+      n += g[at] != 0;
+    }
+#endif
   }
   begins[s.filters2] = n;
 }
 
 void secondWeights(const StemShape& s, const float* values1, const Products& list, const uint32_t* begins,
-                   float* sums) {
+                   const Ahead& ahead, float* sums) {
+  Prefetch prefetch(ahead, s.planes1 * kParts * s.filters2);
   const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
   for (size_t c = 0; c < channels; c += kLanes) {
     const float* const from = values1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
     float* to = sums + c / kGroup * s.filters2 * kTaps * kGroup + c % kGroup;
     for (size_t f = 0; f < s.filters2; ++f, to += kTaps * kGroup) {
+      prefetch.step();
       Vector sum[kTaps];
 #pragma GCC unroll 9
       for (size_t t = 0; t < kTaps; ++t) sum[t] = load(to + t * kGroup);
@@ -231,7 +265,6 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
             _mm512_add_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
                              _mm512_set1_epi32((int)c)),
             _mm512_set1_epi32((int)(kTaps * kGroup)));
-        // Compressed in a register: to memory it is slow on Zen 4. The list has room for a vector past its end.
         _mm512_storeu_ps(list.factors + n, _mm512_maskz_compress_ps(chosen, values));
         _mm512_storeu_si512(list.offsets + n, _mm512_maskz_compress_epi32(chosen, offsets));
         n += (uint32_t)__builtin_popcount(chosen);
@@ -249,12 +282,14 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
 }
 
 void secondInput(const StemShape& s, const float* weights, const Products& list, const uint32_t* begins,
-                 float* gradient1) {
+                 const Ahead& ahead, float* gradient1) {
+  Prefetch prefetch(ahead, s.planes1 * kParts * 2 * s.height2);
   const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
   for (size_t c = 0; c < channels; c += kLanes) {
     const float* const from = weights + c / kGroup * s.filters2 * kTaps * kGroup + c % kGroup;
     float* const plane = gradient1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
     for (size_t row = 0; row < 2 * s.height2; ++row) {
+      prefetch.step();
       // Three rows of the gradient; a pooling window's two places reach over four columns, of which the last two are
       // also the next window's first two.
       Vector sum[3][4] = {};
