@@ -1,10 +1,9 @@
 // Measures training and inference of the reference network on one and on two threads, between two measurements of the
 // machine's peak:
-//   native_bench [digits.bin] [seconds] [train|infer|both] [widths: a b c]
+//   native_bench_step [digits.bin] [seconds] [train|infer|both] [widths: a b c]
 // digits.bin: records of one label byte and 784 pixels. Without it, random strokes.
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/native/peak.h"
 #include "engine/buffer.h"
 #include "engine/network.h"
 
@@ -24,43 +24,11 @@
 #endif
 
 using namespace convsweep;
+using bench::peak;
+using bench::seconds;
+using bench::now;
 
 namespace {
-
-/** Processor time of this thread: what other programs take does not count, what they do to caches and clock does. */
-double now() {
-  timespec time;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-double seconds(double from) { return now() - from; }
-
-/** Fused multiply-adds on registers only, in GFLOP/s, for about 20 ms. */
-__attribute__((target("avx2,fma"))) double peak() {
-  typedef float V __attribute__((vector_size(32)));
-  V sum[12];
-#pragma GCC unroll 12
-  for (int i = 0; i < 12; ++i) sum[i] = V{} + 1.0f;
-  V a = V{} + 0.999f, b = V{} + 1e-3f;
-  const auto start = now();
-  uint64_t rounds = 0;
-  do {
-    for (int k = 0; k < 20000; ++k) {
-#pragma GCC unroll 12
-      for (int i = 0; i < 12; ++i) {
-        sum[i] = sum[i] * a + b;
-        asm volatile("" : "+x"(sum[i]));
-      }
-    }
-    rounds += 20000;
-  } while (seconds(start) < 0.02);
-  const double time = seconds(start);
-#pragma GCC unroll 12
-  for (int i = 1; i < 12; ++i) sum[0] += sum[i];
-  volatile float sink = sum[0][0];
-  (void)sink;
-  return static_cast<double>(rounds) * 12 * 16 / time / 1e9;
-}
 
 Layer layerOf(const char* type) {
   Layer layer;

@@ -211,6 +211,7 @@ void adam(float* w, float* m, float* v, const float* gradient, size_t size, floa
 
 const StemKernels stemTable = {
     .tiles = kTiles,
+    .inkRows = inkRows,
     .firstRows = firstRows,
     .firstForward = firstForward,
     .secondTile = secondTile,

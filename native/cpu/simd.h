@@ -117,6 +117,21 @@ inline Integers loadBytes(const uint8_t* from) {
 #endif
 }
 
+/** Lane i gets the bytes 2i and 2i + 1 as the low and the next byte of a number. */
+inline Integers loadPairs(const uint8_t* from) {
+#if defined(__AVX512F__)
+  return (Integers)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from));
+#elif defined(__AVX2__)
+  return (Integers)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)from));
+#else
+  Integers v;
+  for (size_t i = 0; i < kLanes; ++i) v[i] = from[2 * i] | from[2 * i + 1] << 8;
+  return v;
+#endif
+}
+
+inline Vector toFloats(Integers v) { return __builtin_convertvector(v, Vector); }
+
 /** Lane i gets from[index[i]], 0 <= index < 4. */
 inline Vector pickOfFour(const float* from, Integers index) {
 #if defined(__AVX512F__)

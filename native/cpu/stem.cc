@@ -105,22 +105,6 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
 
 namespace {
 
-/** Bit x is set where row[x] is not 0. Reads whole words. */
-uint64_t inkOfRow(const uint8_t* row, size_t width) {
-  uint64_t ink = 0;
-  for (size_t x = 0; x < width; x += 8) {
-    uint64_t word;
-    std::memcpy(&word, row + x, 8);
-    // The lowest bit of each byte becomes "any bit", then the multiplication gathers the eight bits at the top.
-    word |= word >> 4;
-    word |= word >> 2;
-    word |= word >> 1;
-    word &= 0x0101010101010101;
-    ink |= (word * 0x0102040810204080 >> 56) << x;
-  }
-  return width < 64 ? ink & ((uint64_t{1} << width) - 1) : ink;
-}
-
 /** Sorts windows of `size` pixels at a distance of `step` into inked ones and, behind them, blank ones. */
 uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t step, size_t size, uint16_t* out) {
   uint16_t blank[kMaxWidth / 2 * kMaxWidth / 2];
@@ -128,8 +112,11 @@ uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t s
   for (size_t y = 0; y < height; ++y) {
     uint64_t any = 0;
     for (size_t i = 0; i < size; ++i) any |= rows[step * y + i];
-    for (size_t x = 0; x < width; ++x) {
-      const bool ink = (any >> (step * x) & ((uint64_t{1} << size) - 1)) != 0;
+    // Bit x * step: any of the `size` columns from there on.
+    uint64_t windows = any;
+    for (size_t i = 1; i < size; ++i) windows |= any >> i;
+    for (size_t x = 0; x < width; ++x, windows >>= step) {
+      const bool ink = windows & 1;
       out[inked] = blank[blanks] = static_cast<uint16_t>(y << 8 | x);
       inked += ink;
       blanks += !ink;
@@ -164,7 +151,7 @@ Ink ConvStem::inkOf(size_t image) const {
 
 void ConvStem::findInk(uint16_t* at) const {
   uint64_t rows[kMaxWidth];
-  for (size_t y = 0; y < shape_.height; ++y) rows[y] = inkOfRow(pixels_.data() + y * shape_.width, shape_.width);
+  stem().inkRows(shape_, pixels_.data(), rows);
   at[0] = sortWindows(rows, shape_.height1, shape_.width1, 2, 4, at + 2);
   at[1] = sortWindows(rows, shape_.height2, shape_.width2, 4, 10, at + 2 + shape_.positions1());
 }

@@ -4,18 +4,33 @@
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
 
-void firstRows(const StemShape& s, const uint8_t* pixels, float* rows) {
-  const size_t windows = s.width1 > 16 ? 32 : 16;
-  float even[kRowStride + 16], odd[kRowStride + 16];
+void inkRows(const StemShape& s, const uint8_t* pixels, uint64_t* ink) {
+  const uint64_t valid = s.width < 64 ? ((uint64_t)1 << s.width) - 1 : ~(uint64_t)0;
   for (size_t y = 0; y < s.height; ++y) {
-    const uint8_t* row = pixels + y * s.width;
-    for (size_t x = 0; x < windows + 1; ++x) {
-      even[x] = (float)row[2 * x];
-      odd[x] = (float)row[2 * x + 1];
+    const uint8_t* const row = pixels + y * s.width;
+    uint64_t bits = 0;
+#if defined(__AVX512F__)
+    const __m512i all = _mm512_loadu_si512(row);
+    bits = _mm512_test_epi8_mask(all, all);
+#elif defined(__SSE2__)
+    for (size_t x = 0; x < s.width; x += 16) {
+      const __m128i blank = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i*)(row + x)), _mm_setzero_si128());
+      bits |= (uint64_t)(_mm_movemask_epi8(blank) ^ 0xffff) << x;
     }
-    float* to = rows + y * 4 * kRowStride;
-    for (size_t x = 0; x < windows; x += kLanes) {
-      const Vector d0 = load(even + x), d1 = load(odd + x), d2 = load(even + x + 1), d3 = load(odd + x + 1);
+#else
+    for (size_t x = 0; x < s.width; ++x) bits |= (uint64_t)(row[x] != 0) << x;
+#endif
+    ink[y] = bits & valid;
+  }
+}
+
+void firstRows(const StemShape& s, const uint8_t* pixels, float* rows) {
+  for (size_t y = 0; y < s.height; ++y) {
+    float* const to = rows + y * 4 * kRowStride;
+    for (size_t x = 0; x < s.width1; x += kLanes) {
+      const Integers left = loadPairs(pixels + y * s.width + 2 * x), right = loadPairs(pixels + y * s.width + 2 * x + 2);
+      const Vector d0 = toFloats(left & 255), d1 = toFloats(left >> 8);
+      const Vector d2 = toFloats(right & 255), d3 = toFloats(right >> 8);
       store(to + x, d0 - d2);
       store(to + kRowStride + x, d1 + d2);
       store(to + 2 * kRowStride + x, d2 - d1);
@@ -99,16 +114,11 @@ void firstForward(const StemShape& s, const float* rows, const Ink& ink, const f
 }
 
 void firstQuads(const StemShape& s, const uint8_t* pixels, float* quads) {
-  // Whole vectors: a row may write up to three quads into the next one's, which follows.
-  float rows[2][kMaxWidth + 8] = {};
-  const auto convert = [&](size_t y) {
-    float* to = rows[y % 2];
-    for (size_t x = 0; x < s.width; ++x) to[x] = (float)pixels[y * s.width + x];
-  };
-  convert(0);
+  float image[kMaxWidth * kMaxWidth + 2 * kGroup];
+  for (size_t i = 0; i < s.height * s.width + 4; i += kLanes) store(image + i, toFloats(loadBytes(pixels + i)));
   for (size_t y = 0; y + 1 < s.height; ++y) {
-    convert(y + 1);
-    const float *upper = rows[y % 2], *lower = rows[(y + 1) % 2];
+    const float *upper = image + y * s.width, *lower = upper + s.width;
+    // Four quads at a time: a row may write up to three into the next one's, which follows.
     float* to = quads + y * (s.width - 1) * 4;
     for (size_t x = 0; x + 1 < s.width; x += 4, to += 16) {
       const Four u = load4(upper + x), u1 = load4(upper + x + 1), l = load4(lower + x), l1 = load4(lower + x + 1);
@@ -140,9 +150,10 @@ void firstWeights(const StemShape& s, const float* quads, const Ink& ink, const 
       biasSum += g;
       inkSum += incoming;
       const Integers winner = loadBytes(winners + at);
-      const float* quad = quads + 2 * y * pitch + 8 * x;
+      const float* const quad = quads + 2 * y * pitch + 8 * x;
+      const float* const lines[3] = {quad, quad + pitch, quad + 2 * pitch};
 #pragma GCC unroll 9
-      for (size_t t = 0; t < kTaps; ++t) sum[t] += g * pickOfFour(quad + t / 3 * pitch + t % 3 * 4, winner);
+      for (size_t t = 0; t < kTaps; ++t) sum[t] += g * pickOfFour(lines[t / 3] + t % 3 * 4, winner);
     }
     float* const to = weights + plane * kTaps * kGroup + part;
     for (size_t t = 0; t < kTaps; ++t) store(to + t * kGroup, load(to + t * kGroup) + sum[t]);

@@ -12,6 +12,7 @@ constexpr size_t kTiles = 26;
 constexpr size_t kTiles = 24;
 #endif
 
+void inkRows(const StemShape&, const uint8_t* pixels, uint64_t* rows);
 void firstRows(const StemShape&, const uint8_t* pixels, float* rows);
 void firstForward(const StemShape&, const float* rows, const Ink&, const float* weights, const float* bias,
                   const float* blank, const Ahead&, float* values, uint8_t* winners, float* sums);

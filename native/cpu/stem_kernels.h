@@ -65,9 +65,11 @@ struct StemKernels {
   /** Tiles that `secondMultiply` works on at a time. */
   size_t tiles;
 
+  /** Bit x of rows[y] is set where the pixel is not 0. `pixels` here and below: readable 64 bytes past its end. */
+  void (*inkRows)(const StemShape& shape, const uint8_t* pixels, uint64_t* rows);
   /**
    * The pixels' horizontal Winograd transform F(2, 3), exact in floats: for window x of row y, with d the pixels from
-   * 2x on, [y][4][kRowStride]: d0 - d2, d1 + d2, d2 - d1, d1 - d3. `pixels`: readable up to 64 bytes past its end.
+   * 2x on, [y][4][kRowStride]: d0 - d2, d1 + d2, d2 - d1, d1 - d3.
    */
   void (*firstRows)(const StemShape& shape, const uint8_t* pixels, float* rows);
   /**
