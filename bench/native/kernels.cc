@@ -75,8 +75,8 @@ int main(int, char**) {
   uint8_t* winners1 = room<uint8_t>(s.map1());
   uint8_t* winners2 = room<uint8_t>(s.map2());
   float* sums = room<float>(8 * c);
-  float* batch = room<float>(16 * k.tiles * c);
-  float* products = room<float>(16 * k.tiles * c);
+  float* batch = room<float>(36 * k.tiles * c);
+  float* products = room<float>(36 * k.tiles * c);
   float* values2 = room<float>(4 * s.map2());
   float* gradient1 = room<float>(s.map1());
   float* quads = room<float>(27 * 27 * 4);
@@ -84,7 +84,7 @@ int main(int, char**) {
   float* scratch = room<float>(s.listScratch());
   const Products list{room<float>(s.map2()), room<int32_t>(s.map2())};
   uint32_t* begins = room<uint32_t>(128);
-  float *weights1 = floats(12 * c), *bias = floats(c), *zero = room<float>(c), *u = floats(16 * 28 * c);
+  float *weights1 = floats(12 * c), *bias = floats(c), *zero = room<float>(c), *u = floats(36 * 28 * c);
   float *weights2 = floats(9 * 28 * c), *kernelSums = floats(9 * 28 * c), *coefficients = floats(3 * c);
   float* gradient2 = room<float>(4 * s.map2());
   for (size_t i = 0; i < s.map2(); ++i) {
@@ -102,12 +102,15 @@ int main(int, char**) {
   time("firstRows", [&] { k.firstRows(s, pixels, rows); });
   time("first training", [&] { k.firstForward(s, rows, ink, weights1, bias, zero, {}, values1, winners1, sums); });
   time("first inference", [&] { k.firstForward(s, rows, ink, weights1, bias, zero, {}, values1, nullptr, nullptr); });
-  time("secondTile x 25", [&] {
-    for (size_t i = 0; i < 25; ++i) k.secondTile(s, values1, i / 5, i % 5, i, batch);
-  });
-  time("secondMultiply", [&] { k.secondMultiply(s, batch, u, products); });
-  time("pool training", [&] { k.secondPool(s, products, k.tiles, bias, zero, targets.data(), sums); });
-  time("pool inference", [&] { k.secondPool(s, products, k.tiles, bias, zero, targets.data(), nullptr); });
+  for (const TileKind kind : {TileKind{false, false}, {false, true}, {true, false}, {true, true}}) {
+    std::printf("%zu tiles of %zu products\n", k.tiles, kind.products());
+    time("  secondTile", [&] {
+      for (size_t i = 0; i < k.tiles; ++i) k.secondTile(s, kind, values1, i % 3, i % 4, i, batch);
+    });
+    time("  secondMultiply", [&] { k.secondMultiply(s, kind, batch, u, products); });
+    time("  pool training", [&] { k.secondPool(s, kind, products, k.tiles, bias, zero, targets.data(), sums); });
+    time("  pool inference", [&] { k.secondPool(s, kind, products, k.tiles, bias, zero, targets.data(), nullptr); });
+  }
   time("secondNormalise", [&] { k.secondNormalise(s, values2, bias, zero, out); });
   time("secondNormSums", [&] { k.secondNormSums(s, out, values2, bias, sums); });
   time("secondGradient", [&] { k.secondGradient(s, out, coefficients, ink, values2, sums); });

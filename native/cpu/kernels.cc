@@ -214,6 +214,7 @@ const StemKernels stemTable = {
     .inkRows = inkRows,
     .firstRows = firstRows,
     .firstForward = firstForward,
+    .secondKernel = secondKernel,
     .secondTile = secondTile,
     .secondMultiply = secondMultiply,
     .secondPool = secondPool,

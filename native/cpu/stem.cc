@@ -71,25 +71,31 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
       spec_(spec),
       shape_(shapeOf(spec)),
       norm1_(spec.firstNorm, shape_.planes1),
-      norm2_(spec.secondNorm, shape_.planes2),
-      targets_(context.kernels.stem->tiles) {
+      norm2_(spec.secondNorm, shape_.planes2) {
   const size_t c1 = norm1_.channels, c2 = norm2_.channels;
   for (auto [buffer, size] : {std::pair{&weights1_, 12 * c1},
                               {&bias1_, c1},
                               {&blank1_, c1},
-                              {&transformed2_, 16 * shape_.filters1 * c2},
+                              {&kernel2_, kTaps * shape_.filters1 * c2},
                               {&bias2_, c2},
                               {&blank2_, c2},
                               {&weights2_, c1 * shape_.filters2 * kTaps},
                               {&sums1_, kTaps * c1},
                               {&sums2_, c1 * shape_.filters2 * kTaps},
                               {&rows_, shape_.height * 4 * kRowStride},
-                              {&tiles_, 16 * stem().tiles * c1},
-                              {&products_, 16 * stem().tiles * c2},
+                              {&products_, TileKind{true, true}.products() * stem().tiles * c2},
                               {&channelSums_, 2 * std::max(c1, c2)},
                               {&gradient1_, shape_.map1()}}) {
     buffer->ensure(size);
     clear(*buffer);
+  }
+  for (TileQueue& queue : queues_) {
+    queue.kind = {(&queue - queues_.data()) / 2 == 1, (&queue - queues_.data()) % 2 == 1};
+    queue.batch.ensure(queue.kind.products() * stem().tiles * c1);
+    clear(queue.batch);
+    queue.transformed.ensure(queue.kind.products() * shape_.filters1 * c2);
+    clear(queue.transformed);
+    queue.targets.resize(stem().tiles);
   }
   pixels_.ensure(shape_.height * shape_.width + 64);
   pixels_.zero(pixels_.capacity());
@@ -190,36 +196,23 @@ void ConvStem::packSecond() {
   const float* const bias = spec_.second.bias ? parameters(spec_.second.parameters.second) : nullptr;
   std::vector<double> shifted(filters2), blank(filters2);
   for (size_t f = 0; f < filters2; ++f) shifted[f] = bias ? bias[f] : 0;
-  const size_t step = shape_.planes2 * filters1 * kGroup;
   for (size_t c = 0; c < filters1; ++c) {
     const float scale = norm1_.scale.data()[c];
     const double shift = norm1_.shift.data()[c], empty = blank1_.data()[c];
-    for (size_t f = 0; f < filters2; ++f) {
-      float g[3][3], rows[4][3];
-      double sum = 0;
-      for (size_t t = 0; t < kTaps; ++t) {
-        const float w = kernel[(t * filters1 + c) * filters2 + f];
-        sum += static_cast<double>(w);
-        g[t / 3][t % 3] = scale * w;
-        weights2_.data()[((c / kGroup * filters2 + f) * kTaps + t) * kGroup + c % kGroup] = w;
-      }
-      shifted[f] += sum * shift;
-      blank[f] += sum * scale * empty;
-      for (size_t x = 0; x < 3; ++x) {
-        rows[0][x] = g[0][x];
-        rows[1][x] = (g[0][x] + g[2][x] + g[1][x]) / 2;
-        rows[2][x] = (g[0][x] + g[2][x] - g[1][x]) / 2;
-        rows[3][x] = g[2][x];
-      }
-      float* const to = transformed2_.data() + (f / kGroup * filters1 + c) * kGroup + f % kGroup;
-      for (size_t y = 0; y < 4; ++y) {
-        const float left = rows[y][0], middle = rows[y][1], right = rows[y][2];
-        to[(4 * y + 0) * step] = left;
-        to[(4 * y + 1) * step] = (left + right + middle) / 2;
-        to[(4 * y + 2) * step] = (left + right - middle) / 2;
-        to[(4 * y + 3) * step] = right;
+    float* const raw = weights2_.data() + c / kGroup * filters2 * kTaps * kGroup + c % kGroup;
+    for (size_t t = 0; t < kTaps; ++t) {
+      const float* const row = kernel + (t * filters1 + c) * filters2;
+      float* const folded = kernel2_.data() + (t * filters1 + c) * norm2_.channels;
+      for (size_t f = 0; f < filters2; ++f) {
+        folded[f] = scale * row[f];
+        raw[(f * kTaps + t) * kGroup] = row[f];
+        shifted[f] += row[f] * shift;
+        blank[f] += row[f] * (scale * empty);
       }
     }
+  }
+  for (TileQueue& queue : queues_) {
+    stem().secondKernel(shape_, queue.kind, kernel2_.data(), queue.transformed.data());
   }
   for (size_t f = 0; f < filters2; ++f) {
     bias2_.data()[f] = static_cast<float>(shifted[f]);
@@ -283,7 +276,7 @@ void ConvStem::forward(size_t n, Mode mode) {
   first_.ensure(slots_ * slotBytes());
   const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
   values2_.ensure(values2);
-  ink_.ensure(slots_ * (shape_.positions1() + shape_.positions2() + 4));
+  ink_.ensure(n * (shape_.positions1() + shape_.positions2() + 4));
   if (training) {
     winners2_.ensure(values2);
   }
@@ -291,71 +284,81 @@ void ConvStem::forward(size_t n, Mode mode) {
   if (training) {
     std::fill(statistics1_.begin(), statistics1_.end(), 0.0);
     std::fill(statistics2_.begin(), statistics2_.end(), 0.0);
-    for (size_t i = 0; i < n; ++i) forwardFirst(i, i, true);
+    for (size_t i = 0; i < n; ++i) forwardFirst(i, true);
     useBatch(norm1_, n, statistics1_, blank1_.data());
     packSecond();
-    for (size_t i = 0; i < n; ++i) forwardSecond(i, i, true);
-    flushTiles(true);
+    for (size_t i = 0; i < n; ++i) forwardSecond(i, true);
+    for (TileQueue& queue : queues_) flush(queue, true);
     useBatch(norm2_, n, statistics2_, blank2_.data());
   } else {
     useMoving(norm1_);
     useMoving(norm2_);
     packSecond();
     for (size_t i = 0; i < n; ++i) {
-      forwardFirst(i, 0, false);
-      forwardSecond(i, 0, false);
+      forwardFirst(i, false);
+      forwardSecond(i, false);
     }
-    flushTiles(false);
+    for (TileQueue& queue : queues_) flush(queue, false);
   }
+  // Not before the tiles, which may cover blank positions too.
+  for (size_t i = 0; i < n; ++i) fillBlanks(i, inkOf(i), training);
   for (size_t i = 0; i < n; ++i) {
     stem().secondNormalise(shape_, values2_.data() + i * shape_.map2(), norm2_.scale.data(), norm2_.shift.data(),
                            out + i * to_.size);
   }
 }
 
-void ConvStem::forwardFirst(size_t image, size_t slot, bool training) {
+void ConvStem::forwardFirst(size_t image, bool training) {
+  const size_t slot = training ? image : 0;
   takePixels(image);
-  findInk(inkAt(slot));
+  findInk(inkAt(image));
   stem().firstRows(shape_, pixels_.data(), rows_.data());
-  stem().firstForward(shape_, rows_.data(), inkOf(slot), weights1_.data(), bias1_.data(), blank1_.data(),
+  stem().firstForward(shape_, rows_.data(), inkOf(image), weights1_.data(), bias1_.data(), blank1_.data(),
                       kept(slot + 1),
                       values1(slot), training ? winners1(slot) : nullptr,
                       training ? channelSums_.data() : nullptr);
   if (training) addTo(statistics1_, channelSums_);
 }
 
-void ConvStem::forwardSecond(size_t image, size_t slot, bool training) {
-  const Ink ink = inkOf(slot);
-  const size_t channels = norm2_.channels;
-  const auto target = [&](size_t i) {
-    const size_t at = image * shape_.map2() + ((ink.second[i] >> 8) * shape_.width2 + (ink.second[i] & 255)) * channels;
-    return TileTarget{values2_.data() + at, training ? winners2_.data() + at : nullptr};
-  };
+void ConvStem::forwardSecond(size_t image, bool training) {
+  const size_t slot = training ? image : 0;
+  const Ink ink = inkOf(image);
+  uint64_t inked[kMaxWidth] = {};
+  for (size_t i = 0; i < ink.inked2; ++i) inked[ink.second[i] >> 8] |= uint64_t{1} << (ink.second[i] & 255);
   const Ahead next = kept(slot + 1);
-  const size_t share = next.bytes / (ink.inked2 + 1u) + 1;
-  for (size_t i = 0; i < ink.inked2; ++i) {
-    for (size_t at = i * share; at < (i + 1) * share; at += 64) {
-      __builtin_prefetch(static_cast<const char*>(next.data) + at, 0, 2);
+  const size_t across = (shape_.width2 + 1) / 2, down = (shape_.height2 + 1) / 2;
+  const size_t share = next.bytes / (across * down) + 64;
+  const char* ahead = static_cast<const char*>(next.data);
+  const char* const end = ahead + next.bytes;
+  for (size_t y = 0; y < shape_.height2; y += 2) {
+    const bool tall = y + 1 < shape_.height2;
+    for (size_t x = 0; x < shape_.width2; x += 2) {
+      for (const char* stop = std::min(end, ahead + share); ahead < stop; ahead += 64) __builtin_prefetch(ahead, 0, 2);
+      if (((inked[y] | (tall ? inked[y + 1] : 0)) >> x & 3) == 0) continue;
+      TileQueue& queue = queues_[TileKind{tall, x + 1 < shape_.width2}.index()];
+      stem().secondTile(shape_, queue.kind, values1(slot), y, x, queue.waiting, queue.batch.data());
+      const size_t at = image * shape_.map2() + (y * shape_.width2 + x) * norm2_.channels;
+      queue.targets[queue.waiting++] = {values2_.data() + at, training ? winners2_.data() + at : nullptr};
+      if (queue.waiting == stem().tiles) flush(queue, training);
     }
-    stem().secondTile(shape_, values1(slot), ink.second[i] >> 8, ink.second[i] & 255, waiting_,
-                      tiles_.data());
-    targets_[waiting_++] = target(i);
-    if (waiting_ == targets_.size()) flushTiles(training);
-  }
-  for (size_t i = ink.inked2; i < shape_.positions2(); ++i) {
-    const TileTarget blank = target(i);
-    std::memcpy(blank.values, blank2_.data(), channels * sizeof(float));
-    if (training) std::memset(blank.winners, 0, channels);
   }
 }
 
-void ConvStem::flushTiles(bool training) {
-  if (waiting_ == 0) return;
-  stem().secondMultiply(shape_, tiles_.data(), transformed2_.data(), products_.data());
-  stem().secondPool(shape_, products_.data(), waiting_, bias2_.data(), blank2_.data(), targets_.data(),
-                    training ? channelSums_.data() : nullptr);
+void ConvStem::flush(TileQueue& queue, bool training) {
+  if (queue.waiting == 0) return;
+  stem().secondMultiply(shape_, queue.kind, queue.batch.data(), queue.transformed.data(), products_.data());
+  stem().secondPool(shape_, queue.kind, products_.data(), queue.waiting, bias2_.data(), blank2_.data(),
+                    queue.targets.data(), training ? channelSums_.data() : nullptr);
   if (training) addTo(statistics2_, channelSums_);
-  waiting_ = 0;
+  queue.waiting = 0;
+}
+
+void ConvStem::fillBlanks(size_t image, const Ink& ink, bool training) {
+  for (size_t i = ink.inked2; i < shape_.positions2(); ++i) {
+    const size_t at = image * shape_.map2() + ((ink.second[i] >> 8) * shape_.width2 + (ink.second[i] & 255)) * norm2_.channels;
+    std::memcpy(values2_.data() + at, blank2_.data(), norm2_.channels * sizeof(float));
+    if (training) std::memset(winners2_.data() + at, 0, norm2_.channels);
+  }
 }
 
 // ---- Backward -------------------------------------------------------------------------------------------------------

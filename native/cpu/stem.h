@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -53,24 +54,33 @@ class ConvStem final : public CpuBlock {
     Buffer<float> coefficients;
   };
 
+  /** Tiles of one kind that wait until there are enough for a matrix product, whatever images they are of. */
+  struct TileQueue {
+    TileKind kind;
+    size_t waiting = 0;
+    Buffer<float> batch, transformed;
+    std::vector<TileTarget> targets;
+  };
+
+  /** First maps are kept in slots: one per image in training, one for all in inference. */
   size_t slotBytes() const;
   float* values1(size_t slot);
   uint8_t* winners1(size_t slot);
   /** A slot as memory to fetch; nothing if there is no such slot. */
   Ahead kept(size_t slot) const;
 
-  uint16_t* inkAt(size_t slot) const;
-  Ink inkOf(size_t slot) const;
+  uint16_t* inkAt(size_t image) const;
+  Ink inkOf(size_t image) const;
   void findInk(uint16_t* at) const;
   /** Copies an image to where vectors may be read past its end. */
   void takePixels(size_t image);
 
   void packFirst();
   void packSecond();
-  /** The slot of an image among those kept: its own in training, one for all in inference. */
-  void forwardFirst(size_t image, size_t slot, bool training);
-  void forwardSecond(size_t image, size_t slot, bool training);
-  void flushTiles(bool training);
+  void forwardFirst(size_t image, bool training);
+  void forwardSecond(size_t image, bool training);
+  void flush(TileQueue& queue, bool training);
+  void fillBlanks(size_t image, const Ink& ink, bool training);
 
   void useMoving(Norm& norm) const;
   /** `sums` of x - pivot and its square; updates the moving statistics. */
@@ -97,18 +107,17 @@ class ConvStem final : public CpuBlock {
 
   // Of the weights.
   Buffer<float> weights1_, bias1_, blank1_;
-  Buffer<float> transformed2_, bias2_, blank2_, weights2_;
+  Buffer<float> kernel2_, bias2_, blank2_, weights2_;
   // Sums over the batch.
   Buffer<float> sums1_, sums2_;
   std::vector<double> statistics1_, statistics2_, normSums2_, biasSums1_, biasSums2_, firstGradientSums_;
 
   // Of one image or one batch of tiles.
   Buffer<uint8_t> pixels_;
-  Buffer<float> rows_, tiles_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
+  Buffer<float> rows_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
   Buffer<int32_t> offsets_;
   Buffer<uint32_t> begins_;
-  std::vector<TileTarget> targets_;
-  size_t waiting_ = 0;
+  std::array<TileQueue, TileKind::kCount> queues_;
 };
 
 }  // namespace convsweep::cpu

@@ -55,10 +55,22 @@ struct Products {
   int32_t* offsets;
 };
 
-/** A place in a batch of Winograd tiles: where the pooled result of the tile goes. */
+/** Where the pooled results of a tile go: its first window's values and winners. */
 struct TileTarget {
   float* values;
   uint8_t* winners;
+};
+
+/**
+ * A Winograd tile of the second convolution: one or two pooling windows high and wide, F(2, 3) or F(4, 3) in each
+ * direction. F(4, 3) takes 1.5 products per result, F(2, 3) 2 and the definition 3; larger ones lose too many digits.
+ */
+struct TileKind {
+  bool tall, wide;
+
+  static constexpr size_t kCount = 4;
+  constexpr size_t index() const { return 2 * tall + wide; }
+  constexpr size_t products() const { return (tall ? 6 : 4) * (wide ? 6 : 4); }
 };
 
 struct StemKernels {
@@ -79,13 +91,17 @@ struct StemKernels {
   void (*firstForward)(const StemShape& shape, const float* rows, const Ink& ink, const float* weights, const float* bias,
                        const float* blank, const Ahead& ahead, float* values, uint8_t* winners, float* sums);
 
-  /** Writes the Winograd transform F(2x2, 3x3) of a tile of the first map as row `slot` of a batch. */
-  void (*secondTile)(const StemShape& shape, const float* values1, size_t y, size_t x, size_t slot, float* batch);
-  /** The 16 matrix products of a batch, products[16][tiles][planes2 * 16], with weights [16][plane2][filters1][16]. */
-  void (*secondMultiply)(const StemShape& shape, const float* batch, const float* transformed, float* products);
+  /** The Winograd transform of a kernel [9][filters1][planes2 * 16]: transformed[products][plane2][filters1][16]. */
+  void (*secondKernel)(const StemShape& shape, TileKind kind, const float* kernel, float* transformed);
+  /** Writes the Winograd transform of the tile that begins at window (y, x) as row `slot` of a batch. */
+  void (*secondTile)(const StemShape& shape, TileKind kind, const float* values1, size_t y, size_t x, size_t slot,
+                     float* batch);
+  /** The matrix products of a batch: products[products][tiles][planes2 * 16]. */
+  void (*secondMultiply)(const StemShape& shape, TileKind kind, const float* batch, const float* transformed,
+                         float* products);
   /** Transforms `count` tiles back, pools, clips. `bias`, `blank`, `sums` as in `firstForward`. */
-  void (*secondPool)(const StemShape& shape, const float* products, size_t count, const float* bias, const float* blank,
-                     const TileTarget* targets, float* sums);
+  void (*secondPool)(const StemShape& shape, TileKind kind, const float* products, size_t count, const float* bias,
+                     const float* blank, const TileTarget* targets, float* sums);
 
   /**
    * Sums of gradient and of gradient * (value - mean) over the positions: sums[2][planes2 * 16]. `mean` is padded, the
