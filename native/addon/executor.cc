@@ -13,8 +13,8 @@ namespace convsweep {
 namespace {
 
 /**
- * Numbers below 1.2e-38 count as zero, as in TensorFlow: Adam's moments of weights that no longer get a gradient decay
- * into that range, where the processor is a hundred times slower.
+ * Numbers below 1.2e-38 count as zero, as in TensorFlow: Adam's moments of weights that no longer get a
+ * gradient decay into that range, where the processor is a hundred times slower.
  */
 void flushDenormals() {
 #if defined(__SSE2__)

@@ -10,8 +10,9 @@
 namespace convsweep {
 
 /**
- * The process' training threads, shared by all environments that load the addon. Not libuv's pool: an epoch may take
- * minutes, and would starve file and DNS work there. Threads start on demand, up to `limit`; tasks beyond it queue.
+ * The process' training threads, shared by all environments that load the addon. Not libuv's pool: an epoch
+ * may take minutes, and would starve file and DNS work there. Threads start on demand, up to `limit`; tasks
+ * beyond it queue.
  */
 class Executor {
  public:
