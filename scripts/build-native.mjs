@@ -29,7 +29,8 @@ function requireTools() {
   const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
   const missing = [];
   if (!works('cmake')) missing.push('cmake');
-  if (![process.env.CXX, 'c++', 'g++', 'clang++'].some((compiler) => compiler && works(compiler))) missing.push('g++');
+  if (![process.env.CXX, 'c++', 'g++', 'clang++'].some((compiler) => compiler && works(compiler)))
+    missing.push('g++');
   if (!works('ninja') && !works('make')) missing.push('make');
   if (missing.length === 0) return;
   console.error(`convsweep: the native addon needs ${missing.join(', ')}. On Debian or Ubuntu:

@@ -3,9 +3,12 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "engine/network.h"
 
 namespace convsweep {
 
@@ -19,24 +22,30 @@ class Executor {
   using Task = std::function<void()>;
 
   explicit Executor(size_t limit) : limit_(limit) {}
-  /** Waits for the tasks in flight. */
+  /** Aborts the tasks in flight and waits for them: `process.exit` ends here, without tearing environments
+   * down. */
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  /** `task` must not throw. */
-  void submit(Task task);
+  /** Runs `task`, which must not throw and heeds `control`. */
+  void submit(std::shared_ptr<Control> control, Task task);
 
   /** The one executor, as wide as the backend's devices allow. */
   static Executor& shared();
 
  private:
+  struct Entry {
+    std::shared_ptr<Control> control;
+    Task task;
+  };
   void work();
 
   const size_t limit_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Task> tasks_;
+  std::deque<Entry> waiting_;
+  std::vector<std::shared_ptr<Control>> running_;
   std::vector<std::thread> threads_;
   size_t idle_ = 0;
   bool stopping_ = false;

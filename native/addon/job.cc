@@ -31,7 +31,8 @@ Napi::Promise Job::start(Napi::Env env, std::shared_ptr<Control> control, std::f
   // After the function was made, so that at teardown this hook runs before the function is closed.
   napi_add_env_cleanup_hook(env, &Job::onTeardown, job.get());
   // From here on the thread and then onMain own the job.
-  Executor::shared().submit([raw = job.release()] { raw->run(); });
+  const auto shared = job->control_;
+  Executor::shared().submit(shared, [raw = job.release()] { raw->run(); });
   return promise;
 }
 
