@@ -89,7 +89,8 @@ describe('modelCheckpoint', () => {
   });
 
   test.each<[unknown, object, RegExp]>([
-    ['', {}, /Expected a file name for path but received ""/],
+    ['', {}, /Expected a file name ending in .h5 or .hdf5 for path but received ""/],
+    ['model.keras', {}, /ending in .h5 or .hdf5 for path but received "model.keras"/],
     ['a.h5', { verbose: 2 }, /Expected 0 or 1 for verbose but received 2/],
     ['a.h5', { monitor: 'auc' }, /for monitor but received "auc"/],
     ['a.h5', { savebestonly: true }, /did you mean saveBestOnly\?/],
