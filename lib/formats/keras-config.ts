@@ -4,9 +4,14 @@
  * matters in training only (regularizers, constraints, frozen layers); initializers are not read, since the weights are.
  */
 import { ConvsweepError, describeValue } from '../errors.js';
-import type { Adam } from '../model/adam.js';
-import { type Architecture, type NamedLayerSpec, resolveLayers } from '../model/architecture.js';
-import { type LayerSpec, validateLayer } from '../model/layers.js';
+import { type Adam, resolveAdam } from '../model/adam.js';
+import {
+  type Architecture,
+  type NamedLayerSpec,
+  requireClassifier,
+  resolveLayers,
+} from '../model/architecture.js';
+import { type LayerSpec, validateLayer, validateName } from '../model/layers.js';
 import { PythonFloat, type PythonValue } from './python-json.js';
 
 /** The value of `model_config`, field by field in Keras 2.8's order. */
@@ -153,7 +158,8 @@ export function parseModelConfig(json: string): ParsedModelConfig {
     throw unsupported(`model class ${describeValue(model.class_name)}`, 'Sequential');
   }
   const config = requireObject('config in model_config', model.config);
-  if (typeof config.name !== 'string') throw invalid('model_config has no model name');
+  const { name } = config;
+  asInvalidModel(() => validateName('the name of the model', name));
   if (!Array.isArray(config.layers)) throw invalid('model_config has no list of layers');
   const entries = config.layers.map((layer, i): [string, Config] => {
     const entry = requireObject(`layer ${i} in model_config`, layer);
@@ -173,7 +179,8 @@ export function parseModelConfig(json: string): ParsedModelConfig {
       );
     }
   }
-  return { name: config.name, architecture };
+  asInvalidModel(() => requireClassifier(architecture));
+  return { name: name as string, architecture };
 }
 
 const UNCOMPILED = 'save the model without it: model.save(path, include_optimizer=False)';
@@ -203,12 +210,13 @@ export function parseTrainingConfig(json: string): Adam {
       throw unsupported(`Adam with ${key} ${JSON.stringify(value)}`, 'a number', UNCOMPILED);
     return value as number;
   };
-  return {
+  const adam = {
     learningRate: read('learning_rate'),
     beta1: read('beta_1'),
     beta2: read('beta_2'),
     epsilon: read('epsilon'),
   };
+  return asInvalidModel(() => resolveAdam(adam));
 }
 
 /** Options of Adam in some Keras version that change its steps. */
@@ -225,7 +233,7 @@ const ADAM_EXTRAS = [
 ];
 
 /** Runs `resolve` and turns what it throws about its arguments into an error about the file. */
-export function asInvalidModel<T>(resolve: () => T): T {
+function asInvalidModel<T>(resolve: () => T): T {
   try {
     return resolve();
   } catch (cause) {

@@ -353,10 +353,12 @@ export class Model implements Trainer {
     if (labels?.length !== count) {
       throw invalidArgument('labels', `${count} class indices, one per image`, labels?.length ?? labels);
     }
+    // Data sets hold labels in bytes.
+    const largest = Math.min(this.classes, 256) - 1;
     for (let i = 0; i < count; i++) {
       const label = labels[i]!;
-      if (!Number.isSafeInteger(label) || label < 0 || label >= this.classes) {
-        throw invalidArgument(`labels[${i}]`, `an integer from 0 to ${this.classes - 1}`, label);
+      if (!Number.isSafeInteger(label) || label < 0 || label > largest) {
+        throw invalidArgument(`labels[${i}]`, `an integer from 0 to ${largest}`, label);
       }
     }
     return this.#dataset(images, Uint8Array.from(labels));

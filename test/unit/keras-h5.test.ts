@@ -111,7 +111,12 @@ describe('readKerasH5', () => {
       m: 'cec8f9d9f5e72cfc1e1676c29b5c1235d06f317e6d397d0e9f6550c5bfeb3bde',
       v: 'd7ee25d8a4c50e4fb4b9799ab4761467f2a724b94b1ae988a11beef425312a2e',
       iterations: 6,
-      adam: { learningRate: Math.fround(0.002), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+      adam: {
+        learningRate: Math.fround(0.002),
+        beta1: Math.fround(0.9),
+        beta2: Math.fround(0.999),
+        epsilon: 1e-7,
+      },
     },
   ])(
     'reads what Keras wrote: $file',
@@ -384,6 +389,16 @@ describe('what cannot be read', () => {
       ),
       'dense with dtype',
     ],
+    [
+      'logits as outputs',
+      edit('"activation": "softmax"', '"activation": "linear"'),
+      'dense_3: the last layer must be a softmax over the classes',
+    ],
+    [
+      'a name with spaces',
+      edit('"name": "sequential"', '"name": "my model"'),
+      'for the name of the model but received "my model"',
+    ],
     ['no gamma', edit('"scale": true', '"scale": false'), 'batch_normalization with scale false'],
     ['another axis', edit('"axis": [3]', '"axis": [1]'), 'batch_normalization with axis [1]'],
     [
@@ -451,6 +466,12 @@ describe('what cannot be read', () => {
       keras3Model,
       edit('"global_clipnorm": null', '"global_clipnorm": 1.0'),
       'Adam with global_clipnorm',
+    ],
+    [
+      'a learning rate of 0',
+      goldenModel,
+      edit('"learning_rate": 0.0010000000474974513', '"learning_rate": 0.0'),
+      'a positive number for optimizer.learningRate but received 0',
     ],
     [
       'a schedule',
