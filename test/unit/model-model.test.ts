@@ -284,7 +284,8 @@ describe('inference', () => {
     await first.evaluate(data.subset([1, 2]));
     await second.predict(data);
     await first.predict(data.store.images.slice());
-    expect(addon.memoryInUse()).toBe(before);
+    // Less where the garbage collector freed what earlier tests left.
+    expect(addon.memoryInUse()).toBeLessThanOrEqual(before);
   });
 });
 
