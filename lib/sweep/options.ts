@@ -18,7 +18,10 @@ export interface BuildContext {
   classes: number;
 }
 
-/** Makes the untrained, compiled model of a trial; the same arguments must give the same model. */
+/**
+ * Makes the untrained, compiled model of a trial; the same arguments must give the same model. It is also called once
+ * for each combination before any training, to see that it can.
+ */
 export type Builder<G extends Grid = Grid> = (parameters: GridPoint<G>, context: BuildContext) => Model;
 
 export interface SweepOptions<G extends Grid = Grid> {
