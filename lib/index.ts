@@ -30,6 +30,15 @@ export {
   formatClassificationReport,
   formatConfusionMatrix,
 } from './report/evaluation.js';
+export type { SweepConfig } from './sweep/config.js';
+export type { SweepEvent } from './sweep/events.js';
+export { type Grid, type GridPoint, type GridValue, notebookGrid } from './sweep/grid.js';
+export type { BuildContext, Builder, SweepOptions } from './sweep/options.js';
+export type { SweepProgress } from './sweep/progress.js';
+export { type Protocol, protocolSplits } from './sweep/protocol.js';
+export type { SweepResult } from './sweep/run-sweep.js';
+export { type SweepRun, sweep } from './sweep/sweep.js';
+export type { SweepSplit, Trial, TrialRecord } from './sweep/trial.js';
 export type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './training/callback.js';
 export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';
 export type { FitOptions } from './training/fit-options.js';

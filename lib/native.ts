@@ -7,9 +7,9 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { ConvsweepError, describeValue, invalidArgument } from './errors.js';
+import { packageRoot } from './package.js';
 
 /** One layer as the engine wants it: shapes resolved, defaults filled in. Shapes have no batch dimension. */
 export interface NativeLayer {
@@ -185,13 +185,6 @@ const loaded = new Map<
   string,
   { addon: NativeAddon; devices: NativeDevice[] } | { reason: string; cause?: unknown }
 >();
-
-/** The folder of package.json, from `lib/` as well as from `dist/lib/`. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
-}
 
 function load(backend: 'cpu' | 'cuda') {
   const known = loaded.get(backend);

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type BackendStatus, backends, packageRoot } from '../native.js';
+import { type BackendStatus, backends } from '../native.js';
+import { packageVersion } from '../package.js';
 import { print, printJson } from './terminal.js';
 
 interface Inspection {
@@ -13,12 +12,6 @@ interface Inspection {
   cores: number;
   memoryGiB: number;
   backends: BackendStatus[];
-}
-
-/** The version in package.json. */
-export function packageVersion(): string {
-  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string })
-    .version;
 }
 
 export function addInspect(program: Command): void {

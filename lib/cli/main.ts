@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { ConvsweepError } from '../errors.js';
+import { packageVersion } from '../package.js';
 import { addData } from './data.js';
 import { addEvaluate } from './evaluate.js';
-import { addInspect, packageVersion } from './inspect.js';
+import { addInspect } from './inspect.js';
 import { exitCode } from './options.js';
 import { addPredict } from './predict.js';
 import { addSummary } from './summary.js';

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ImageStore } from '../data/dataset.js';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
-import { packageRoot, type ResolvedDevice } from '../native.js';
+import type { ResolvedDevice } from '../native.js';
+import { packageVersion } from '../package.js';
 import type { Grid } from './grid.js';
 import type { SweepSettings } from './options.js';
 import type { StartEpoch } from './start-epoch.js';
@@ -146,11 +145,4 @@ function modelsFingerprint({ points, build, seed, splits }: SweepSettings, devic
     }
   }
   return hash.digest('hex');
-}
-
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { packageRoot } from '../../lib/native.js';
+import { packageRoot } from '../../lib/package.js';
 
 /** How a child process ended. */
 export interface Ended {
