@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../lib/native.js';
+import { packageRoot } from '../../lib/package.js';
 
 interface Entry {
   dtype: 'uint8' | 'int64' | 'float32';
