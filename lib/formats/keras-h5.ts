@@ -1,39 +1,14 @@
 /** Whole Keras models in HDF5, as Keras 2.8's `model.save('model.h5')` writes them. */
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import type { Dataset, File, Group } from 'h5wasm/node';
-import writeFileAtomic from 'write-file-atomic';
-import { ConvsweepError } from '../errors.js';
+import type { File, Group } from 'h5wasm';
 import type { Adam } from '../model/adam.js';
-import { type Architecture, resolveLayers, type Weight } from '../model/architecture.js';
-import type { LayerSpec } from '../model/layers.js';
-import { type NamedWeight, validateWeights } from '../model/weights.js';
+import type { Architecture } from '../model/architecture.js';
+import type { NamedWeight } from '../model/weights.js';
+import { invalid, isDataset, isGroup, readHdf5, readWeight } from './hdf5-reader.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
 import { modelConfig, parseModelConfig, parseTrainingConfig, trainingConfig } from './keras-config.js';
+import { freshOptimizer, type KerasModel, type KerasOptimizer, validateKerasModel } from './keras-model.js';
+import { readModelFile, writeModelFile } from './model-file.js';
 import { pythonJson } from './python-json.js';
-
-/** What a Keras model file holds. */
-export interface KerasModel {
-  name: string;
-  layers: LayerSpec[];
-  /** `[height, width, channels]` */
-  inputShape: readonly number[];
-  /** In Keras' order: each layer's kernel, bias or gamma, beta, moving_mean, moving_variance. */
-  weights: NamedWeight[];
-  /** Undefined when the model was saved without its optimizer. */
-  optimizer?: KerasOptimizer | undefined;
-}
-
-/** Adam in the middle of training. */
-export interface KerasOptimizer {
-  adam: Adam;
-  /** Steps done. */
-  iterations: number;
-  /** First moments of the trainable weights, in order, under the weights' names. */
-  m: NamedWeight[];
-  /** Second moments. */
-  v: NamedWeight[];
-}
 
 /** The Keras whose files these are; readers look at its major version. */
 const KERAS_VERSION = '2.8.0';
@@ -44,21 +19,8 @@ const KERAS_VERSION = '2.8.0';
  * `SHAPE_MISMATCH` when the weights are not those of the layers
  */
 export async function writeKerasH5(path: string, model: KerasModel): Promise<void> {
-  const architecture = resolveLayers(model.layers, model.inputShape);
-  const trainable = architecture.weights.filter((weight) => weight.trainable);
-  validateWeights('weights', model.weights, architecture.weights);
-  if (model.optimizer) {
-    validateWeights('optimizer.m', model.optimizer.m, trainable);
-    validateWeights('optimizer.v', model.optimizer.v, trainable);
-  }
-  const bytes = encodeHdf5(content(architecture, model));
-  try {
-    await writeFileAtomic(path, bytes);
-  } catch (cause) {
-    throw new ConvsweepError('FILE', `Cannot write the model file ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+  const architecture = validateKerasModel(model);
+  await writeModelFile(path, encodeHdf5(content(architecture, model)));
 }
 
 /**
@@ -66,45 +28,8 @@ export async function writeKerasH5(path: string, model: KerasModel): Promise<voi
  * @throws ConvsweepError `FILE` when there is no such file; `INVALID_MODEL`, naming the file and the cause, when it is
  * not HDF5, is damaged, holds no whole model, or a model of anything but the supported layers, loss and optimizer
  */
-export async function readKerasH5(path: string): Promise<KerasModel> {
-  const isFile = await stat(path).then(
-    (found) => found.isFile(),
-    (cause) => {
-      throw new ConvsweepError('FILE', `Cannot read the model file ${path}: ${(cause as Error).message}`, {
-        cause,
-      });
-    },
-  );
-  if (!isFile) throw new ConvsweepError('FILE', `Cannot read the model file ${path}: it is not a file`);
-  const h5 = await loadHdf5();
-  try {
-    const file = new h5.File(resolve(path), 'r');
-    try {
-      return readModel(file);
-    } finally {
-      file.close();
-    }
-  } catch (cause) {
-    const reason =
-      cause instanceof ConvsweepError ? cause.message : `it is not HDF5, or damaged (${hdf5Reason(cause)})`;
-    throw new ConvsweepError('INVALID_MODEL', `${path} is not a model file that can be read: ${reason}`, {
-      cause,
-    });
-  }
-}
-
-/** Loaded at first use: the WebAssembly takes a tenth of a second to compile. */
-async function loadHdf5(): Promise<typeof import('h5wasm/node')> {
-  const h5 = await import('h5wasm/node');
-  const module = await h5.ready;
-  module.activate_throwing_error_handler();
-  return h5;
-}
-
-/** The innermost reason in libhdf5's report, or the message itself. */
-function hdf5Reason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return [...message.matchAll(/in \w+\(\): (.+)$/gm)].at(-1)?.[1] ?? message;
+export function readKerasH5(path: string): Promise<KerasModel> {
+  return readModelFile(path, (bytes) => readHdf5(bytes, readModel));
 }
 
 function content(architecture: Architecture, { name, weights, optimizer }: KerasModel): Hdf5Group {
@@ -189,10 +114,8 @@ function readModel(file: File): KerasModel {
  */
 function readOptimizer(file: File, architecture: Architecture, adam: Adam): KerasOptimizer {
   const trainable = architecture.weights.filter((weight) => weight.trainable);
-  const zeros = () =>
-    trainable.map(({ name, shape, size }) => ({ name, shape, data: new Float32Array(size) }));
   const group = file.keys().includes('optimizer_weights') ? file.get('optimizer_weights') : null;
-  if (!isGroup(group)) return { adam, iterations: 0, m: zeros(), v: zeros() };
+  if (!isGroup(group)) return freshOptimizer(architecture, adam);
   const roles: Record<'iterations' | 'm' | 'v' | 'other', string[]> = {
     iterations: [],
     m: [],
@@ -206,7 +129,7 @@ function readOptimizer(file: File, architecture: Architecture, adam: Adam): Kera
   if (!Number.isSafeInteger(iterations) || iterations < 0)
     throw invalid('its optimizer state has no step count');
   // Adam creates its moments at the first step.
-  if (iterations === 0 && roles.m.length === 0) return { adam, iterations, m: zeros(), v: zeros() };
+  if (iterations === 0 && roles.m.length === 0) return freshOptimizer(architecture, adam);
   const moments = (role: 'm' | 'v'): NamedWeight[] => {
     const paths = roles[role];
     if (paths.length !== trainable.length) {
@@ -229,19 +152,6 @@ function variableOf(path: string): string {
   return path.split('/').at(-1)!.replace(/:\d+$/, '');
 }
 
-function readWeight(group: Group, path: string, { name, shape, size }: Weight): NamedWeight {
-  const dataset = group.get(path);
-  if (!isDataset(dataset)) throw invalid(`it lists ${path} but does not hold it`);
-  if (dataset.dtype !== '<f')
-    throw invalid(`${path} is of type ${JSON.stringify(dataset.dtype)} instead of float32`);
-  if (dataset.shape?.join() !== shape.join()) {
-    throw invalid(`${path} has shape [${dataset.shape}] instead of [${shape}]`);
-  }
-  const data = dataset.value;
-  if (!(data instanceof Float32Array) || data.length !== size) throw invalid(`${path} cannot be read`);
-  return { name, shape: [...shape], data };
-}
-
 function readText(group: Group, attribute: string): string | undefined {
   const value = group.attrs[attribute]?.value;
   if (value === undefined) return undefined;
@@ -253,16 +163,4 @@ function readNames(group: Group, attribute: string): string[] {
   const value = group.attrs[attribute]?.value;
   if (value === undefined || value === null) throw invalid(`${group.path} has no ${attribute}`);
   return Array.from(value as ArrayLike<unknown>, String);
-}
-
-function isGroup(entity: unknown): entity is Group {
-  return (entity as Group | null)?.type === ('Group' as Group['type']);
-}
-
-function isDataset(entity: unknown): entity is Dataset {
-  return (entity as Dataset | null)?.type === ('Dataset' as Dataset['type']);
-}
-
-function invalid(problem: string): ConvsweepError {
-  return new ConvsweepError('INVALID_MODEL', problem);
 }
