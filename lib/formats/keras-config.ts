@@ -1,6 +1,6 @@
 /**
- * The JSON in a Keras model file: `model_config` and `training_config`, written as Keras 2.8 writes them, read as
- * Keras 2 and Keras 3 write them. What would change the model's numbers and is not supported is an error, also what
+ * The JSON in Keras model files: `model_config` and `training_config` of `.h5`, written as Keras 2.8 writes them, and
+ * `config.json` of `.keras`, in the form that Keras 3 and tf_keras both accept; read as Keras 2 and Keras 3 write them. What would change the model's numbers and is not supported is an error, also what
  * matters in training only (regularizers, constraints, frozen layers); initializers are not read, since the weights are.
  */
 import { ConvsweepError, describeValue } from '../errors.js';
@@ -75,6 +75,70 @@ export function trainingConfig(adam: Adam): PythonValue {
   };
 }
 
+/** The value of `config.json`; without `adam` that of a model that is not compiled. */
+export function kerasV3Config(
+  name: string,
+  { layers, inputShape }: Architecture,
+  adam: Adam | undefined,
+): PythonValue {
+  // tf_keras reads `batch_input_shape` only, Keras 3 reads both.
+  const inputLayer = {
+    batch_input_shape: [null, ...inputShape],
+    dtype: 'float32',
+    sparse: false,
+    ragged: false,
+    name: `${layers[0]!.name}_input`,
+  };
+  const config = {
+    name,
+    layers: [
+      moduleObject('keras.layers', 'InputLayer', inputLayer),
+      ...layers.map((layer) =>
+        moduleObject('keras.layers', layer.spec.type, {
+          name: layer.name,
+          trainable: true,
+          dtype: 'float32',
+          ...layerFieldsV3(layer.spec, layer.inputShape.length),
+        }),
+      ),
+    ],
+  };
+  const model = moduleObject('keras', 'Sequential', config);
+  if (adam === undefined) return model;
+  const optimizer = {
+    name: 'adam',
+    learning_rate: new PythonFloat(adam.learningRate),
+    beta_1: new PythonFloat(adam.beta1),
+    beta_2: new PythonFloat(adam.beta2),
+    epsilon: new PythonFloat(adam.epsilon),
+    amsgrad: false,
+  };
+  const compile_config = {
+    optimizer: moduleObject('keras.optimizers', 'Adam', optimizer),
+    loss: 'sparse_categorical_crossentropy',
+    metrics: ['accuracy'],
+  };
+  return { ...model, compile_config };
+}
+
+type Fields = { [key: string]: PythonValue };
+
+/** An object as Keras 3 names it. */
+function moduleObject(module: string, class_name: string, config: Fields): Fields {
+  return { module, class_name, config, registered_name: null };
+}
+
+/** {@link layerFields} with initializers of Keras 3's form, and the axis as a number, which Keras 3 requires. */
+function layerFieldsV3(spec: LayerSpec, axis: number): Fields {
+  const entries = Object.entries(layerFields(spec, axis)).map(([key, value]) => {
+    if (key === 'axis') return [key, axis];
+    if (!key.endsWith('_initializer')) return [key, value];
+    const { class_name, config } = value as { class_name: string; config: Fields };
+    return [key, moduleObject('keras.initializers', class_name, config)];
+  });
+  return Object.fromEntries(entries);
+}
+
 const GLOROT_UNIFORM = { class_name: 'GlorotUniform', config: { seed: null } };
 const ZEROS = { class_name: 'Zeros', config: {} };
 const ONES = { class_name: 'Ones', config: {} };
@@ -89,7 +153,7 @@ const KERNEL_AND_BIAS = {
   bias_constraint: null,
 };
 
-function layerFields(spec: LayerSpec, axis: number): { [key: string]: PythonValue } {
+function layerFields(spec: LayerSpec, axis: number): Fields {
   switch (spec.type) {
     case 'Rescaling':
       return { scale: new PythonFloat(spec.scale), offset: new PythonFloat(spec.offset) };
@@ -163,6 +227,12 @@ export function parseModelConfig(json: string): ParsedModelConfig {
   if (!Array.isArray(config.layers)) throw invalid('model_config has no list of layers');
   const entries = config.layers.map((layer, i): [string, Config] => {
     const entry = requireObject(`layer ${i} in model_config`, layer);
+    if (![undefined, 'keras.layers'].includes(entry.module as string | undefined)) {
+      throw unsupported(
+        `layer ${i} of module ${describeValue(entry.module)}`,
+        "Keras' own layers (module keras.layers)",
+      );
+    }
     return [String(entry.class_name), requireObject(`config of layer ${i} in model_config`, entry.config)];
   });
   const shapes = entries.map(([, layer]) => layer.batch_input_shape ?? layer.batch_shape);
@@ -183,14 +253,28 @@ export function parseModelConfig(json: string): ParsedModelConfig {
   return { name: name as string, architecture };
 }
 
-const UNCOMPILED = 'save the model without it: model.save(path, include_optimizer=False)';
+const UNCOMPILED = "save the model without it: model.save('model.h5', include_optimizer=False)";
 
 /**
  * Reads `training_config`.
  * @throws ConvsweepError `INVALID_MODEL` unless it is Adam on sparse categorical cross-entropy
  */
 export function parseTrainingConfig(json: string): Adam {
-  const training = parseObject('training_config', json);
+  return readTraining(parseObject('training_config', json));
+}
+
+/**
+ * Reads what `config.json` says of training; undefined when the model was saved without having been compiled.
+ * @throws ConvsweepError `INVALID_MODEL` unless it is Adam on sparse categorical cross-entropy
+ */
+export function parseCompileConfig(json: string): Adam | undefined {
+  const { compile_config } = parseObject('config.json', json);
+  if (compile_config === undefined || compile_config === null) return undefined;
+  const { loss, optimizer } = requireObject('compile_config', compile_config);
+  return readTraining({ loss, optimizer_config: optimizer });
+}
+
+function readTraining(training: Config): Adam {
   const loss = nameAndConfig(training.loss);
   if (!['sparse_categorical_crossentropy', 'SparseCategoricalCrossentropy'].includes(loss.name)) {
     throw unsupported(`loss ${describeValue(loss.name)}`, 'sparse_categorical_crossentropy', UNCOMPILED);
@@ -300,10 +384,14 @@ const readLayer: Record<LayerSpec['type'], (config: Config) => Config> = {
   Activation: ({ activation }) => ({ activation }),
 };
 
-/** Keras writes an object of a known class as its name, or as `{ class_name, config }`. */
+/**
+ * Keras writes an object of a known class as its name, or as `{ class_name, config }`; a function as the latter, with
+ * its name for `config`.
+ */
 function nameAndConfig(value: unknown): { name: string; config: Config } {
   if (value === null || typeof value !== 'object') return { name: String(value), config: {} };
   const { class_name, config } = value as Config;
+  if (class_name === 'function') return { name: String(config), config: {} };
   return { name: String(class_name), config: (config ?? {}) as Config };
 }
 

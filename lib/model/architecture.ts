@@ -56,8 +56,8 @@ export interface ParameterCounts {
 /** A float32 array of more values than this cannot be allocated everywhere. */
 const MAX_VALUES = 2 ** 31 - 1;
 
-/** Keras' snake-case class names, which automatic layer names start with. */
-const SNAKE_CASE: Record<LayerSpec['type'], string> = {
+/** Keras' snake-case class names, which automatic layer names start with, and names in `.keras` files. */
+export const SNAKE_CASE: Record<LayerSpec['type'], string> = {
   Rescaling: 'rescaling',
   Conv2D: 'conv2d',
   MaxPooling2D: 'max_pooling2d',

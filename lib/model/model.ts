@@ -1,8 +1,7 @@
-import { extname } from 'node:path';
 import { Dataset } from '../data/dataset.js';
 import type { EpochPlan } from '../data/epoch-plan.js';
 import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
-import { readKerasH5, writeKerasH5 } from '../formats/keras-h5.js';
+import { readKerasFile, writeKerasFile } from '../formats/keras-file.js';
 import {
   type DeviceName,
   type NativeDataset,
@@ -102,15 +101,15 @@ export class Model implements Trainer {
   }
 
   /**
-   * Opens a Keras HDF5 file of Keras 2, Keras 3 or {@link save}. Training goes on exactly where it was; a model that
-   * was saved without its optimizer starts with a fresh Adam.
+   * Opens a model file of Keras 2 (HDF5), Keras 3 (HDF5 or `.keras`) or {@link save}. Training goes on exactly where it
+   * was; a model that was saved without its optimizer starts with a fresh Adam.
    * @param options `seed` of dropout and the order of images, default 0
    * @throws ConvsweepError `FILE`, `INVALID_MODEL` naming what is unsupported, `DEVICE_UNAVAILABLE`
    */
   static async load(path: string, options: Pick<ModelOptions, 'device' | 'seed'> = {}): Promise<Model> {
     rejectUnknownOptions('Model.load', options, ['device', 'seed']);
     requirePath(path);
-    const { name, layers, inputShape, weights, optimizer } = await readKerasH5(path);
+    const { name, layers, inputShape, weights, optimizer } = await readKerasFile(path);
     const [height, width, channels] = inputShape as [number, number, number];
     const model = new Model(layers, {
       ...options,
@@ -245,16 +244,14 @@ export class Model implements Trainer {
   }
 
   /**
-   * Writes the model as it is now, with the optimizer's state, as Keras HDF5. The file appears whole or not at all.
-   * @param path ends in `.h5` or `.hdf5`, which Keras requires
+   * Writes the model as it is now, with the optimizer's state, for Keras. The file appears whole or not at all.
+   * @param path ends in `.h5` or `.hdf5` (HDF5, for Keras 2 and 3) or in `.keras` (for Keras 3), which Keras requires
    * @throws ConvsweepError `INVALID_ARGUMENT` for another ending, `FILE` when it cannot be written
    */
   async save(path: string): Promise<void> {
     requirePath(path);
-    if (!['.h5', '.hdf5'].includes(extname(path)))
-      throw invalidArgument('path', 'a name ending in .h5 or .hdf5', path);
     const state = this.#read();
-    await writeKerasH5(path, {
+    await writeKerasFile(path, {
       name: this.name,
       layers: this.layers,
       inputShape: this.inputShape,

@@ -406,8 +406,8 @@ describe('refuses', () => {
 
   test('a file name that Keras would not open, before anything is written', async () => {
     const model = small();
-    await expect(model.save(join(folder, 'model.keras'))).rejects.toMatchObject(
-      code('INVALID_ARGUMENT', 'ending in .h5 or .hdf5 for path'),
+    await expect(model.save(join(folder, 'model.tf'))).rejects.toMatchObject(
+      code('INVALID_ARGUMENT', 'ending in .h5, .hdf5 or .keras for path'),
     );
     await expect(model.save('')).rejects.toMatchObject(code('INVALID_ARGUMENT', 'path'));
     await expect(Model.load(7 as never)).rejects.toMatchObject(code('INVALID_ARGUMENT', 'path'));
