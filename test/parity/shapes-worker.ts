@@ -1,16 +1,17 @@
 /*
- * Runs every case of shapes-cases.ts on the device and in the float64 reference, and prints their distances as JSON.
+ * Runs every case of shapes-cases.ts on the device and in the float64 reference, and reports their distances.
  * A script of its own: the CPU backend picks its instruction set once per process.
  */
 import { Dataset } from '../../lib/data/dataset.js';
-import { type Model, sequential } from '../../lib/model/model.js';
-import type { NamedWeight } from '../../lib/model/weights.js';
+import { sequential } from '../../lib/model/model.js';
 import type { NativeState } from '../../lib/native.js';
-import { Random } from '../../lib/random.js';
+import type { Random } from '../../lib/random.js';
 import { adam, ReferenceNetwork } from '../reference/network.js';
 import { distance, largestError, norm, relativeError } from './compare.js';
 import { device, deviceName } from './device.js';
+import { drawDecided, drawWeights, noise } from './draw.js';
 import { type ShapesCase, shapesCases } from './shapes-cases.js';
+import { report } from './worker.js';
 
 /** How far a case is from the reference; {@link Tolerances} says how each is measured. */
 export interface ShapesDistances {
@@ -25,26 +26,22 @@ export interface ShapesDistances {
   evaluationAccuracy: number;
 }
 
-/** What this script prints. */
+/** What this script reports. */
 export interface ShapesReport {
   instructionSet: string | undefined;
   /** By the case's name. */
   distances: Record<string, ShapesDistances>;
 }
 
-/** Images are drawn until every decision is farther than this from going the other way: rounding must not flip one. */
-const SMALLEST_GAP = 1e-5;
-const DRAWS = 50;
-
 async function measure(given: ShapesCase): Promise<ShapesDistances> {
   const { specs, inputShape, seed, batch, classes } = given;
   using model = sequential(specs, { inputShape, seed, device: deviceName });
-  model.setWeights(randomWeights(model, seed));
+  model.setWeights(drawWeights(model.getWeights(), seed));
   const reference = new ReferenceNetwork(specs, inputShape);
   reference.setWeights(model.getWeights().map((weight) => weight.data));
 
   const labels = Uint8Array.from({ length: batch }, (_, i) => (i * 7 + seed) % classes);
-  const images = drawImages(given, reference);
+  const images = drawDecided(reference, batch, seed, (random) => drawImages(given, random));
   const probabilities = largestError(await model.predict(images), reference.predict(images, batch));
   const data = Dataset.from({
     images,
@@ -103,43 +100,18 @@ async function measure(given: ShapesCase): Promise<ShapesDistances> {
   };
 }
 
-function randomWeights(model: Model, seed: number): NamedWeight[] {
-  const random = new Random(seed, 'shapes weights');
-  const between = (low: number, high: number) => low + (high - low) * random.uniform();
-  return model.getWeights().map((weight) => {
-    const inputs = weight.shape.slice(0, -1).reduce((a, b) => a * b, 1);
-    const [low, high] = weight.name.endsWith('/kernel')
-      ? [-2 / Math.sqrt(inputs), 2 / Math.sqrt(inputs)]
-      : weight.name.endsWith('/gamma') || weight.name.endsWith('/moving_variance')
-        ? [0.5, 1.5]
-        : [-0.4, 0.4];
-    return { ...weight, data: weight.data.map(() => between(low, high)) };
-  });
-}
-
-function drawImages(given: ShapesCase, reference: ReferenceNetwork): Uint8Array {
-  const { seed, inputShape, batch } = given;
-  const channels = inputShape[2];
+function drawImages({ images, inputShape, batch }: ShapesCase, random: Random): Uint8Array {
   const length = batch * inputShape.reduce((a, b) => a * b, 1);
-  for (let draw = 0; draw < DRAWS; draw++) {
-    const random = new Random(seed, 'shapes images', draw);
-    const pixel = () => random.below(256);
-    const colours = Array.from({ length: batch * channels }, pixel);
-    const images = Uint8Array.from({ length }, (_, i) => {
-      if (given.images === 'zero') return 0;
-      if (given.images === 'noise') return random.below(2) * pixel();
-      return colours[Math.floor((i * batch) / length) * channels + (i % channels)]!;
-    });
-    if (reference.decisionGap(images, batch) > SMALLEST_GAP) return images;
-  }
-  throw new Error(`${given.name}: ${DRAWS} batches of images have decisions nearer than ${SMALLEST_GAP}`);
+  if (images === 'zero') return new Uint8Array(length);
+  if (images === 'noise') return noise(length, random);
+  const channels = inputShape[2];
+  const colours = Array.from({ length: batch * channels }, () => random.below(256));
+  return Uint8Array.from(
+    { length },
+    (_, i) => colours[Math.floor((i * batch) / length) * channels + (i % channels)]!,
+  );
 }
 
-const report: ShapesReport = { instructionSet: device.addon.buildInfo().instructionSet, distances: {} };
-for (const given of shapesCases) report.distances[given.name] = await measure(given);
-// JSON would turn NaN into null, which is below any tolerance; a string is not.
-process.stdout.write(
-  JSON.stringify(report, (_, value) =>
-    typeof value === 'number' && !Number.isFinite(value) ? `${value}` : value,
-  ),
-);
+const distances: ShapesReport['distances'] = {};
+for (const given of shapesCases) distances[given.name] = await measure(given);
+report({ instructionSet: device.addon.buildInfo().instructionSet, distances } satisfies ShapesReport);

@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { above } from './compare.js';
 import { device, tolerances } from './device.js';
 import { shapesCases } from './shapes-cases.js';
 import type { ShapesReport } from './shapes-worker.js';
+import { runWorker } from './worker.js';
 
-const run = promisify(execFile);
 /** The CPU backend's, best first; other devices have but one way to run. */
 const instructionSets = device.addon.buildInfo().instructionSets ?? [undefined];
 
@@ -17,11 +14,7 @@ describe.each(instructionSets.map((isa) => ({ isa })))(
     let report: ShapesReport;
 
     beforeAll(async () => {
-      const env = { ...process.env, ...(isa !== undefined && { CONVSWEEP_ISA: isa }) };
-      const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'shapes-worker.js')], {
-        env,
-      });
-      report = JSON.parse(stdout);
+      report = await runWorker('shapes-worker', isa === undefined ? {} : { CONVSWEEP_ISA: isa });
       expect(report.instructionSet).toBe(isa);
     });
 

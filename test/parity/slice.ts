@@ -91,7 +91,7 @@ function headKernel(
       largest = Math.max(largest, Math.abs(logit));
     }
   }
-  const scale = 1e-8 / largest;
+  const scale = 1e-8 / (largest || 1);
   return { kernel: Float32Array.from(exact, (value) => value * scale), scale };
 }
 

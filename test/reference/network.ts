@@ -98,22 +98,36 @@ export class ReferenceNetwork {
 
   /**
    * The metrics of the batch in training mode; sets every trainable weight's gradient, and nothing else.
-   * @returns also the gradients of every layer's input, then that of the logits
+   * @returns also what {@link backward} returns
    */
   gradients(
     images: ArrayLike<number>,
     labels: ArrayLike<number>,
     known?: KnownOutputs,
   ): ReferenceMetrics & { inputGradients: Float64Array[] } {
-    const n = labels.length;
-    const outputs = this.forward(images, n, true, known);
+    const outputs = this.forward(images, labels.length, true, known);
     const logits = outputs.at(-1)!;
-    const inputGradients = [lossGradient(logits, labels)];
-    for (let i = this.layers.length - 1; i >= 0; i--) {
-      const x = outputs[i - 1] ?? Float64Array.from(images);
-      inputGradients.unshift(this.layers[i]!.backward(x, outputs[i]!, inputGradients[0]!, n));
-    }
+    const inputGradients = this.backward(images, outputs, lossGradient(logits, labels), labels.length);
     return { ...metrics(logits, labels), inputGradients };
+  }
+
+  /**
+   * Sets every trainable weight's gradient, given those of the last of `outputs`.
+   * @param outputs of {@link forward} in training mode
+   * @returns the gradients of every layer's input, then `gradient`
+   */
+  backward(
+    images: ArrayLike<number>,
+    outputs: readonly Float64Array[],
+    gradient: Float64Array,
+    n: number,
+  ): Float64Array[] {
+    const inputGradients = [gradient];
+    for (const [i, layer] of [...this.layers.entries()].reverse()) {
+      const x = outputs[i - 1] ?? Float64Array.from(images);
+      inputGradients.unshift(layer.backward(x, outputs[i]!, inputGradients[0]!, n));
+    }
+    return inputGradients;
   }
 
   /** One optimizer step; the metrics are of before it. */
