@@ -5,8 +5,16 @@ import { downloadMnist, MNIST_MIRROR } from '../data/download.js';
 import { loadIdx } from '../data/idx.js';
 import { renderDigit } from '../data/render-digit.js';
 import { invalidArgument } from '../errors.js';
+import { digitPng } from '../report/digit-png.js';
+import { writeWhole } from '../report/write-whole.js';
 import { integer } from './options.js';
 import { interruption, note, print, printJson } from './terminal.js';
+
+interface ShowOptions {
+  data?: string;
+  ascii?: boolean;
+  png?: string;
+}
 
 export function addData(program: Command): void {
   const data = program.command('data').description('look at the images, or download MNIST');
@@ -37,16 +45,24 @@ export function addData(program: Command): void {
 
   data
     .command('show')
-    .description('draw one image in the terminal')
+    .description('draw one image in the terminal, or as PNG too')
     .argument('<position>', 'which image, from 0', integer('<position>', 0))
     .option('--data <dir>', 'IDX files to read instead of the embedded digits')
     .option('--ascii', 'plain characters only')
-    .action(async (position: number, { data: directory, ascii }: { data?: string; ascii?: boolean }) => {
+    .option('--png <file>', 'write it as PNG, too, ten times its size')
+    .action(async (position: number, { data: directory, ascii, png }: ShowOptions) => {
+      if (png !== undefined && !/\.png$/i.test(png)) {
+        throw invalidArgument('--png', 'a file name ending in .png', png);
+      }
       const images = directory === undefined ? await loadDigits() : (await loadIdx(directory)).all;
       if (position >= images.size) {
         throw invalidArgument('<position>', `an integer from 0 to ${images.size - 1}`, position);
       }
       print(renderDigit(images, position, { ascii: ascii ?? false }));
+      if (png !== undefined) {
+        await writeWhole(png, digitPng(images, position));
+        note(`Written: ${png}`);
+      }
     });
 
   data

@@ -1,18 +1,14 @@
 import type { Command } from 'commander';
 import { Model } from '../model/model.js';
 import type { DeviceName } from '../native.js';
-import {
-  classificationReport,
-  confusionMatrix,
-  formatClassificationReport,
-  formatConfusionMatrix,
-} from '../report/evaluation.js';
-import { predictedClasses } from '../sweep/accuracy.js';
+import { evaluationText, writeEvaluation } from '../report/evaluation-folder.js';
+import { evaluateModel } from '../report/model-evaluation.js';
 import { type ImageOptions, PARTS, selectImages } from './data-source.js';
 import { choice, deviceName, integer, percentage } from './options.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
 interface EvaluateOptions extends ImageOptions {
+  out: string;
   device: DeviceName;
   json?: boolean;
 }
@@ -39,8 +35,11 @@ export function withImages(command: Command): Command {
 export function addEvaluate(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('loss, accuracy, confusion matrix and classification report of a model')
-    .argument('<model>', 'a Keras .h5 file');
+    .description(
+      'loss, accuracy, confusion matrix, classification report and misclassified images of a model',
+    )
+    .argument('<model>', 'a Keras .h5 file')
+    .option('--out <dir>', 'folder for the report and its pictures', 'evaluation');
   withImages(command).action(async (path: string, options: EvaluateOptions) => {
     const images = await selectImages(options);
     if (options.data === undefined && options.split === undefined) {
@@ -51,23 +50,11 @@ export function addEvaluate(program: Command): void {
     const { signal, release } = interruption(() => note('Interrupted.'));
     try {
       using model = await Model.load(path, { device: options.device });
-      const { loss, accuracy } = await model.evaluate(images, { signal });
-      const probabilities = await model.predict(images, { signal });
-      const matrix = confusionMatrix(
-        images.labels(),
-        predictedClasses(probabilities, model.classes),
-        model.classes,
-      );
-      const report = classificationReport(matrix);
-      if (options.json) {
-        printJson({ model: path, images: images.size, loss, accuracy, confusionMatrix: matrix, report });
-      } else {
-        print(
-          `${images.name}: ${images.size} images\nloss: ${loss.toFixed(4)} - accuracy: ${accuracy.toFixed(4)}\n`,
-        );
-        print(`${formatConfusionMatrix(matrix)}\n`);
-        print(formatClassificationReport(report));
-      }
+      const evaluation = await evaluateModel(path, model, images, { signal });
+      const files = await writeEvaluation(options.out, evaluation, images);
+      if (options.json) printJson(evaluation);
+      else print(evaluationText(evaluation));
+      note(`Written: ${files.join(', ')}`);
     } finally {
       release();
     }

@@ -6,6 +6,7 @@ import { addData } from './data.js';
 import { addEvaluate } from './evaluate.js';
 import { addInspect } from './inspect.js';
 import { exitCode } from './options.js';
+import { addPlot } from './plot.js';
 import { addPredict } from './predict.js';
 import { addSummary } from './summary.js';
 import { addSweep } from './sweep.js';
@@ -24,6 +25,7 @@ function createProgram(): Command {
   addTrain(program);
   addEvaluate(program);
   addPredict(program);
+  addPlot(program);
   addSummary(program);
   addData(program);
   addInspect(program);

@@ -56,7 +56,7 @@ export async function architectureDiagram(model: Layered): Promise<string> {
   // The prologue and the comments tell Graphviz's version; neither is part of the picture.
   return svg
     .slice(svg.indexOf('<svg'))
-    .replace(/<!--[^]*?-->\n?/g, '')
+    .replace(/<!--.*?-->\n?/gs, '')
     .replaceAll('font-family="Arial"', `font-family="${FONT_FAMILY}"`);
 }
 

@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat, truncate } from 'node:fs/promises';
 import { ConvsweepError } from '../errors.js';
 import type { TrialRecord } from './trial.js';
 
@@ -51,13 +51,19 @@ export class Journal {
  * @throws ConvsweepError `INVALID_DATA` for a line before the last that is no record
  */
 export async function readJournal(path: string): Promise<JournalContent> {
+  const content = await peekJournal(path);
+  if (content.tornBytes > 0) await truncate(path, (await stat(path)).size - content.tornBytes);
+  return content;
+}
+
+/** As {@link readJournal}, but leaves the file alone: a sweep that runs may be writing the torn line. */
+export async function peekJournal(path: string): Promise<JournalContent> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
     throw error;
   });
   const end = bytes.lastIndexOf(LINE_END) + 1;
   const tornBytes = bytes.length - end;
-  if (tornBytes > 0) await truncate(path, end);
   const records = new Map<number, TrialRecord>();
   const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
   for (const [i, line] of lines.entries()) {
