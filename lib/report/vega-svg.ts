@@ -1,5 +1,6 @@
 import type { Config, TopLevelSpec } from 'vega-lite';
 import { FONT_FAMILY } from './font.js';
+import { textWidth } from './text-width.js';
 
 /** Okabe and Ito's blue and vermilion: told apart with every kind of colour vision, and in grey. */
 export const COLORS = {
@@ -16,6 +17,8 @@ export const COLORS = {
 export async function vegaSvg(spec: TopLevelSpec): Promise<string> {
   // Two large libraries, which only commands that draw need to load.
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
+  const { textMetrics } = vega as unknown as { textMetrics: TextMetrics };
+  textMetrics.width = (item, text) => textWidth(`${text}`, item.fontSize ?? 11, item.fontWeight === 'bold');
   const compiled = vegaLite.compile({ ...spec, config: CONFIG }).spec;
   const view = new vega.View(vega.parse(compiled), { renderer: 'none' });
   try {
@@ -25,6 +28,11 @@ export async function vegaSvg(spec: TopLevelSpec): Promise<string> {
   } finally {
     view.finalize();
   }
+}
+
+/** What Vega measures text with, which is made to be replaced but is not in its types. */
+interface TextMetrics {
+  width: (item: { fontSize?: number; fontWeight?: string | number }, text: unknown) => number;
 }
 
 const CONFIG: Config = {
