@@ -5,7 +5,7 @@ import { above, distance, largestError, norm, relativeError } from './compare.js
 import { tolerances } from './device.js';
 import { noise } from './draw.js';
 import { dataOf, decidedImages, pair, pixels, type Setting } from './tfjs-pair.js';
-import type { TrajectoryStep } from './tfjs-trajectory-worker.js';
+import type { TrajectoryReport } from './tfjs-trajectory-worker.js';
 import { runWorker } from './worker.js';
 
 /*
@@ -35,7 +35,7 @@ async function compare(specs: readonly LayerSpec[], setting: Setting): Promise<v
         gradients.map(({ name, data }, i) => {
           const other = expected.gradients[i]!;
           // Of a gradient that is zero in exact arithmetic each side has its own rounding.
-          return [name, distance(data, other) / Math.max(norm(other), 0.01 * largest)];
+          return [name, distance(data, other) / Math.max(norm(other), 0.1 * largest)];
         }),
       ),
     ),
@@ -182,14 +182,11 @@ test('Dropout passes everything on in inference', async () => {
 });
 
 test('three steps of Adam with the notebook’s model', async () => {
-  const steps = await runWorker<TrajectoryStep[]>('tfjs-trajectory-worker');
+  const { steps, compared } = await runWorker<TrajectoryReport>('tfjs-trajectory-worker');
   expect(steps).toHaveLength(3);
+  expect(compared).toBeGreaterThan(0.99);
   for (const [step, { losses, movement }] of steps.entries()) {
-    expect(relativeError([losses.ours], [losses.theirs])).toBeLessThan(1e-5);
-    // The batch norm after it takes a bias out again wherever the ReLU between passes everything: its gradient is zero
-    // in exact arithmetic, and Adam makes whole steps of what rounding leaves.
-    const limit = (name: string) => (name.endsWith('/bias') ? 0.1 : 1e-3);
-    const errors = Object.entries(movement).map(([name, error]) => [name, error / limit(name)]);
-    expect({ step, ...above(1, Object.fromEntries(errors)) }).toEqual({ step });
+    expect(relativeError([losses.ours], [losses.theirs])).toBeLessThan(1e-4);
+    expect({ step, ...above(1e-3, movement) }).toEqual({ step });
   }
 });
