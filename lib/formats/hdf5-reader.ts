@@ -39,14 +39,15 @@ export async function readHdf5<T>(bytes: Uint8Array, read: (file: File) => T): P
  */
 export function readWeight(group: Group, path: string, { name, shape, size }: Weight): NamedWeight {
   const dataset = group.get(path);
-  if (!isDataset(dataset)) throw invalid(`it lists ${path} but does not hold it`);
+  const where = `${group.path}/${path}`;
+  if (!isDataset(dataset)) throw invalid(`it has no ${where}`);
   if (dataset.dtype !== '<f')
-    throw invalid(`${path} is of type ${JSON.stringify(dataset.dtype)} instead of float32`);
+    throw invalid(`${where} is of type ${JSON.stringify(dataset.dtype)} instead of float32`);
   if (dataset.shape?.join() !== shape.join()) {
-    throw invalid(`${path} has shape [${dataset.shape}] instead of [${shape}]`);
+    throw invalid(`${where} has shape [${dataset.shape}] instead of [${shape}]`);
   }
   const data = dataset.value;
-  if (!(data instanceof Float32Array) || data.length !== size) throw invalid(`${path} cannot be read`);
+  if (!(data instanceof Float32Array) || data.length !== size) throw invalid(`${where} cannot be read`);
   return { name, shape: [...shape], data };
 }
 

@@ -264,14 +264,14 @@ export function parseTrainingConfig(json: string): Adam {
 }
 
 /**
- * Reads what `config.json` says of training; undefined when the model was saved without having been compiled.
+ * Reads what `config.json` says of training; undefined when it names no optimizer: the model was not compiled, or Keras
+ * had saved it as `.h5` before, which makes it forget.
  * @throws ConvsweepError `INVALID_MODEL` unless it is Adam on sparse categorical cross-entropy
  */
 export function parseCompileConfig(json: string): Adam | undefined {
   const { compile_config } = parseObject('config.json', json);
-  if (compile_config === undefined || compile_config === null) return undefined;
-  const { loss, optimizer } = requireObject('compile_config', compile_config);
-  return readTraining({ loss, optimizer_config: optimizer });
+  const { loss, optimizer } = requireObject('compile_config', compile_config ?? {});
+  return optimizer === undefined ? undefined : readTraining({ loss, optimizer_config: optimizer });
 }
 
 function readTraining(training: Config): Adam {

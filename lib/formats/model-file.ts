@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { ConvsweepError } from '../errors.js';
 
@@ -38,8 +39,13 @@ export async function writeModelFile(path: string, bytes: Uint8Array): Promise<v
   try {
     await writeFileAtomic(path, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (cause) {
-    throw new ConvsweepError('FILE', `Cannot write the model file ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw cannotWrite('model file', path, cause);
   }
+}
+
+/** The error of what could not be written to `path`. */
+export function cannotWrite(what: string, path: string, cause: unknown): ConvsweepError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const remedy = code === 'ENOENT' ? `; create its folder: mkdir -p ${dirname(resolve(path))}` : '';
+  return new ConvsweepError('FILE', `Cannot write the ${what} ${path}: ${message}${remedy}`, { cause });
 }
