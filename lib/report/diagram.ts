@@ -1,11 +1,12 @@
-import { type NamedLayerSpec, resolveLayers } from '../model/architecture.js';
+import { resolveLayers } from '../model/architecture.js';
+import type { LayerSpec } from '../model/layers.js';
 import { FONT_FAMILY } from './font.js';
 
 /** The layers of a model, as `Model` and model files have them. */
 export interface Layered {
   /** `[height, width, channels]` */
   inputShape: readonly number[];
-  layers: readonly NamedLayerSpec[];
+  layers: readonly LayerSpec[];
 }
 
 /**

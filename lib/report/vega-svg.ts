@@ -16,7 +16,8 @@ export const COLORS = {
  */
 export async function vegaSvg(spec: TopLevelSpec): Promise<string> {
   // Two large libraries, which only commands that draw need to load.
-  const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
+  const vega = await import('vega');
+  const vegaLite = await import('vega-lite');
   const { textMetrics } = vega as unknown as { textMetrics: TextMetrics };
   textMetrics.width = (item, text) => textWidth(`${text}`, item.fontSize ?? 11, item.fontWeight === 'bold');
   const compiled = vegaLite.compile({ ...spec, config: CONFIG }).spec;
