@@ -18,6 +18,8 @@ export { renderDigit } from './data/render-digit.js';
 export { holdout, type NotebookSplit, notebookSplit, type Split, type SplitOptions } from './data/splits.js';
 export { divideSixToOne, type TrainTest } from './data/train-test.js';
 export { ConvsweepError, type ErrorCode } from './errors.js';
+export { type ExportFormat, exportModel } from './formats/export.js';
+export type { ExportableModel } from './formats/exportable-model.js';
 export { type Activation, type LayerSpec, layers, type Padding } from './model/layers.js';
 export { type InferenceOptions, Model, type ModelOptions, sequential } from './model/model.js';
 export { type NotebookModelOptions, notebookModel } from './model/notebook.js';
