@@ -8,6 +8,7 @@ import { addInspect } from './inspect.js';
 import { exitCode } from './options.js';
 import { addPlot } from './plot.js';
 import { addPredict } from './predict.js';
+import { addReport } from './report.js';
 import { addSummary } from './summary.js';
 import { addSweep } from './sweep.js';
 import { note } from './terminal.js';
@@ -26,6 +27,7 @@ function createProgram(): Command {
   addEvaluate(program);
   addPredict(program);
   addPlot(program);
+  addReport(program);
   addSummary(program);
   addData(program);
   addInspect(program);

@@ -16,6 +16,15 @@ export function integer(flag: string, minimum = 1): Parse<number> {
   };
 }
 
+/** A TCP port; 0 stands for any that is free. */
+export function port(flag: string): Parse<number> {
+  return (text) => {
+    const value = integer(flag, 0)(text);
+    if (value > 65535) throw invalidArgument(flag, 'a port from 0 to 65535', text);
+    return value;
+  };
+}
+
 /** Whole numbers of at least 1, separated by commas. */
 export function integers(flag: string, count?: number): Parse<number[]> {
   const one = integer(flag);

@@ -1,7 +1,8 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { formatDuration } from '../report/duration.js';
 import type { SweepEvent } from '../sweep/events.js';
 import type { TrialRecord } from '../sweep/trial.js';
-import { formatDuration, note } from './terminal.js';
+import { note } from './terminal.js';
 
 /** `60% (100, 60, 100)` */
 export function describeRecord({ split, parameters }: Pick<TrialRecord, 'split' | 'parameters'>): string {
@@ -55,7 +56,7 @@ export class SweepDisplay {
     const { device, engine, seed } = config;
     const isa = engine.instructionSet ? ` (${engine.instructionSet})` : '';
     this.line(`${progress.total} trials, ${jobs} at a time on ${device}${isa}, seed ${seed}`);
-    if (resumed > 0) this.line(`${resumed} of them are finished already`);
+    if (resumed.length > 0) this.line(`${resumed.length} of them are finished already`);
     for (const split of config.splits) {
       this.line(
         `  ${split.name} of ${split.data.replace(/ first .*$/, '')}: ${split.train} images train, ${split.validation} validate`,

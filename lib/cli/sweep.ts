@@ -1,17 +1,21 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
 import { loadDigits } from '../data/digits.js';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { loadIdx } from '../data/idx.js';
 import type { DeviceName } from '../native.js';
+import { formatDuration } from '../report/duration.js';
+import { LiveView } from '../report/live-view.js';
 import { notebookGrid } from '../sweep/grid.js';
 import { formatFloat32 } from '../sweep/models-csv.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
 import type { SweepResult } from '../sweep/run-sweep.js';
 import { sweep } from '../sweep/sweep.js';
-import { choice, deviceName, integer, integers, percentages } from './options.js';
+import { choice, deviceName, integer, integers, percentages, port } from './options.js';
+import { reproducingCommand } from './reproduction.js';
 import { describeRecord, SweepDisplay } from './sweep-display.js';
-import { formatDuration, interruption, note, print, printJson } from './terminal.js';
+import { writeSweepReports } from './sweep-reports.js';
+import { interruption, note, print, printJson } from './terminal.js';
 
 interface SweepCommandOptions {
   out?: string;
@@ -29,8 +33,12 @@ interface SweepCommandOptions {
   jobs?: number;
   limit?: number;
   resume?: boolean;
+  watch?: number;
   json?: boolean;
 }
+
+/** Of `--watch` without a port; 0 takes any that is free. */
+const WATCH_PORT = '8081';
 
 export function addSweep(program: Command): void {
   program
@@ -70,11 +78,16 @@ export function addSweep(program: Command): void {
     .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
     .option('--limit <n>', 'only the first trials', integer('--limit'))
     .option('--resume', 'continue the sweep in --out')
+    .addOption(
+      new Option('--watch [port]', 'serve the report to browsers on this machine while the sweep runs')
+        .preset(WATCH_PORT)
+        .argParser(port('--watch')),
+    )
     .option('--json', 'print the result as JSON')
     .action(runSweepCommand);
 }
 
-async function runSweepCommand(options: SweepCommandOptions): Promise<void> {
+async function runSweepCommand(options: SweepCommandOptions, command: Command): Promise<void> {
   const { data, protocol, seed, json } = options;
   const source = data === undefined ? await loadDigits() : await loadIdx(data);
   const images = 'all' in source ? source.all : source;
@@ -87,13 +100,16 @@ async function runSweepCommand(options: SweepCommandOptions): Promise<void> {
       ),
     );
 
+  const splits = protocolSplits(source, protocol, options.splits, seed);
+  const live = options.watch === undefined ? undefined : await LiveView.open(out, options.watch);
+  if (live) note(`Watch it at ${live.url}`);
   const display = new SweepDisplay();
   const { signal, release } = interruption(() => display.line('Stopping; finished trials are kept.'));
   const begin = performance.now();
   try {
     const run = sweep({
       out,
-      splits: protocolSplits(source, protocol, options.splits, seed),
+      splits,
       grid: notebookGrid(options.neurons),
       epochs: options.epochs,
       patience: options.patience,
@@ -107,19 +123,31 @@ async function runSweepCommand(options: SweepCommandOptions): Promise<void> {
       resume: options.resume ?? false,
       signal,
     });
-    for await (const event of run) display.show(event);
+    for await (const event of run) {
+      display.show(event);
+      live?.show(event);
+    }
     display.stop();
     const result = await run.result;
+    const reproduction = reproducingCommand(command, { device: result.config.device });
+    const { file, report } = await writeSweepReports(result, splits, reproduction, signal);
+    await live?.finish(report);
     note(`Finished in ${formatDuration((performance.now() - begin) / 1000)}.`);
-    if (json) printJson({ best: result.best, files: result.files, trials: result.trials });
-    else print(format(result));
+    if (json) {
+      printJson({ best: result.best, files: { ...result.files, report: file }, trials: result.trials });
+    } else {
+      print(format(result, file));
+    }
+  } catch (error) {
+    await live?.stop((error as Error).message);
+    throw error;
   } finally {
     display.stop();
     release();
   }
 }
 
-function format({ trials, best, files }: SweepResult): string {
+function format({ trials, best, files }: SweepResult, report: string): string {
   const ranking = [...trials].sort((a, b) => b.accuracy - a.accuracy || a.trial - b.trial).slice(0, 5);
   const unseen =
     best.unseenAccuracy === undefined
@@ -134,5 +162,6 @@ function format({ trials, best, files }: SweepResult): string {
     `best accuracy = ${formatFloat32(best.accuracy)}, best split = ${best.split}, best neuron counts = ${describeRecord({ ...best, split: '' }).trim()}`,
     ...unseen,
     `best model: ${files.model}   all results: ${files.csv}   layers: ${files.summary}`,
+    `report: ${report}`,
   ].join('\n');
 }

@@ -8,7 +8,7 @@ export type SweepStep =
   /** Something is not as it was left, such as a checkpoint that is missing and will be trained again. */
   | { type: 'notice'; message: string }
   /** Training begins. `resumed`: trials that an earlier run finished. */
-  | { type: 'start'; config: SweepConfig; jobs: number; resumed: number }
+  | { type: 'start'; config: SweepConfig; jobs: number; resumed: readonly TrialRecord[] }
   | { type: 'trialStart'; trial: Trial }
   /** `epoch` counts from 0. */
   | { type: 'epoch'; trial: Trial; epoch: number; logs: Logs }

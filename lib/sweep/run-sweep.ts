@@ -53,7 +53,7 @@ export async function runSweep(
     const report = (step: SweepStep): void => send({ ...step, progress: counter.snapshot() });
     for (const message of notices) report({ type: 'notice', message });
     const jobs = settings.jobs ?? device.concurrency;
-    report({ type: 'start', config, jobs, resumed: records.size });
+    report({ type: 'start', config, jobs, resumed: [...records.values()] });
     await trainTrials({
       trials,
       settings,

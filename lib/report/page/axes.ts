@@ -11,12 +11,20 @@ export interface Axis {
 }
 
 const ORDINALS = ['first', 'second', 'third'];
+const LAYER = ' dense layer';
 
 /** What a grid varies, in its order; what has the same value in every trial is left out. */
 export function gridAxes(grid: Grid): Axis[] {
   return Object.entries(grid)
     .flatMap(([name, values]) => axesOf(name, values))
     .filter((axis) => axis.values.length > 1);
+}
+
+/** `widths` for the notebook's three dense layers, else the axes' names. */
+export function axesInWords(axes: readonly Axis[]): string {
+  if (axes.length === 0) return 'one setting';
+  if (axes.every(({ name }) => name.endsWith(LAYER))) return 'widths';
+  return axes.map(({ name }) => name).join(', ');
 }
 
 /** Lists of one length have an axis for each place; other hyperparameters are one axis. */
@@ -27,8 +35,7 @@ function axesOf(name: string, values: readonly GridValue[]): Axis[] {
     return [{ name, values: distinct(values), of: (parameters) => parameters[name]! }];
   }
   return Array.from({ length }, (_, place) => ({
-    name:
-      name === 'neuron_counts' && length === 3 ? `${ORDINALS[place]} dense layer` : `${name} ${place + 1}`,
+    name: name === 'neuron_counts' && length === 3 ? `${ORDINALS[place]}${LAYER}` : `${name} ${place + 1}`,
     values: distinct((values as readonly GridValue[][]).map((list) => list[place]!)),
     of: (parameters) => (parameters[name] as readonly GridValue[])[place]!,
   }));
