@@ -92,7 +92,7 @@ async function answer(request: Request): Promise<Answers[Request['run']]> {
 }
 
 const say = (message: object): void => console.log(JSON.stringify(message));
-const { version, instructionSet } = addon.buildInfo();
+const { version } = addon.buildInfo();
 await runEpochs(1);
-say({ ready: true, version: `${version} (${instructionSet})` });
+say({ ready: true, version: `convsweep ${version}` });
 for await (const line of createInterface({ input: process.stdin })) say(await answer(JSON.parse(line)));

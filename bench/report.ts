@@ -82,11 +82,11 @@ function ratioSection({ settings }: Results): string[] {
     (product) => product !== 'convsweep',
   );
   if (peers.length === 0 || ours.length === 0) return [];
-  const versions = [...new Set(ours.map(({ version }) => version))];
+  const sets = [...new Set(ours.map(({ instructionSet }) => instructionSet))];
   const rows = peers.map((product): Cell[] => {
     const peer = fastest(settings.filter((measured) => measured.product === product))!;
-    const rivals = versions.map(
-      (version) => ours.find((measured) => measured.version === version && measured.cores === peer.cores)!,
+    const rivals = sets.map(
+      (set) => ours.find((measured) => measured.instructionSet === set && measured.cores === peer.cores)!,
     );
     const [best] = rivals as [Measured];
     const quicker = (rival: Measured) =>
@@ -94,7 +94,9 @@ function ratioSection({ settings }: Results): string[] {
     const more = (quantity: 'training' | 'inference') =>
       times(speedOf(best, quantity).median / speedOf(peer, quantity).median);
     const peerTrial = fastestTrial(settings.filter((measured) => measured.product === product));
-    const ourTrial = fastestTrial(ours.filter(({ version }) => version === best.version));
+    const ourTrial = fastestTrial(
+      ours.filter(({ instructionSet }) => instructionSet === best.instructionSet),
+    );
     const trial =
       peerTrial && ourTrial ? times(trialsOf(peerTrial).perTrial / trialsOf(ourTrial).perTrial) : '';
     return [product, peer.name, ...rivals.map(quicker), more('training'), more('inference'), trial];
@@ -102,7 +104,7 @@ function ratioSection({ settings }: Results): string[] {
   const header = [
     'peer',
     'its best setting',
-    ...versions.map((version) => `model-epoch, ${version}`),
+    ...sets.map((set) => `model-epoch, ${set}`),
     'training',
     'inference',
     'whole trial',
@@ -110,7 +112,7 @@ function ratioSection({ settings }: Results): string[] {
   return [
     '### How many times faster than its peers',
     table(header, rows),
-    `Ratios of the medians above, on as many cores; the last three columns with ${versions[0]}. Whole trials: each side in the setting that finishes most.`,
+    `Ratios of the medians above, on as many cores; the last three columns with ${sets[0]}. Whole trials: each side in the setting that finishes most.`,
   ];
 }
 
@@ -129,7 +131,7 @@ function trialTable({ settings }: Results): string {
         measured.name,
         spread(each, digits),
         digits(perTrial),
-        digits(epochs),
+        Number(epochs.toFixed(1)),
         accuracy.toFixed(4),
       ];
     });

@@ -8,7 +8,7 @@ import type { Setting } from './settings.js';
 import { mean, median, type Summary, summarise } from './statistics.js';
 
 /** What was measured of one setting. */
-export interface Measured extends Pick<Setting, 'product' | 'name' | 'cores' | 'note'> {
+export interface Measured extends Pick<Setting, 'product' | 'name' | 'instructionSet' | 'cores' | 'note'> {
   version: string;
   slices: (Slice & { undisturbed: boolean })[];
   trials: (TrialSlice & { undisturbed: boolean })[];

@@ -20,6 +20,8 @@ export interface BenchmarkPlan {
   peers: boolean;
   /** Whole trials of this package; each peer trains one, which takes as long. */
   trialRounds: number;
+  /** Whether to train them with every instruction set, or with the best one only. */
+  trialsOfAll: boolean;
   /** How often the time to the first step is measured. */
   starts: number;
 }
@@ -119,14 +121,16 @@ async function measureSettings(
     await attempt('memory', progress, memory);
     bench.stop(progress.setting);
   }
+  const best = settings.find(({ product }) => product === 'convsweep')?.instructionSet;
   const inTurn = all.filter(({ setting }) => setting.measured === 'each round');
   for (let round = 1; round <= plan.rounds; round++) {
     for (const progress of inTurn) await attempt(`round ${round} of ${plan.rounds}`, progress, slice);
   }
   for (let round = 1; round <= plan.trialRounds; round++) {
     for (const progress of inTurn) {
-      const { trial: wanted, product } = progress.setting;
-      if (wanted && (round === 1 || product === 'convsweep')) await attempt('whole trial', progress, trial);
+      const { trial: wanted, product, instructionSet } = progress.setting;
+      if (!wanted || (round > 1 && product !== 'convsweep')) continue;
+      if (plan.trialsOfAll || instructionSet === best) await attempt('whole trial', progress, trial);
     }
   }
   for (const progress of inTurn) await attempt('memory', progress, memory);
@@ -135,7 +139,7 @@ async function measureSettings(
 
 /** Which slices count can be told only now that the machine's best is known. */
 function judge({ setting, version, slices, trials, memory }: Progress, probe: PeakProbe): Measured[] {
-  const { product, name, cores, note } = setting;
+  const { product, name, instructionSet, cores, note } = setting;
   if (slices.length === 0 || !memory) return [];
   const judged = <T extends { peak: [Peak, Peak] }>(list: T[]) =>
     list.map((slice) => ({
@@ -146,6 +150,7 @@ function judge({ setting, version, slices, trials, memory }: Progress, probe: Pe
     {
       product,
       name,
+      ...(instructionSet !== undefined && { instructionSet }),
       cores,
       ...(note !== undefined && { note }),
       version,

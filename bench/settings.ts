@@ -8,6 +8,8 @@ import type { WorkerCommand } from './worker.js';
 export interface Setting {
   product: 'convsweep' | 'Keras' | 'PyTorch' | 'TensorFlow.js';
   name: string;
+  /** Of this package: the instruction set. */
+  instructionSet?: string;
   /** The processes that work at the same time. Settings with equal ones share a process. */
   workers: WorkerCommand[];
   /** That each process trains at the same time. */
@@ -44,6 +46,7 @@ export function ourSettings(): Setting[] {
     return ([1, 2] as const).map((trials) => ({
       product: 'convsweep' as const,
       name: `${instructionSet}, ${trials === 1 ? 'one trial' : 'two trials at a time'}`,
+      instructionSet,
       workers: [worker],
       modelsPerWorker: trials,
       cores: trials,
@@ -75,6 +78,13 @@ export function peerSettings(jobFolder: string): Setting[] {
       workers: keras.both,
       cores: 2,
       trial: true,
+    },
+    {
+      ...common,
+      product: 'Keras',
+      name: 'two pinned processes of one thread, steps_per_execution 11',
+      workers: pinned('keras_epoch.py', '--fewer-calls').both,
+      cores: 2,
     },
     {
       ...common,
