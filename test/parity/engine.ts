@@ -58,10 +58,6 @@ export class Engine {
     );
   }
 
-  evaluate(images: Uint8Array, labels: Uint8Array): Promise<NativeMetrics> {
-    return this.#run(images, labels, (data, rows) => this.#network.evaluate(data, rows, rows.length));
-  }
-
   async #run<T>(
     images: Uint8Array,
     labels: Uint8Array | undefined,

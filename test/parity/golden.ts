@@ -24,10 +24,6 @@ export class Golden {
     this.#bytes = readFileSync(join(folder, 'golden.bin'));
   }
 
-  has(name: string): boolean {
-    return Object.hasOwn(this.#entries, name);
-  }
-
   floats(name: string): Float32Array {
     const { offset, size } = this.#find(name, 'float32');
     return Float32Array.from({ length: size }, (_, i) => this.#bytes.readFloatLE(offset + 4 * i));

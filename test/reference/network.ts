@@ -170,7 +170,7 @@ export function adam(
 }
 
 /** Row by row. */
-export function softmax(logits: Float64Array, n: number): Float64Array {
+function softmax(logits: Float64Array, n: number): Float64Array {
   const classes = logits.length / n;
   const result = new Float64Array(logits.length);
   for (let row = 0; row < n; row++) {
