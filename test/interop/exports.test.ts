@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { exportModel } from '../../lib/formats/export.js';
 import { readKerasH5 } from '../../lib/formats/keras-h5.js';
 import type { Model } from '../../lib/model/model.js';
-import { largestDifference } from '../unit/model-golden.js';
+import { largestDifference } from '../golden.js';
 import { pixelsOf, trainedModelOfEveryLayer, trainedNotebookModel } from './models.js';
 import { describeWithPython, PYTHON_TIMEOUT, runPython } from './python.js';
 

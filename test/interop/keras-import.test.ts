@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Dataset } from '../../lib/data/dataset.js';
 import { readKerasFile } from '../../lib/formats/keras-file.js';
 import { Model } from '../../lib/model/model.js';
-import { largestDifference } from '../unit/model-golden.js';
+import { largestDifference } from '../golden.js';
 import { pixelsOf, someDigits } from './models.js';
 import { describeWithPython, PYTHON_TIMEOUT, runPython } from './python.js';
 

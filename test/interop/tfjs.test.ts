@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { exportModel } from '../../lib/formats/export.js';
-import { largestDifference } from '../unit/model-golden.js';
+import { largestDifference } from '../golden.js';
 import { pixelsOf, trainedModelOfEveryLayer, trainedNotebookModel } from './models.js';
 
 /** What `tf.loadLayersModel` makes of a folder: model.json, and beside it the files that its manifest names. */

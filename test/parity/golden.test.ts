@@ -5,11 +5,11 @@ import type { LayerSpec } from '../../lib/model/layers.js';
 import { notebookLayers, notebookModel } from '../../lib/model/notebook.js';
 import { packTrainable, packWeights, unpackTrainable, unpackWeights } from '../../lib/model/weights.js';
 import type { NativeState } from '../../lib/native.js';
+import * as golden from '../golden.js';
 import { adam, type KnownOutputs, ReferenceNetwork } from '../reference/network.js';
 import { above, distance, largestError, norm, relativeError } from './compare.js';
 import { deviceName, tolerances } from './device.js';
 import { Engine } from './engine.js';
-import { Golden } from './golden.js';
 import { Slice } from './slice.js';
 
 /*
@@ -23,7 +23,6 @@ import { Slice } from './slice.js';
  */
 const WHOLE_PASS = 3e-3;
 
-const golden = new Golden();
 const inputShape = [28, 28, 1];
 const specs = notebookLayers(golden.widths);
 const architecture = resolveLayers(specs, inputShape);

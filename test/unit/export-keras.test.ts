@@ -11,7 +11,7 @@ import { readKerasH5, writeKerasH5 } from '../../lib/formats/keras-h5.js';
 import { readKerasV3, writeKerasV3 } from '../../lib/formats/keras-v3.js';
 import { layers } from '../../lib/model/layers.js';
 import { Model, sequential } from '../../lib/model/model.js';
-import { fixtures, largestDifference } from './model-golden.js';
+import { fixtures, largestDifference } from '../golden.js';
 
 const keras3 = join(fixtures, 'keras3');
 const keras3Model = join(keras3, 'model.keras');

@@ -11,7 +11,7 @@ import { pythonFloat, pythonJson } from '../../lib/formats/python-json.js';
 import { layers } from '../../lib/model/layers.js';
 import { notebookLayers } from '../../lib/model/notebook.js';
 import type { NamedWeight } from '../../lib/model/weights.js';
-import { fixtures } from './model-golden.js';
+import { fixtures } from '../golden.js';
 
 const goldenModel = join(fixtures, 'golden', 'model.h5');
 const goldenWide = join(fixtures, 'golden', 'keras280_model_100_60_100.h5');

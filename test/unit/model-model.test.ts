@@ -8,7 +8,8 @@ import { Model, type ModelOptions, sequential } from '../../lib/model/model.js';
 import { notebookModel } from '../../lib/model/notebook.js';
 import { resolveDevice } from '../../lib/native.js';
 import { Random } from '../../lib/random.js';
-import { fixtures, golden, goldenShape, largestDifference } from './model-golden.js';
+import * as golden from '../golden.js';
+import { fixtures, goldenShape, largestDifference } from '../golden.js';
 
 const { addon } = resolveDevice('cpu');
 
@@ -54,7 +55,7 @@ function goldenModel(step: 'init' | 'step1' | 'step3'): Model {
   model.setWeights(
     model.getWeights().map(({ name }) => {
       const tensor = `${step}/${name}`;
-      return { name, shape: goldenShape(tensor), data: golden(tensor) as Float32Array };
+      return { name, shape: goldenShape(tensor), data: golden.floats(tensor) };
     }),
   );
   return model;
@@ -62,8 +63,8 @@ function goldenModel(step: 'init' | 'step1' | 'step3'): Model {
 
 const goldenSet = (part: 'train' | 'val') =>
   Dataset.from({
-    images: golden(`${part}/x`) as Uint8Array,
-    labels: golden(`${part}/y`) as Uint8Array,
+    images: golden.images(part),
+    labels: golden.labels(part),
     height: 28,
     width: 28,
     classes: 10,
@@ -73,7 +74,7 @@ describe('against Keras', () => {
   test('a file of Keras 2.8 predicts and evaluates as Keras did', async () => {
     const model = keep(await Model.load(join(fixtures, 'golden', 'model.h5'), { device: 'cpu' }));
     const probabilities = await model.predict(goldenSet('val'));
-    expect(largestDifference(probabilities, golden('final/val_probs'))).toBeLessThan(1e-6);
+    expect(largestDifference(probabilities, golden.floats('final/val_probs'))).toBeLessThan(1e-6);
     const { loss, accuracy } = await model.evaluate(goldenSet('val'), { batchSize: 10 });
     expect(loss).toBeCloseTo(2.2979559898376465, 5);
     expect(accuracy).toBeCloseTo(0.3, 6);
@@ -89,16 +90,16 @@ describe('against Keras', () => {
 
   test('the loss and gradients of the first batch', async () => {
     const model = goldenModel('init');
-    const images = (golden('train/x') as Uint8Array).subarray(0, 6 * 784);
-    const labels = golden('train/y').subarray(0, 6);
+    const images = golden.images('train').subarray(0, 6 * 784);
+    const labels = golden.labels('train').subarray(0, 6);
     const before = model.getWeights();
     const { loss, gradients } = await model.gradients(images, labels);
-    expect(Math.abs(loss / golden('fwd1/loss')[0]! - 1)).toBeLessThan(3e-6);
+    expect(Math.abs(loss / golden.floats('fwd1/loss')[0]! - 1)).toBeLessThan(3e-6);
     expect(gradients.map(({ name }) => name)).toEqual(
       before.map(({ name }) => name).filter((name) => !name.includes('moving')),
     );
     for (const { name, shape, data } of gradients) {
-      const expected = golden(`grad1/${name}`) as Float32Array;
+      const expected = golden.floats(`grad1/${name}`);
       const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
       expect([name, shape]).toEqual([name, goldenShape(`grad1/${name}`)]);
       // TensorFlow in float64 differs from these float32 gradients by up to 1.2e-3 of the largest.
@@ -110,14 +111,14 @@ describe('against Keras', () => {
 
   test('trainOnBatch returns the loss before its step and updates the moving statistics', async () => {
     const model = goldenModel('init');
-    const images = (golden('train/x') as Uint8Array).subarray(0, 6 * 784);
-    const { loss } = await model.trainOnBatch(images, Array.from(golden('train/y').subarray(0, 6)));
-    expect(Math.abs(loss / golden('fwd1/loss')[0]! - 1)).toBeLessThan(3e-6);
+    const images = golden.images('train').subarray(0, 6 * 784);
+    const { loss } = await model.trainOnBatch(images, Array.from(golden.labels('train').subarray(0, 6)));
+    expect(Math.abs(loss / golden.floats('fwd1/loss')[0]! - 1)).toBeLessThan(3e-6);
     expect(model.iterations).toBe(1);
     const moving = model.getWeights().filter(({ name }) => name.includes('moving'));
     expect(moving).toHaveLength(10);
     for (const { name, data } of moving) {
-      expect([name, largestDifference(data, golden(`step1/${name}`)) < 1e-6]).toEqual([name, true]);
+      expect([name, largestDifference(data, golden.floats(`step1/${name}`)) < 1e-6]).toEqual([name, true]);
     }
   });
 });

@@ -5,7 +5,7 @@ import { resolveLayers } from '../../lib/model/architecture.js';
 import { layers } from '../../lib/model/layers.js';
 import { notebookLayers } from '../../lib/model/notebook.js';
 import { summary } from '../../lib/model/summary.js';
-import { fixtures } from './model-golden.js';
+import { fixtures } from '../golden.js';
 
 test("is Keras' text, byte for byte", () => {
   const counters: Record<string, [string, number]> = {
