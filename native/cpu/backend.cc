@@ -4,8 +4,10 @@
 #include <fstream>
 #include <thread>
 
+#include "cpu/binding.h"
 #include "cpu/blocks.h"
 #include "cpu/kernels.h"
+#include "cpu/stem.h"
 #include "engine/buffer.h"
 #include "engine/error.h"
 #include "ops/session.h"
@@ -14,26 +16,14 @@ namespace convsweep {
 namespace cpu {
 namespace {
 
-class HostDataset final : public DeviceDataset {
+/** For a stem, which reads the bytes itself. */
+class ByteInput final : public Input {
  public:
-  HostDataset(const uint8_t* images, const uint8_t* labels, size_t count, size_t imageSize)
-      : images_(std::max<size_t>(count * imageSize, 1)), labels_(std::max<size_t>(count, 1)), imageSize_(imageSize) {
-    std::memcpy(images_.data(), images, count * imageSize);
-    std::memcpy(labels_.data(), labels, count);
-  }
-  const uint8_t* image(uint32_t row) const { return images_.data() + row * imageSize_; }
-  uint8_t label(uint32_t row) const { return labels_.data()[row]; }
+  explicit ByteInput(Binding& binding) : binding_(binding) {}
+  void load(size_t first, size_t) override { binding_.first = first; }
 
  private:
-  Buffer<uint8_t> images_, labels_;
-  size_t imageSize_;
-};
-
-/** The rows that the network works on at present. */
-struct Binding {
-  const HostDataset* dataset = nullptr;
-  std::span<const uint32_t> rows;
-  size_t first = 0;
+  Binding& binding_;
 };
 
 class HostInput final : public Input {
@@ -49,8 +39,7 @@ class HostInput final : public Input {
     values_.ensure(n * node_.size);
     node_.values = values_.data();
     for (size_t i = 0; i < n; ++i) {
-      const uint8_t* image = binding_.dataset->image(binding_.rows[first + i]);
-      kernels_.rescale(image, node_.size, scale_, offset_, values_.data() + i * node_.size);
+      kernels_.rescale(binding_.image(i), node_.size, scale_, offset_, values_.data() + i * node_.size);
     }
   }
 
@@ -71,7 +60,7 @@ class HostLoss final : public Loss {
     double loss = 0;
     for (size_t i = 0; i < n; ++i) {
       const float* z = logits_.values + i * classes;
-      const size_t label = binding_.dataset->label(binding_.rows[binding_.first + i]);
+      const size_t label = binding_.label(i);
       const size_t predicted = static_cast<size_t>(std::max_element(z, z + classes) - z);
       double sum = 0;
       for (size_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(z[c]) - z[predicted]);
@@ -108,26 +97,35 @@ class HostSession final : public Session {
  public:
   HostSession(const Plan& plan, uint32_t seed)
       : plan_(plan),
-        gemmScratch_(gemmScratch()),
-        context_{kernels(), state_, gemmScratch_, imageScratch_, step_, seed},
-        input_(kernels(), plan, binding_) {
+        gemmScratch_(kGemmScratch),
+        context_{kernels(), state_, gemmScratch_, imageScratch_, step_, seed} {
     for (Buffer<float>* flat : {&state_.parameters, &state_.gradients, &state_.m, &state_.v}) {
       flat->ensure(std::max<size_t>(plan.parameterCount, 1));
       flat->zero(plan.parameterCount);
     }
     state_.statistics.ensure(std::max<size_t>(plan.statisticCount, 1));
     state_.statistics.zero(plan.statisticCount);
-    const Node* last = &input_.output();
-    for (const BlockSpec& spec : plan.blocks) {
-      auto block = makeBlock(context_, *last, spec);
+    const Node* last = nullptr;
+    const auto add = [&](std::unique_ptr<CpuBlock> block) {
       last = &block->output();
       blocks_.push_back(std::move(block));
+    };
+    std::span<const BlockSpec> specs = plan.blocks;
+    if (const auto stem = stemOf(plan)) {
+      input_ = std::make_unique<ByteInput>(binding_);
+      add(std::make_unique<ConvStem>(context_, binding_, *stem));
+      specs = specs.subspan(StemSpec::kBlocks);
+    } else {
+      auto input = std::make_unique<HostInput>(kernels(), plan, binding_);
+      last = &input->output();
+      input_ = std::move(input);
     }
+    for (const BlockSpec& spec : specs) add(makeBlock(context_, *last, spec));
     outputs_ = last;
     loss_ = std::make_unique<HostLoss>(*last, binding_);
   }
 
-  Input& input() override { return input_; }
+  Input& input() override { return *input_; }
   std::span<const std::unique_ptr<Block>> blocks() override { return blocks_; }
   Loss& loss() override { return *loss_; }
   void beginStep(int64_t t) override { step_ = t; }
@@ -189,7 +187,7 @@ class HostSession final : public Session {
   int64_t step_ = 1;
   Context context_;
   Binding binding_;
-  HostInput input_;
+  std::unique_ptr<Input> input_;
   std::vector<std::unique_ptr<Block>> blocks_;
   const Node* outputs_ = nullptr;
   std::unique_ptr<HostLoss> loss_;

@@ -7,10 +7,10 @@
 namespace convsweep::cpu {
 
 float* CpuBlock::prepare(size_t n, Mode mode) {
-  values_.ensure(n * to_.size);
+  values_.ensure(n * to_.size + kSlack);
   to_.values = values_.data();
   if (mode == Mode::Training) {
-    gradient_.ensure(n * to_.size);
+    gradient_.ensure(n * to_.size + kSlack);
     to_.gradient = gradient_.data();
   }
   return values_.data();

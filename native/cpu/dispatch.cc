@@ -51,9 +51,6 @@ const Kernels& choose() {
 
 }  // namespace
 
-// The widest tiles: 512 columns and 12 rows of depth 256, and one 12 x 32 tile.
-size_t gemmScratch() { return (512 + 12) * 256 + 12 * 32; }
-
 std::vector<std::string> instructionSets() {
   std::vector<std::string> names;
   for (const Kernels* kernels : usable()) names.emplace_back(kernels->name);

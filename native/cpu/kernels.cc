@@ -3,110 +3,12 @@
 // crash an older processor.
 #include "cpu/kernels.h"
 
+#include "cpu/gemm_isa.h"
+#include "cpu/simd.h"
+#include "cpu/stem_isa.h"
+
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
-
-#if defined(__AVX512F__)
-constexpr size_t kLanes = 16;
-constexpr size_t kTileRows = 12;
-#elif defined(__AVX__)
-constexpr size_t kLanes = 8;
-constexpr size_t kTileRows = 6;
-#else
-constexpr size_t kLanes = 4;
-constexpr size_t kTileRows = 6;
-#endif
-
-typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
-typedef float Unaligned __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float))));
-
-inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
-inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
-inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
-// ---- Matrix product -------------------------------------------------------------------------------------------------
-// C is computed in tiles of kTileRows x kTileColumns that stay in registers. B is packed into panels of kTileColumns
-// columns, A into panels of kTileRows rows, both padded with zeros, so that the inner loop reads them in order.
-
-constexpr size_t kTileColumns = 2 * kLanes;
-constexpr size_t kDepth = 256;       // rows of B per pass: a panel of A and of B stay in the first-level cache
-constexpr size_t kColumns = 512;     // columns of B per pass: B's pack stays in the second-level cache
-
-void packB(Matrix b, size_t depth, size_t columns, float* packed) {
-  for (size_t j0 = 0; j0 < columns; j0 += kTileColumns) {
-    const size_t width = least(kTileColumns, columns - j0);
-    for (size_t p = 0; p < depth; ++p) {
-      const float* row = b.data + p * b.rowStride + j0 * b.columnStride;
-      if (b.columnStride == 1) {
-        for (size_t j = 0; j < width; ++j) packed[j] = row[j];
-      } else {
-        for (size_t j = 0; j < width; ++j) packed[j] = row[j * b.columnStride];
-      }
-      for (size_t j = width; j < kTileColumns; ++j) packed[j] = 0;
-      packed += kTileColumns;
-    }
-  }
-}
-
-void packA(Matrix a, size_t rows, size_t depth, float* packed) {
-  if (rows < kTileRows) {
-    for (size_t i = 0; i < kTileRows * depth; ++i) packed[i] = 0;
-  }
-  for (size_t i = 0; i < rows; ++i) {
-    const float* row = a.data + i * a.rowStride;
-    for (size_t p = 0; p < depth; ++p) packed[p * kTileRows + i] = row[p * a.columnStride];
-  }
-}
-
-void multiplyTile(size_t depth, const float* a, const float* b, float* tile) {
-  Vector sum[kTileRows][2] = {};
-  for (size_t p = 0; p < depth; ++p) {
-    const Vector b0 = load(b), b1 = load(b + kLanes);
-#pragma GCC unroll 12
-    for (size_t i = 0; i < kTileRows; ++i) {
-      sum[i][0] += a[i] * b0;
-      sum[i][1] += a[i] * b1;
-    }
-    a += kTileRows;
-    b += kTileColumns;
-  }
-#pragma GCC unroll 12
-  for (size_t i = 0; i < kTileRows; ++i) {
-    store(tile + i * kTileColumns, sum[i][0]);
-    store(tile + i * kTileColumns + kLanes, sum[i][1]);
-  }
-}
-
-void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch) {
-  float* const packedB = scratch;
-  float* const packedA = packedB + kColumns * kDepth;
-  float* const tile = packedA + kTileRows * kDepth;
-  for (size_t j0 = 0; j0 < n; j0 += kColumns) {
-    const size_t columns = least(kColumns, n - j0);
-    for (size_t p0 = 0; p0 < k; p0 += kDepth) {
-      const size_t depth = least(kDepth, k - p0);
-      const bool add = accumulate || p0 > 0;
-      packB({b.data + p0 * b.rowStride + j0 * b.columnStride, b.rowStride, b.columnStride}, depth, columns, packedB);
-      for (size_t i0 = 0; i0 < m; i0 += kTileRows) {
-        const size_t rows = least(kTileRows, m - i0);
-        packA({a.data + i0 * a.rowStride + p0 * a.columnStride, a.rowStride, a.columnStride}, rows, depth, packedA);
-        for (size_t j = 0; j < columns; j += kTileColumns) {
-          multiplyTile(depth, packedA, packedB + j * depth, tile);
-          const size_t width = least(kTileColumns, columns - j);
-          for (size_t i = 0; i < rows; ++i) {
-            float* to = c + (i0 + i) * ldc + j0 + j;
-            const float* from = tile + i * kTileColumns;
-            if (add) {
-              for (size_t x = 0; x < width; ++x) to[x] += from[x];
-            } else {
-              for (size_t x = 0; x < width; ++x) to[x] = from[x];
-            }
-          }
-        }
-      }
-    }
-  }
-}
 
 // ---- Elementwise ----------------------------------------------------------------------------------------------------
 
@@ -307,6 +209,25 @@ void adam(float* w, float* m, float* v, const float* gradient, size_t size, floa
 #define CONVSWEEP_TEXT(x) #x
 #define CONVSWEEP_NAME(x) CONVSWEEP_TEXT(x)
 
+const StemKernels stemTable = {
+    .tiles = kTiles,
+    .inkRows = inkRows,
+    .firstRows = firstRows,
+    .firstForward = firstForward,
+    .secondTile = secondTile,
+    .secondMultiply = secondMultiply,
+    .secondPool = secondPool,
+    .secondNormSums = secondNormSums,
+    .secondNormalise = secondNormalise,
+    .secondGradient = secondGradient,
+    .listByFilter = listByFilter,
+    .secondWeights = secondWeights,
+    .listByPosition = listByPosition,
+    .secondInput = secondInput,
+    .firstQuads = firstQuads,
+    .firstWeights = firstWeights,
+};
+
 extern const Kernels table;
 const Kernels table = {
     CONVSWEEP_NAME(CONVSWEEP_ISA),
@@ -326,6 +247,7 @@ const Kernels table = {
     normSums,
     normBackward,
     adam,
+    &stemTable,
 };
 
 }  // namespace convsweep::cpu::CONVSWEEP_ISA

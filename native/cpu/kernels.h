@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cpu/matrix.h"
+#include "cpu/stem_kernels.h"
 #include "engine/plan.h"
 
 /**
@@ -13,16 +15,10 @@
  */
 namespace convsweep::cpu {
 
-/** A matrix whose element (i, j) lies at data[i * rowStride + j * columnStride]; so a transpose is a swap. */
-struct Matrix {
-  const float* data;
-  size_t rowStride, columnStride;
-};
-
 struct Kernels {
   const char* name;
 
-  /** C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: gemmScratch() floats. */
+  /** C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. */
   void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch);
 
   /** out = x * scale + offset */
@@ -62,10 +58,9 @@ struct Kernels {
   /** One Adam step over flat arrays; `stepSize` is bias-corrected. */
   void (*adam)(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,
                float beta2, float epsilon);
-};
 
-/** Floats of scratch that `gemm` wants. */
-size_t gemmScratch();
+  const StemKernels* stem;
+};
 
 /** The instruction sets compiled in that this machine has, best first. */
 std::vector<std::string> instructionSets();

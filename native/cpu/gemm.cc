@@ -1,0 +1,161 @@
+// Matrix products. Compiled once per instruction set, see simd.h.
+//
+// C is computed in tiles that stay in registers, a block of A's columns (B's rows) at a time. B is packed into a panel
+// as wide as a tile, padded with zeros, so that the inner loop reads it in order; A is read where it lies, one value at
+// a time, since one of its strides is 1.
+#include "cpu/gemm_isa.h"
+#include "cpu/simd.h"
+
+namespace convsweep::cpu::CONVSWEEP_ISA {
+namespace {
+
+constexpr size_t kWidest = kLanes == 16 ? 3 : 2;  // vectors per row of a tile
+constexpr size_t kDepth = 128;                    // a panel of it stays in the first-level cache
+static_assert(kDepth * kWidest * kLanes <= kGemmScratch);
+
+/** Rows of a tile of `width` vectors: accumulators, a row of B and one value of A fill the registers. */
+constexpr size_t rowsFor(size_t width) { return kLanes == 16 ? (width == 3 ? 8 : 12) : 6; }
+
+/** Vectors of the next panel where `left` vectors are left: as few narrow panels as can be. */
+inline size_t panelWidth(size_t left) { return left <= kWidest ? left : kWidest == 3 && left == 4 ? 2 : kWidest; }
+
+inline Vector loadPart(const float* p, size_t width) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps((__mmask16)((1u << width) - 1), p);
+#else
+  Vector v = {};
+  for (size_t i = 0; i < width; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+
+inline void storePart(float* p, Vector v, size_t width) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << width) - 1), v);
+#else
+  for (size_t i = 0; i < width; ++i) p[i] = v[i];
+#endif
+}
+
+/** One panel: packed[depth][vectors * kLanes]. */
+void packPanel(Matrix b, size_t depth, size_t columns, size_t vectors, float* packed) {
+  const size_t width = vectors * kLanes;
+  if (b.columnStride == 1) {
+    for (size_t p = 0; p < depth; ++p, packed += width) {
+      const float* row = b.data + p * b.rowStride;
+      size_t j = 0;
+      for (; j + kLanes <= columns; j += kLanes) store(packed + j, load(row + j));
+      if (j < width) store(packed + j, loadPart(row + j, columns - j));
+    }
+    return;
+  }
+  const size_t fours = columns / 4 * 4, deep = depth / 4 * 4;
+  for (size_t j = 0; j < fours; j += 4) {
+    for (size_t p = 0; p < deep; p += 4) {
+      transpose4(b.data + j * b.columnStride + p, b.columnStride, packed + p * width + j, width);
+    }
+  }
+  for (size_t p = 0; p < depth; ++p) {
+    for (size_t j = p < deep ? fours : 0; j < width; ++j) {
+      packed[p * width + j] = j < columns ? b.data[p * b.rowStride + j * b.columnStride] : 0;
+    }
+  }
+}
+
+/** How a tile leaves its sums: C, its row stride, columns in the last vector, and whether to add to what is there. */
+struct Target {
+  float* c;
+  size_t stride, lastWidth;
+  bool add;
+};
+
+template <size_t kRows, size_t kVectors>
+inline void leave(const Vector (&sum)[kRows][kVectors], const Target& to) {
+#pragma GCC unroll 12
+  for (size_t i = 0; i < kRows; ++i) {
+    float* row = to.c + i * to.stride;
+#pragma GCC unroll 3
+    for (size_t v = 0; v + 1 < kVectors; ++v, row += kLanes) store(row, to.add ? load(row) + sum[i][v] : sum[i][v]);
+    const Vector last = sum[i][kVectors - 1];
+    if (to.lastWidth == kLanes) {
+      store(row, to.add ? load(row) + last : last);
+    } else {
+      storePart(row, to.add ? loadPart(row, to.lastWidth) + last : last, to.lastWidth);
+    }
+  }
+}
+
+/** `kByColumn`: A's rows are neighbours, else its columns. */
+template <size_t kRows, size_t kVectors, bool kByColumn>
+void tile(size_t depth, const float* a, size_t stride, const float* b, const Target& to) {
+  Vector sum[kRows][kVectors] = {};
+  // One pointer per three rows, so that all addresses are pointer + stride * {0, 1, 2}.
+  constexpr size_t kPointers = (kRows + 2) / 3;
+  const float* rows[kPointers];
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kPointers; ++i) rows[i] = a + 3 * i * stride;
+  for (size_t p = 0; p < depth; ++p) {
+    Vector values[kVectors];
+#pragma GCC unroll 3
+    for (size_t v = 0; v < kVectors; ++v) values[v] = load(b + v * kLanes);
+#pragma GCC unroll 12
+    for (size_t i = 0; i < kRows; ++i) {
+      const Vector x = broadcast(kByColumn ? a[i] : rows[i / 3][i % 3 * stride]);
+#pragma GCC unroll 3
+      for (size_t v = 0; v < kVectors; ++v) sum[i][v] += x * values[v];
+    }
+    if (kByColumn) {
+      a += stride;
+    } else {
+#pragma GCC unroll 4
+      for (size_t i = 0; i < kPointers; ++i) ++rows[i];
+    }
+    b += kVectors * kLanes;
+  }
+  leave(sum, to);
+}
+
+template <size_t kVectors, bool kByColumn>
+void panel(size_t m, size_t depth, const float* a, size_t stride, const float* b, Target to) {
+  constexpr size_t kRows = rowsFor(kVectors);
+  const size_t step = kByColumn ? 1 : stride;
+  size_t i = 0;
+  const auto next = [&](size_t rows) {
+    i += rows;
+    a += rows * step;
+    to.c += rows * to.stride;
+  };
+  for (; i + kRows <= m; next(kRows)) tile<kRows, kVectors, kByColumn>(depth, a, stride, b, to);
+  for (; i + 4 <= m; next(4)) tile<4, kVectors, kByColumn>(depth, a, stride, b, to);
+  for (; i < m; next(1)) tile<1, kVectors, kByColumn>(depth, a, stride, b, to);
+}
+
+template <bool kByColumn>
+void panels(size_t vectors, size_t m, size_t depth, const float* a, size_t stride, const float* b, const Target& to) {
+  if (vectors == 1) panel<1, kByColumn>(m, depth, a, stride, b, to);
+  if (vectors == 2) panel<2, kByColumn>(m, depth, a, stride, b, to);
+  if (kWidest == 3 && vectors == 3) panel<kWidest, kByColumn>(m, depth, a, stride, b, to);
+}
+
+}  // namespace
+
+void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch) {
+  for (size_t p0 = 0; p0 < k; p0 += kDepth) {
+    const size_t depth = least(kDepth, k - p0);
+    size_t vectors;
+    for (size_t j = 0; j < n; j += vectors * kLanes) {
+      vectors = panelWidth((n - j + kLanes - 1) / kLanes);
+      const size_t width = least(n - j, vectors * kLanes);
+      packPanel({b.data + p0 * b.rowStride + j * b.columnStride, b.rowStride, b.columnStride}, depth, width, vectors,
+                scratch);
+      const Target to{c + j, ldc, width - (vectors - 1) * kLanes, accumulate || p0 > 0};
+      if (a.rowStride == 1) {
+        panels<true>(vectors, m, depth, a.data + p0 * a.columnStride, a.columnStride, scratch, to);
+      } else {
+        panels<false>(vectors, m, depth, a.data + p0, a.rowStride, scratch, to);
+      }
+    }
+  }
+}
+
+}  // namespace convsweep::cpu::CONVSWEEP_ISA

@@ -1,0 +1,150 @@
+#pragma once
+
+#include "cpu/ahead.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+/**
+ * Vectors of the instruction set that the including file is compiled for. Only for files that are compiled once per
+ * instruction set: everything here has internal linkage, because the linker keeps one copy of an inline function, and
+ * a copy compiled for AVX-512 would crash an older processor.
+ */
+namespace convsweep::cpu::CONVSWEEP_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr size_t kLanes = 16;
+#elif defined(__AVX__)
+constexpr size_t kLanes = 8;
+#else
+constexpr size_t kLanes = 4;
+#endif
+
+typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
+typedef float Unaligned __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef int32_t Integers __attribute__((vector_size(kLanes * sizeof(float))));
+
+inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
+inline Vector broadcast(float x) { return x - Vector{}; }
+inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+typedef float Four __attribute__((vector_size(16)));
+typedef float FourUnaligned __attribute__((vector_size(16), aligned(4), may_alias));
+
+inline Four load4(const float* p) { return *reinterpret_cast<const FourUnaligned*>(p); }
+inline void store4(float* p, Four v) { *reinterpret_cast<FourUnaligned*>(p) = v; }
+
+/** to[column][row] = from[row][column] for 4 x 4 values. */
+inline void transpose4(const float* from, size_t stride, float* to, size_t toStride) {
+  const Four a = load4(from), b = load4(from + stride), c = load4(from + 2 * stride), d = load4(from + 3 * stride);
+  const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const Four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  store4(to, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+  store4(to + toStride, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+  store4(to + 2 * toStride, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
+  store4(to + 3 * toStride, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
+}
+
+/** a > b ? a : b; so b where either is NaN. */
+inline Vector larger(Vector a, Vector b) {
+#if defined(__AVX512F__)
+  return _mm512_max_ps(a, b);
+#elif defined(__AVX__)
+  return _mm256_max_ps(a, b);
+#elif defined(__SSE2__)
+  return _mm_max_ps(a, b);
+#else
+  return a > b ? a : b;
+#endif
+}
+
+/** max(x, 0); NaN stays NaN. */
+inline Vector clip(Vector x) { return larger(Vector{}, x); }
+
+/** x where y > 0, else 0, whatever x is. */
+inline Vector wherePositive(Vector y, Vector x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(y, Vector{}, _CMP_GT_OQ), x);
+#else
+  return (Vector)((Integers)(y > Vector{}) & (Integers)x);
+#endif
+}
+
+/**
+ * Asks for memory that is needed soon, a part of it at each step of a longer computation: into the second-level cache,
+ * since the first holds what is being worked on.
+ */
+struct Prefetch {
+  const char *at, *end;
+  size_t share;
+
+  Prefetch(const Ahead& ahead, size_t steps)
+      : at((const char*)ahead.data), end(at + ahead.bytes), share((ahead.bytes / steps + 64) / 64 * 64) {}
+
+  void step() {
+    const char* const stop = end - at > (ptrdiff_t)share ? at + share : end;
+    for (; at < stop; at += 64) __builtin_prefetch(at, 0, 2);
+  }
+};
+
+/** The low bytes of `v`. */
+inline void storeBytes(uint8_t* to, Integers v) {
+#if defined(__AVX512F__)
+  _mm_storeu_si128((__m128i*)to, _mm512_cvtepi32_epi8((__m512i)v));
+#elif defined(__AVX2__)
+  const __m256i words = _mm256_packus_epi32((__m256i)v, _mm256_setzero_si256());
+  const __m128i both = _mm_unpacklo_epi64(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storel_epi64((__m128i*)to, _mm_packus_epi16(both, both));
+#else
+  for (size_t i = 0; i < kLanes; ++i) to[i] = (uint8_t)v[i];
+#endif
+}
+
+inline Integers loadBytes(const uint8_t* from) {
+#if defined(__AVX512F__)
+  return (Integers)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)from));
+#elif defined(__AVX2__)
+  return (Integers)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)from));
+#else
+  Integers v;
+  for (size_t i = 0; i < kLanes; ++i) v[i] = from[i];
+  return v;
+#endif
+}
+
+/** Lane i gets the bytes 2i and 2i + 1 as the low and the next byte of a number. */
+inline Integers loadPairs(const uint8_t* from) {
+#if defined(__AVX512F__)
+  return (Integers)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from));
+#elif defined(__AVX2__)
+  return (Integers)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)from));
+#else
+  Integers v;
+  for (size_t i = 0; i < kLanes; ++i) v[i] = from[2 * i] | from[2 * i + 1] << 8;
+  return v;
+#endif
+}
+
+inline Vector toFloats(Integers v) { return __builtin_convertvector(v, Vector); }
+
+/** Lane i gets from[index[i]], 0 <= index < 4. */
+inline Vector pickOfFour(const float* from, Integers index) {
+#if defined(__AVX512F__)
+  return _mm512_permutevar_ps(_mm512_broadcast_f32x4(_mm_loadu_ps(from)), (__m512i)index);
+#elif defined(__AVX2__)
+  return _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128*)from), (__m256i)index);
+#else
+  const Integers odd = -(index & 1), lower = -(index >> 1);
+  const Integers a = (Integers)broadcast(from[0]), b = (Integers)broadcast(from[1]);
+  const Integers c = (Integers)broadcast(from[2]), d = (Integers)broadcast(from[3]);
+  return (Vector)((~lower & ((~odd & a) | (odd & b))) | (lower & ((~odd & c) | (odd & d))));
+#endif
+}
+
+}  // namespace
+}  // namespace convsweep::cpu::CONVSWEEP_ISA

@@ -1,0 +1,481 @@
+#include "cpu/stem.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace convsweep::cpu {
+namespace {
+
+const Node kNothing;
+
+bool isPlain(const Window& w, int size, int stride) {
+  return w.height == size && w.width == size && w.strideY == stride && w.strideX == stride && w.padTop == 0 && w.padLeft == 0;
+}
+
+/** 3x3 without padding, ReLU, then 2x2 pooling that drops an odd last row or column. */
+bool isStemConv(const ConvSpec& conv) {
+  constexpr int kMaxFilters = 64;
+  return isPlain(conv.window, 3, 1) && conv.out.height == conv.in.height - 2 && conv.out.width == conv.in.width - 2 &&
+         conv.relu && conv.out.channels <= kMaxFilters && conv.pool && isPlain(conv.pool->window, 2, 2) &&
+         conv.pool->out.height == conv.out.height / 2 && conv.pool->out.width == conv.out.width / 2;
+}
+
+StemShape shapeOf(const StemSpec& spec) {
+  const auto size = [](int extent) { return static_cast<size_t>(extent); };
+  const Extent in = spec.first.in, map1 = spec.first.pool->out, map2 = spec.second.pool->out;
+  const auto planes = [&](int filters) { return (size(filters) + kGroup - 1) / kGroup; };
+  return {size(in.height),     size(in.width),      size(map1.height),    size(map1.width),
+          size(map2.height),   size(map2.width),    size(map1.channels),  size(map2.channels),
+          planes(map1.channels), planes(map2.channels)};
+}
+
+/** max(x, 0); NaN stays NaN. */
+float clipped(double x) { return x < 0 ? 0.0f : static_cast<float>(x); }
+
+void clear(Buffer<float>& buffer) { buffer.zero(buffer.capacity()); }
+
+void addTo(std::vector<double>& totals, const Buffer<float>& sums) {
+  for (size_t i = 0; i < totals.size(); ++i) totals[i] += static_cast<double>(sums.data()[i]);
+}
+
+}  // namespace
+
+std::optional<StemSpec> stemOf(const Plan& plan) {
+  if (plan.blocks.size() < StemSpec::kBlocks) return std::nullopt;
+  const auto* first = std::get_if<ConvSpec>(&plan.blocks[0]);
+  const auto* firstNorm = std::get_if<NormSpec>(&plan.blocks[1]);
+  const auto* second = std::get_if<ConvSpec>(&plan.blocks[2]);
+  const auto* secondNorm = std::get_if<NormSpec>(&plan.blocks[3]);
+  if (!first || !firstNorm || !second || !secondNorm) return std::nullopt;
+  const int widest = static_cast<int>(kMaxWidth);
+  if (!isStemConv(*first) || !isStemConv(*second) || first->in.channels != 1 || first->in.height > widest ||
+      first->in.width > widest || firstNorm->channels != static_cast<size_t>(first->out.channels) ||
+      secondNorm->channels != static_cast<size_t>(second->out.channels)) {
+    return std::nullopt;
+  }
+  return StemSpec{*first, *firstNorm, *second, *secondNorm, plan.inputScale, plan.inputOffset};
+}
+
+ConvStem::Norm::Norm(const NormSpec& s, size_t planes) : spec(s), channels(planes * kGroup), coefficients(3 * channels) {
+  for (Buffer<float>* buffer : {&mean, &inverseDeviation, &scale, &shift}) {
+    buffer->ensure(channels);
+    clear(*buffer);
+  }
+  clear(coefficients);
+}
+
+ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpec& spec)
+    : CpuBlock(context, kNothing, spec.second.pool->out.size()),
+      binding_(binding),
+      spec_(spec),
+      shape_(shapeOf(spec)),
+      norm1_(spec.firstNorm, shape_.planes1),
+      norm2_(spec.secondNorm, shape_.planes2),
+      targets_(context.kernels.stem->tiles) {
+  const size_t c1 = norm1_.channels, c2 = norm2_.channels;
+  for (auto [buffer, size] : {std::pair{&weights1_, 12 * c1},
+                              {&bias1_, c1},
+                              {&blank1_, c1},
+                              {&transformed2_, 16 * shape_.filters1 * c2},
+                              {&bias2_, c2},
+                              {&blank2_, c2},
+                              {&weights2_, c1 * shape_.filters2 * kTaps},
+                              {&sums1_, kTaps * c1},
+                              {&sums2_, c1 * shape_.filters2 * kTaps},
+                              {&rows_, shape_.height * 4 * kRowStride},
+                              {&tiles_, 16 * stem().tiles * c1},
+                              {&products_, 16 * stem().tiles * c2},
+                              {&channelSums_, 2 * std::max(c1, c2)},
+                              {&gradient1_, shape_.map1()}}) {
+    buffer->ensure(size);
+    clear(*buffer);
+  }
+  pixels_.ensure(shape_.height * shape_.width + 64);
+  pixels_.zero(pixels_.capacity());
+  statistics1_.resize(2 * c1);
+  statistics2_.resize(2 * c2);
+  normSums2_.resize(2 * c2);
+  biasSums1_.resize(2 * c1);
+  firstGradientSums_.resize(c1);
+  biasSums2_.resize(2 * c2);
+}
+
+// ---- Ink ------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/** Sorts windows of `size` pixels at a distance of `step` into inked ones and, behind them, blank ones. */
+uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t step, size_t size, uint16_t* out) {
+  uint16_t blank[kMaxWidth / 2 * kMaxWidth / 2];
+  size_t inked = 0, blanks = 0;
+  for (size_t y = 0; y < height; ++y) {
+    uint64_t any = 0;
+    for (size_t i = 0; i < size; ++i) any |= rows[step * y + i];
+    // Bit x * step: any of the `size` columns from there on.
+    uint64_t windows = any;
+    for (size_t i = 1; i < size; ++i) windows |= any >> i;
+    for (size_t x = 0; x < width; ++x, windows >>= step) {
+      const bool ink = windows & 1;
+      out[inked] = blank[blanks] = static_cast<uint16_t>(y << 8 | x);
+      inked += ink;
+      blanks += !ink;
+    }
+  }
+  std::memcpy(out + inked, blank, blanks * sizeof(uint16_t));
+  return static_cast<uint16_t>(inked);
+}
+
+}  // namespace
+
+/** The first map of an image, then its winners. */
+size_t ConvStem::slotBytes() const { return (shape_.map1() * (sizeof(float) + 1) + 63) / 64 * 64; }
+
+float* ConvStem::values1(size_t slot) { return reinterpret_cast<float*>(first_.data() + slot * slotBytes()); }
+
+uint8_t* ConvStem::winners1(size_t slot) { return first_.data() + slot * slotBytes() + shape_.map1() * sizeof(float); }
+
+Ahead ConvStem::kept(size_t slot) const {
+  return slot < slots_ ? Ahead{first_.data() + slot * slotBytes(), slotBytes()} : Ahead{};
+}
+
+/** Layout: the two counts, the first map's positions, the second's, one to spare. */
+uint16_t* ConvStem::inkAt(size_t image) const {
+  return const_cast<uint16_t*>(ink_.data()) + image * (shape_.positions1() + shape_.positions2() + 4);
+}
+
+Ink ConvStem::inkOf(size_t image) const {
+  uint16_t* const at = inkAt(image);
+  return {at[0], at[1], at + 2, at + 2 + shape_.positions1()};
+}
+
+void ConvStem::findInk(uint16_t* at) const {
+  uint64_t rows[kMaxWidth];
+  stem().inkRows(shape_, pixels_.data(), rows);
+  at[0] = sortWindows(rows, shape_.height1, shape_.width1, 2, 4, at + 2);
+  at[1] = sortWindows(rows, shape_.height2, shape_.width2, 4, 10, at + 2 + shape_.positions1());
+}
+
+void ConvStem::takePixels(size_t image) {
+  std::memcpy(pixels_.data(), binding_.image(image), shape_.height * shape_.width);
+}
+
+// ---- Weights --------------------------------------------------------------------------------------------------------
+
+void ConvStem::packFirst() {
+  const size_t filters = shape_.filters1;
+  const float* const kernel = parameters(spec_.first.parameters.first);
+  const float* const bias = spec_.first.bias ? parameters(spec_.first.parameters.second) : nullptr;
+  for (size_t f = 0; f < filters; ++f) {
+    float* const to = weights1_.data() + f / kGroup * 12 * kGroup + f % kGroup;
+    double sum = 0;
+    for (size_t ky = 0; ky < 3; ++ky) {
+      const float* const row = kernel + ky * 3 * filters + f;
+      const float left = row[0], middle = row[filters], right = row[2 * filters];
+      sum += static_cast<double>(left) + middle + right;
+      to[(ky * 4 + 0) * kGroup] = spec_.scale * left;
+      to[(ky * 4 + 1) * kGroup] = spec_.scale * ((left + right + middle) / 2);
+      to[(ky * 4 + 2) * kGroup] = spec_.scale * ((left + right - middle) / 2);
+      to[(ky * 4 + 3) * kGroup] = spec_.scale * right;
+    }
+    const double shifted = (bias ? bias[f] : 0) + spec_.offset * sum;
+    bias1_.data()[f] = static_cast<float>(shifted);
+    blank1_.data()[f] = clipped(shifted);
+  }
+}
+
+void ConvStem::packSecond() {
+  const size_t filters1 = shape_.filters1, filters2 = shape_.filters2;
+  const float* const kernel = parameters(spec_.second.parameters.first);
+  const float* const bias = spec_.second.bias ? parameters(spec_.second.parameters.second) : nullptr;
+  std::vector<double> shifted(filters2), blank(filters2);
+  for (size_t f = 0; f < filters2; ++f) shifted[f] = bias ? bias[f] : 0;
+  const size_t step = shape_.planes2 * filters1 * kGroup;
+  for (size_t c = 0; c < filters1; ++c) {
+    const float scale = norm1_.scale.data()[c];
+    const double shift = norm1_.shift.data()[c], empty = blank1_.data()[c];
+    for (size_t f = 0; f < filters2; ++f) {
+      float g[3][3], rows[4][3];
+      double sum = 0;
+      for (size_t t = 0; t < kTaps; ++t) {
+        const float w = kernel[(t * filters1 + c) * filters2 + f];
+        sum += static_cast<double>(w);
+        g[t / 3][t % 3] = scale * w;
+        weights2_.data()[((c / kGroup * filters2 + f) * kTaps + t) * kGroup + c % kGroup] = w;
+      }
+      shifted[f] += sum * shift;
+      blank[f] += sum * scale * empty;
+      for (size_t x = 0; x < 3; ++x) {
+        rows[0][x] = g[0][x];
+        rows[1][x] = (g[0][x] + g[2][x] + g[1][x]) / 2;
+        rows[2][x] = (g[0][x] + g[2][x] - g[1][x]) / 2;
+        rows[3][x] = g[2][x];
+      }
+      float* const to = transformed2_.data() + (f / kGroup * filters1 + c) * kGroup + f % kGroup;
+      for (size_t y = 0; y < 4; ++y) {
+        const float left = rows[y][0], middle = rows[y][1], right = rows[y][2];
+        to[(4 * y + 0) * step] = left;
+        to[(4 * y + 1) * step] = (left + right + middle) / 2;
+        to[(4 * y + 2) * step] = (left + right - middle) / 2;
+        to[(4 * y + 3) * step] = right;
+      }
+    }
+  }
+  for (size_t f = 0; f < filters2; ++f) {
+    bias2_.data()[f] = static_cast<float>(shifted[f]);
+    blank2_.data()[f] = clipped(shifted[f] + blank[f]);
+  }
+}
+
+// ---- Batch norm -----------------------------------------------------------------------------------------------------
+
+void ConvStem::fold(Norm& norm, size_t c, double mean, double variance) const {
+  const double inverse = 1 / std::sqrt(variance + norm.spec.epsilon);
+  const double scale = parameters(norm.spec.parameters.first)[c] * inverse;
+  norm.mean.data()[c] = static_cast<float>(mean);
+  norm.inverseDeviation.data()[c] = static_cast<float>(inverse);
+  norm.scale.data()[c] = static_cast<float>(scale);
+  norm.shift.data()[c] = static_cast<float>(parameters(norm.spec.parameters.second)[c] - mean * scale);
+}
+
+void ConvStem::useMoving(Norm& norm) const {
+  const float* const moving = context_.state.statistics.data() + norm.spec.statistics;
+  for (size_t c = 0; c < norm.spec.channels; ++c) fold(norm, c, moving[c], moving[norm.spec.channels + c]);
+}
+
+void ConvStem::useBatch(Norm& norm, size_t n, const std::vector<double>& sums, const float* pivot) const {
+  const size_t count = n * norm.spec.rows;
+  float* const moving = context_.state.statistics.data() + norm.spec.statistics;
+  // TensorFlow divides by max(N - 1, 1).
+  const double bessel =
+      norm.spec.bessel ? static_cast<double>(count) / static_cast<double>(std::max<size_t>(count - 1, 1)) : 1.0;
+  const float fresh = 1 - norm.spec.momentum;
+  for (size_t c = 0; c < norm.spec.channels; ++c) {
+    const double shift = sums[c] / static_cast<double>(count);
+    const double spread = sums[norm.channels + c] / static_cast<double>(count) - shift * shift;
+    const double mean = pivot[c] + shift, variance = spread < 0 ? 0 : spread;
+    fold(norm, c, mean, variance);
+    float& movingVariance = moving[norm.spec.channels + c];
+    moving[c] -= (moving[c] - static_cast<float>(mean)) * fresh;
+    movingVariance -= (movingVariance - static_cast<float>(variance * bessel)) * fresh;
+  }
+}
+
+void ConvStem::normBackward(Norm& norm, size_t c, size_t n, double gradients, double products) const {
+  const double count = static_cast<double>(n * norm.spec.rows);
+  const double inverse = norm.inverseDeviation.data()[c];
+  this->gradients(norm.spec.parameters.second)[c] = static_cast<float>(gradients);
+  this->gradients(norm.spec.parameters.first)[c] = static_cast<float>(products * inverse);
+  const double a = norm.scale.data()[c];
+  const double b = -a * inverse * inverse * products / count;
+  float* const coefficients = norm.coefficients.data();
+  coefficients[c] = static_cast<float>(a);
+  coefficients[norm.channels + c] = static_cast<float>(b);
+  coefficients[2 * norm.channels + c] = static_cast<float>(-a * gradients / count - b * norm.mean.data()[c]);
+}
+
+// ---- Forward --------------------------------------------------------------------------------------------------------
+
+void ConvStem::forward(size_t n, Mode mode) {
+  const bool training = mode == Mode::Training;
+  float* const out = prepare(n, mode);
+  slots_ = training ? n : 1;
+  first_.ensure(slots_ * slotBytes());
+  const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
+  values2_.ensure(values2);
+  ink_.ensure(slots_ * (shape_.positions1() + shape_.positions2() + 4));
+  if (training) {
+    winners2_.ensure(values2);
+  }
+  packFirst();
+  if (training) {
+    std::fill(statistics1_.begin(), statistics1_.end(), 0.0);
+    std::fill(statistics2_.begin(), statistics2_.end(), 0.0);
+    for (size_t i = 0; i < n; ++i) forwardFirst(i, i, true);
+    useBatch(norm1_, n, statistics1_, blank1_.data());
+    packSecond();
+    for (size_t i = 0; i < n; ++i) forwardSecond(i, i, true);
+    flushTiles(true);
+    useBatch(norm2_, n, statistics2_, blank2_.data());
+  } else {
+    useMoving(norm1_);
+    useMoving(norm2_);
+    packSecond();
+    for (size_t i = 0; i < n; ++i) {
+      forwardFirst(i, 0, false);
+      forwardSecond(i, 0, false);
+    }
+    flushTiles(false);
+  }
+  for (size_t i = 0; i < n; ++i) {
+    stem().secondNormalise(shape_, values2_.data() + i * shape_.map2(), norm2_.scale.data(), norm2_.shift.data(),
+                           out + i * to_.size);
+  }
+}
+
+void ConvStem::forwardFirst(size_t image, size_t slot, bool training) {
+  takePixels(image);
+  findInk(inkAt(slot));
+  stem().firstRows(shape_, pixels_.data(), rows_.data());
+  stem().firstForward(shape_, rows_.data(), inkOf(slot), weights1_.data(), bias1_.data(), blank1_.data(),
+                      kept(slot + 1),
+                      values1(slot), training ? winners1(slot) : nullptr,
+                      training ? channelSums_.data() : nullptr);
+  if (training) addTo(statistics1_, channelSums_);
+}
+
+void ConvStem::forwardSecond(size_t image, size_t slot, bool training) {
+  const Ink ink = inkOf(slot);
+  const size_t channels = norm2_.channels;
+  const auto target = [&](size_t i) {
+    const size_t at = image * shape_.map2() + ((ink.second[i] >> 8) * shape_.width2 + (ink.second[i] & 255)) * channels;
+    return TileTarget{values2_.data() + at, training ? winners2_.data() + at : nullptr};
+  };
+  const Ahead next = kept(slot + 1);
+  const size_t share = next.bytes / (ink.inked2 + 1u) + 1;
+  for (size_t i = 0; i < ink.inked2; ++i) {
+    for (size_t at = i * share; at < (i + 1) * share; at += 64) {
+      __builtin_prefetch(static_cast<const char*>(next.data) + at, 0, 2);
+    }
+    stem().secondTile(shape_, values1(slot), ink.second[i] >> 8, ink.second[i] & 255, waiting_,
+                      tiles_.data());
+    targets_[waiting_++] = target(i);
+    if (waiting_ == targets_.size()) flushTiles(training);
+  }
+  for (size_t i = ink.inked2; i < shape_.positions2(); ++i) {
+    const TileTarget blank = target(i);
+    std::memcpy(blank.values, blank2_.data(), channels * sizeof(float));
+    if (training) std::memset(blank.winners, 0, channels);
+  }
+}
+
+void ConvStem::flushTiles(bool training) {
+  if (waiting_ == 0) return;
+  stem().secondMultiply(shape_, tiles_.data(), transformed2_.data(), products_.data());
+  stem().secondPool(shape_, products_.data(), waiting_, bias2_.data(), blank2_.data(), targets_.data(),
+                    training ? channelSums_.data() : nullptr);
+  if (training) addTo(statistics2_, channelSums_);
+  waiting_ = 0;
+}
+
+// ---- Backward -------------------------------------------------------------------------------------------------------
+
+void ConvStem::backward(size_t n) {
+  std::fill(normSums2_.begin(), normSums2_.end(), 0.0);
+  std::fill(biasSums1_.begin(), biasSums1_.end(), 0.0);
+  std::fill(biasSums2_.begin(), biasSums2_.end(), 0.0);
+  clear(sums1_);
+  clear(sums2_);
+  factors_.ensure(shape_.map2() + kGroup);
+  offsets_.ensure(shape_.map2() + kGroup);
+  begins_.ensure(std::max(4 * shape_.positions2(), shape_.filters2) + 1);
+  quads_.ensure((shape_.height - 1) * (shape_.width - 1) * 4 + kSlack);
+  listScratch_.ensure(shape_.listScratch());
+  const Products list{factors_.data(), offsets_.data()};
+
+  for (size_t i = 0; i < n; ++i) {
+    stem().secondNormSums(shape_, to_.gradient + i * to_.size, values2_.data() + i * shape_.map2(), norm2_.mean.data(),
+                          channelSums_.data());
+    addTo(normSums2_, channelSums_);
+  }
+  for (size_t c = 0; c < shape_.filters2; ++c) {
+    normBackward(norm2_, c, n, normSums2_[c], normSums2_[norm2_.channels + c]);
+  }
+
+  for (size_t i = 0; i < n; ++i) {
+    float* const gradient2 = values2_.data() + i * shape_.map2();
+    stem().secondGradient(shape_, to_.gradient + i * to_.size, norm2_.coefficients.data(), inkOf(i), gradient2,
+                          channelSums_.data());
+    addTo(biasSums2_, channelSums_);
+    stem().listByFilter(shape_, gradient2, winners2_.data() + i * shape_.map2(), listScratch_.data(), list,
+                        begins_.data());
+    stem().secondWeights(shape_, values1(i), list, begins_.data(), kept(i + 1), sums2_.data());
+  }
+  finishSecond(n);
+
+  size_t inked = 0;
+  for (size_t i = 0; i < n; ++i) {
+    stem().listByPosition(shape_, values2_.data() + i * shape_.map2(), winners2_.data() + i * shape_.map2(), list,
+                          begins_.data());
+    stem().secondInput(shape_, weights2_.data(), list, begins_.data(), kept(i), gradient1_.data());
+    takePixels(i);
+    stem().firstQuads(shape_, pixels_.data(), quads_.data());
+    stem().firstWeights(shape_, quads_.data(), inkOf(i), gradient1_.data(), values1(i), winners1(i), norm1_.coefficients.data(), sums1_.data(),
+                        channelSums_.data());
+    addTo(biasSums1_, channelSums_);
+    inked += inkOf(i).inked1;
+  }
+  finishFirst(n * shape_.positions1() - inked);
+}
+
+/**
+ * The gradients of the second convolution and of the batch norm before it. With y = scale * x + shift that norm's
+ * output and S the sums of gradient * x centred on the mean, the kernel's gradient is scale * S + beta * (sum of
+ * gradients), and the sums that the norm's own gradient wants are those of kernel * S and kernel * (sum of gradients),
+ * so that no pass over the gradient of the first map is needed.
+ */
+void ConvStem::finishSecond(size_t n) {
+  const size_t filters1 = shape_.filters1, filters2 = shape_.filters2;
+  const double* const all = biasSums2_.data();
+  const double* const blank = all + norm2_.channels;
+  const float* const beta = parameters(norm1_.spec.parameters.second);
+  float* const kernelGradient = gradients(spec_.second.parameters.first);
+  for (size_t c = 0; c < filters1; ++c) {
+    const double mean = norm1_.mean.data()[c], scale = norm1_.scale.data()[c], empty = blank1_.data()[c];
+    double sum = 0, products = 0;
+    for (size_t f = 0; f < filters2; ++f) {
+      const double fromBlank = blank[f] * empty - mean * all[f];
+      const size_t at = (c / kGroup * filters2 + f) * kTaps * kGroup + c % kGroup;
+      for (size_t t = 0; t < kTaps; ++t) {
+        const double s = sums2_.data()[at + t * kGroup] + fromBlank;
+        const double w = weights2_.data()[at + t * kGroup];
+        sum += w * all[f];
+        products += w * s;
+        kernelGradient[(t * filters1 + c) * filters2 + f] = static_cast<float>(scale * s + beta[c] * all[f]);
+      }
+    }
+    firstGradientSums_[c] = sum;
+    normBackward(norm1_, c, n, sum, products);
+  }
+  if (spec_.second.bias) {
+    for (size_t f = 0; f < filters2; ++f) gradients(spec_.second.parameters.second)[f] = static_cast<float>(all[f]);
+  }
+}
+
+/** Adds what blank positions contribute to the bias, then leaves the gradients of the first convolution. */
+void ConvStem::finishFirst(size_t blanks) {
+  const size_t filters = shape_.filters1, channels = norm1_.channels;
+  const float* const coefficients = norm1_.coefficients.data();
+  for (size_t f = 0; f < filters; ++f) {
+    double bias = biasSums1_[f];
+    const double value = blank1_.data()[f];
+    if (value > 0) {
+      const double incoming = firstGradientSums_[f] - biasSums1_[channels + f];
+      bias += coefficients[f] * incoming +
+              static_cast<double>(blanks) * (coefficients[channels + f] * value + coefficients[2 * channels + f]);
+    }
+    if (spec_.first.bias) gradients(spec_.first.parameters.second)[f] = static_cast<float>(bias);
+    const float* const sums = sums1_.data() + f / kGroup * kTaps * kGroup + f % kGroup;
+    for (size_t t = 0; t < kTaps; ++t) {
+      gradients(spec_.first.parameters.first)[t * filters + f] =
+          static_cast<float>(spec_.scale * sums[t * kGroup] + spec_.offset * bias);
+    }
+  }
+}
+
+// ---- Decisions ------------------------------------------------------------------------------------------------------
+
+int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) {
+  const size_t at = (filter / kGroup * shape_.positions1() + y * shape_.width1 + x) * kGroup + filter % kGroup;
+  if (!(values1(image)[at] > 0)) return -1;
+  const Ink ink = inkOf(image);
+  const uint16_t* const end = ink.first + ink.inked1;
+  return std::find(ink.first, const_cast<uint16_t*>(end), static_cast<uint16_t>(y << 8 | x)) != end ? winners1(image)[at] : 0;
+}
+
+int ConvStem::secondWinner(size_t image, size_t y, size_t x, size_t filter) {
+  const size_t at = image * shape_.map2() + (y * shape_.width2 + x) * norm2_.channels + filter;
+  return values2_.data()[at] > 0 ? winners2_.data()[at] : -1;
+}
+
+}  // namespace convsweep::cpu

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "cpu/binding.h"
+#include "cpu/blocks.h"
+#include "cpu/stem_kernels.h"
+
+namespace convsweep::cpu {
+
+/** What a stem computes, in the plan's terms. */
+struct StemSpec {
+  ConvSpec first;
+  NormSpec firstNorm;
+  ConvSpec second;
+  NormSpec secondNorm;
+  float scale, offset;
+
+  /** Blocks of the plan that a stem stands for. */
+  static constexpr size_t kBlocks = 4;
+};
+
+/** The stem that `plan` starts with, if it does. */
+std::optional<StemSpec> stemOf(const Plan& plan);
+
+/**
+ * The blocks convolution, batch norm, convolution, batch norm at the start of a network, from bytes, as one. Its speed
+ * comes from arithmetic it leaves out: blank parts of the image, batch norm (folded into the second convolution),
+ * positions that lose in max-pooling and so have no gradient, and, by Winograd's algorithm, half of the second
+ * convolution's products.
+ */
+class ConvStem final : public CpuBlock {
+ public:
+  ConvStem(const Context& context, const Binding& binding, const StemSpec& spec);
+
+  void forward(size_t n, Mode mode) override;
+  void backward(size_t n) override;
+
+  /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training forward. */
+  int firstWinner(size_t image, size_t y, size_t x, size_t filter);
+  int secondWinner(size_t image, size_t y, size_t x, size_t filter);
+
+ private:
+  /** One batch norm: statistics of the batch and what follows from them, all padded to whole planes. */
+  struct Norm {
+    Norm(const NormSpec& spec, size_t planes);
+    NormSpec spec;
+    size_t channels;
+    /** y = scale * x + shift */
+    Buffer<float> mean, inverseDeviation, scale, shift;
+    /** Gradient of x: coefficients[3][channels] for gradient of y, x and 1. */
+    Buffer<float> coefficients;
+  };
+
+  size_t slotBytes() const;
+  float* values1(size_t slot);
+  uint8_t* winners1(size_t slot);
+  /** A slot as memory to fetch; nothing if there is no such slot. */
+  Ahead kept(size_t slot) const;
+
+  uint16_t* inkAt(size_t slot) const;
+  Ink inkOf(size_t slot) const;
+  void findInk(uint16_t* at) const;
+  /** Copies an image to where vectors may be read past its end. */
+  void takePixels(size_t image);
+
+  void packFirst();
+  void packSecond();
+  /** The slot of an image among those kept: its own in training, one for all in inference. */
+  void forwardFirst(size_t image, size_t slot, bool training);
+  void forwardSecond(size_t image, size_t slot, bool training);
+  void flushTiles(bool training);
+
+  void useMoving(Norm& norm) const;
+  /** `sums` of x - pivot and its square; updates the moving statistics. */
+  void useBatch(Norm& norm, size_t n, const std::vector<double>& sums, const float* pivot) const;
+  void fold(Norm& norm, size_t c, double mean, double variance) const;
+  /** From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the coefficients. */
+  void normBackward(Norm& norm, size_t c, size_t n, double gradients, double products) const;
+
+  void finishSecond(size_t n);
+  void finishFirst(size_t blanks);
+
+  const StemKernels& stem() const { return *context_.kernels.stem; }
+
+  const Binding& binding_;
+  StemSpec spec_;
+  StemShape shape_;
+  Norm norm1_, norm2_;
+
+  // Of the batch.
+  Buffer<uint8_t> first_, winners2_;
+  Buffer<float> values2_;
+  size_t slots_ = 0;
+  Buffer<uint16_t> ink_;
+
+  // Of the weights.
+  Buffer<float> weights1_, bias1_, blank1_;
+  Buffer<float> transformed2_, bias2_, blank2_, weights2_;
+  // Sums over the batch.
+  Buffer<float> sums1_, sums2_;
+  std::vector<double> statistics1_, statistics2_, normSums2_, biasSums1_, biasSums2_, firstGradientSums_;
+
+  // Of one image or one batch of tiles.
+  Buffer<uint8_t> pixels_;
+  Buffer<float> rows_, tiles_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
+  Buffer<int32_t> offsets_;
+  Buffer<uint32_t> begins_;
+  std::vector<TileTarget> targets_;
+  size_t waiting_ = 0;
+};
+
+}  // namespace convsweep::cpu

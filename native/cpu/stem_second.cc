@@ -1,0 +1,344 @@
+// The second convolution of a stem. Compiled once per instruction set, see simd.h.
+#include "cpu/simd.h"
+#include "cpu/stem_isa.h"
+
+namespace convsweep::cpu::CONVSWEEP_ISA {
+namespace {
+
+/** Vectors per plane. */
+constexpr size_t kParts = kGroup / kLanes;
+/** Tiles whose products with one plane stay in registers. */
+constexpr size_t kTileRows = kLanes == 16 ? 26 : kLanes == 8 ? 6 : 2;
+
+}  // namespace
+
+// ---- Forward: Winograd F(2x2, 3x3), whose tile is exactly one pooling window ----------------------------------------
+
+void secondTile(const StemShape& s, const float* values1, size_t y, size_t x, size_t slot, float* batch) {
+  const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
+  for (size_t c = 0; c < channels; c += kLanes) {
+    const float* from = values1 + ((c / kGroup * s.height1 + 2 * y) * s.width1 + 2 * x) * kGroup + c % kGroup;
+    Vector d[4][4];
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) {
+      const Vector d0 = load(from + i * pitch), d1 = load(from + i * pitch + kGroup);
+      const Vector d2 = load(from + i * pitch + 2 * kGroup), d3 = load(from + i * pitch + 3 * kGroup);
+      d[i][0] = d0 - d2;
+      d[i][1] = d1 + d2;
+      d[i][2] = d2 - d1;
+      d[i][3] = d1 - d3;
+    }
+    float* to = batch + slot * channels + c;
+    const size_t step = kTiles * channels;
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 4; ++j) {
+      store(to + j * step, d[0][j] - d[2][j]);
+      store(to + (4 + j) * step, d[1][j] + d[2][j]);
+      store(to + (8 + j) * step, d[2][j] - d[1][j]);
+      store(to + (12 + j) * step, d[1][j] - d[3][j]);
+    }
+  }
+}
+
+void secondMultiply(const StemShape& s, const float* batch, const float* transformed, float* products) {
+  const size_t channels1 = s.planes1 * kGroup, channels2 = s.planes2 * kGroup;
+  for (size_t t = 0; t < 16; ++t) {
+    for (size_t plane = 0; plane < s.planes2; ++plane) {
+      const float* const u = transformed + (t * s.planes2 + plane) * s.filters1 * kGroup;
+      for (size_t i0 = 0; i0 < kTiles; i0 += kTileRows) {
+        const float* const v = batch + (t * kTiles + i0) * channels1;
+        Vector sum[kTileRows][kParts] = {};
+        for (size_t k = 0; k < s.filters1; ++k) {
+          Vector b[kParts];
+#pragma GCC unroll 4
+          for (size_t p = 0; p < kParts; ++p) b[p] = load(u + k * kGroup + p * kLanes);
+#pragma GCC unroll 26
+          for (size_t i = 0; i < kTileRows; ++i) {
+#pragma GCC unroll 4
+            for (size_t p = 0; p < kParts; ++p) sum[i][p] += b[p] * v[i * channels1 + k];
+          }
+        }
+        float* const to = products + (t * kTiles + i0) * channels2 + plane * kGroup;
+#pragma GCC unroll 26
+        for (size_t i = 0; i < kTileRows; ++i) {
+#pragma GCC unroll 4
+          for (size_t p = 0; p < kParts; ++p) store(to + i * channels2 + p * kLanes, sum[i][p]);
+        }
+      }
+    }
+  }
+}
+
+namespace {
+
+template <bool kTraining>
+void pool(const StemShape& s, const float* products, size_t count, const float* bias, const float* blank,
+          const TileTarget* targets, float* sums) {
+  const size_t channels = s.planes2 * kGroup, step = kTiles * channels;
+  for (size_t c = 0; c < channels; c += kLanes) {
+    const Vector b = load(bias + c), empty = load(blank + c);
+    Vector sum = {}, squares = {};
+    for (size_t i = 0; i < count; ++i) {
+      const float* from = products + i * channels + c;
+      Vector m[2][4];
+#pragma GCC unroll 4
+      for (size_t j = 0; j < 4; ++j) {
+        const Vector m1 = load(from + (4 + j) * step), m2 = load(from + (8 + j) * step);
+        m[0][j] = load(from + j * step) + m1 + m2;
+        m[1][j] = m1 - m2 - load(from + (12 + j) * step);
+      }
+      Vector best[2];
+      Integers second[2];
+#pragma GCC unroll 2
+      for (size_t r = 0; r < 2; ++r) {
+        const Vector left = m[r][0] + m[r][1] + m[r][2], right = m[r][1] - m[r][2] - m[r][3];
+        if (kTraining) second[r] = right > left;
+        best[r] = larger(right, left);
+      }
+      const Vector value = clip(larger(best[1], best[0]) + b);
+      store(targets[i].values + c, value);
+      if (kTraining) {
+        storeBytes(targets[i].winners + c, best[1] > best[0] ? 2 - second[1] : -second[0]);
+        const Vector d = value - empty;
+        sum += d;
+        squares += d * d;
+      }
+    }
+    if (kTraining) {
+      store(sums + c, sum);
+      store(sums + channels + c, squares);
+    }
+  }
+}
+
+}  // namespace
+
+void secondPool(const StemShape& s, const float* products, size_t count, const float* bias, const float* blank,
+                const TileTarget* targets, float* sums) {
+  if (sums) {
+    pool<true>(s, products, count, bias, blank, targets, sums);
+  } else {
+    pool<false>(s, products, count, bias, blank, targets, sums);
+  }
+}
+
+void secondNormalise(const StemShape& s, const float* values, const float* scale, const float* shift, float* out) {
+  const size_t channels = s.planes2 * kGroup;
+  // The padding of a position is overwritten by the next one.
+  for (size_t i = 0; i < s.positions2(); ++i) {
+    for (size_t c = 0; c < s.filters2; c += kLanes) {
+      store(out + i * s.filters2 + c, load(values + i * channels + c) * load(scale + c) + load(shift + c));
+    }
+  }
+}
+
+// ---- Backward: only the winner of each window has a gradient --------------------------------------------------------
+
+void secondNormSums(const StemShape& s, const float* gradient, const float* values, const float* mean, float* sums) {
+  const size_t channels = s.planes2 * kGroup, positions = s.positions2();
+  for (size_t c = 0; c < channels; c += kLanes) {
+    const Vector centre = load(mean + c);
+    Vector sum = {}, product = {};
+    for (size_t i = 0; i < positions; ++i) {
+      const Vector g = load(gradient + i * s.filters2 + c);
+      sum += g;
+      product += g * (load(values + i * channels + c) - centre);
+    }
+    store(sums + c, sum);
+    store(sums + channels + c, product);
+  }
+}
+
+void secondGradient(const StemShape& s, const float* gradient, const float* coefficients, const Ink& ink, float* values,
+                    float* sums) {
+  const size_t channels = s.planes2 * kGroup, positions = s.positions2();
+  for (size_t c = 0; c < channels; c += kLanes) {
+    const Vector a = load(coefficients + c), b = load(coefficients + channels + c);
+    const Vector shift = load(coefficients + 2 * channels + c);
+    Vector sum[2] = {};
+    const size_t ends[2] = {ink.inked2, positions};
+    for (size_t blank = 0, i = 0; blank < 2; ++blank) {
+      for (; i < ends[blank]; ++i) {
+        const size_t at = (ink.second[i] >> 8) * s.width2 + (ink.second[i] & 255);
+        const Vector value = load(values + at * channels + c);
+        const Vector g =
+            wherePositive(value, a * load(gradient + at * s.filters2 + c) + (b * value + shift));
+        store(values + at * channels + c, blank ? Vector{} : g);
+        sum[blank] += g;
+      }
+    }
+    store(sums + c, sum[0] + sum[1]);
+    store(sums + channels + c, sum[1]);
+  }
+}
+
+void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winners, float* scratch,
+                  const Products& list, uint32_t* begins) {
+  const size_t channels = s.planes2 * kGroup, positions = s.positions2();
+  const size_t padded = (positions + kGroup - 1) / kGroup * kGroup;
+  // Integers travel as the bits of floats, which are moved but never computed with.
+  float* const offsets = scratch;
+  float* const gradientsByFilter = offsets + padded * channels;
+  float* const offsetsByFilter = gradientsByFilter + padded * channels;
+  const int32_t right = kGroup, below = (int32_t)(s.width1 * kGroup);
+  const int32_t places[4] = {0, right, below, below + right};
+  for (size_t at = 0; at < positions; ++at) {
+    const int32_t begin = (int32_t)((at / s.width2 * 2 * s.width1 + at % s.width2 * 2) * kGroup);
+    for (size_t c = 0; c < channels; c += kLanes) {
+      const Integers place = (Integers)pickOfFour((const float*)places, loadBytes(winners + at * channels + c));
+      store(offsets + at * channels + c, (Vector)(place + begin));
+    }
+  }
+  for (size_t at = 0; at < positions; at += 4) {
+    for (size_t f = 0; f < s.filters2; f += 4) {
+      transpose4(gradient + at * channels + f, channels, gradientsByFilter + f * padded + at, padded);
+      transpose4(offsets + at * channels + f, channels, offsetsByFilter + f * padded + at, padded);
+    }
+  }
+  uint32_t n = 0;
+  for (size_t f = 0; f < s.filters2; ++f) {
+    begins[f] = n;
+    const float* const g = gradientsByFilter + f * padded;
+    const float* const o = offsetsByFilter + f * padded;
+#if defined(__AVX512F__)
+    for (size_t at = 0; at < positions; at += kLanes) {
+      const size_t left = positions - at;
+      const __mmask16 valid = left < kLanes ? (__mmask16)((1u << left) - 1) : (__mmask16)-1;
+      const Vector values = load(g + at);
+      const __mmask16 chosen = _mm512_mask_cmp_ps_mask(valid, values, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+      // Compressed in a register: to memory it is slow on Zen 4. The list has room for a vector past its end.
+      _mm512_storeu_ps(list.factors + n, _mm512_maskz_compress_ps(chosen, values));
+      _mm512_storeu_ps(list.offsets + n, _mm512_maskz_compress_ps(chosen, load(o + at)));
+      n += (uint32_t)__builtin_popcount(chosen);
+    }
+#else
+    for (size_t at = 0; at < positions; ++at) {
+      list.factors[n] = g[at];
+      __builtin_memcpy(list.offsets + n, o + at, sizeof(int32_t));
+      n += g[at] != 0;
+    }
+#endif
+  }
+  begins[s.filters2] = n;
+}
+
+void secondWeights(const StemShape& s, const float* values1, const Products& list, const uint32_t* begins,
+                   const Ahead& ahead, float* sums) {
+  Prefetch prefetch(ahead, s.planes1 * kParts * s.filters2);
+  const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
+  for (size_t c = 0; c < channels; c += kLanes) {
+    const float* const from = values1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
+    float* to = sums + c / kGroup * s.filters2 * kTaps * kGroup + c % kGroup;
+    for (size_t f = 0; f < s.filters2; ++f, to += kTaps * kGroup) {
+      prefetch.step();
+      Vector sum[kTaps];
+#pragma GCC unroll 9
+      for (size_t t = 0; t < kTaps; ++t) sum[t] = load(to + t * kGroup);
+      for (size_t i = begins[f]; i < begins[f + 1]; ++i) {
+        const float g = list.factors[i];
+        const float* patch = from + list.offsets[i];
+#pragma GCC unroll 9
+        for (size_t t = 0; t < kTaps; ++t) sum[t] += g * load(patch + t / 3 * pitch + t % 3 * kGroup);
+      }
+#pragma GCC unroll 9
+      for (size_t t = 0; t < kTaps; ++t) store(to + t * kGroup, sum[t]);
+    }
+  }
+}
+
+void listByPosition(const StemShape& s, const float* gradient, const uint8_t* winners, const Products& list,
+                    uint32_t* begins) {
+  const size_t channels = s.planes2 * kGroup;
+  uint32_t n = 0;
+  for (size_t at = 0; at < s.positions2(); ++at) {
+    const float* g = gradient + at * channels;
+    const uint8_t* w = winners + at * channels;
+#if defined(__AVX512F__)
+    for (size_t place = 0; place < 4; ++place) {
+      begins[4 * at + place] = n;
+      for (size_t c = 0; c < channels; c += kLanes) {
+        const __m512 values = _mm512_loadu_ps(g + c);
+        const __mmask16 chosen =
+            _mm512_cmp_ps_mask(values, _mm512_setzero_ps(), _CMP_NEQ_UQ) &
+            _mm_cmpeq_epi8_mask(_mm_loadu_si128((const __m128i*)(w + c)), _mm_set1_epi8((char)place));
+        const __m512i offsets = _mm512_mullo_epi32(
+            _mm512_add_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                             _mm512_set1_epi32((int)c)),
+            _mm512_set1_epi32((int)(kTaps * kGroup)));
+        _mm512_storeu_ps(list.factors + n, _mm512_maskz_compress_ps(chosen, values));
+        _mm512_storeu_si512(list.offsets + n, _mm512_maskz_compress_epi32(chosen, offsets));
+        n += (uint32_t)__builtin_popcount(chosen);
+      }
+    }
+#else
+    // Counts first; eight bits each in one number, there are at most 64 filters.
+    uint32_t counts = 0;
+    for (size_t f = 0; f < s.filters2; ++f) counts += (uint32_t)(g[f] != 0) << (8 * w[f]);
+    uint32_t* const next = begins + 4 * at;
+    for (size_t place = 0; place < 4; ++place) {
+      next[place] = n;
+      n += counts >> (8 * place) & 255;
+    }
+    uint32_t cursors[4] = {next[0], next[1], next[2], next[3]};
+    for (size_t f = 0; f < s.filters2; ++f) {
+      // Without a branch, which would be mispredicted a third of the time: what has no gradient goes past the end.
+      const bool some = g[f] != 0;
+      const size_t to = some ? cursors[w[f]] : s.map2();
+      list.factors[to] = g[f];
+      list.offsets[to] = (int32_t)(f * kTaps * kGroup);
+      cursors[w[f]] += some;
+    }
+#endif
+  }
+  begins[4 * s.positions2()] = n;
+}
+
+void secondInput(const StemShape& s, const float* weights, const Products& list, const uint32_t* begins,
+                 const Ahead& ahead, float* gradient1) {
+  Prefetch prefetch(ahead, s.planes1 * kParts * 2 * s.height2);
+  const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
+  for (size_t c = 0; c < channels; c += kLanes) {
+    const float* const from = weights + c / kGroup * s.filters2 * kTaps * kGroup + c % kGroup;
+    float* const plane = gradient1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
+    for (size_t row = 0; row < 2 * s.height2; ++row) {
+      prefetch.step();
+      // Three rows of the gradient; a pooling window's two places reach over four columns, of which the last two are
+      // also the next window's first two.
+      Vector sum[3][4] = {};
+      float* to = plane + row * pitch;
+      const auto flush = [&](size_t column) {
+#pragma GCC unroll 3
+        for (size_t y = 0; y < 3; ++y) {
+          float* const at = to + y * pitch;
+          // The lowest row is new, the others already hold the rows above.
+          const bool fresh = y == 2 || row == 0;
+          store(at, fresh ? sum[y][column] : load(at) + sum[y][column]);
+          store(at + kGroup, fresh ? sum[y][column + 1] : load(at + kGroup) + sum[y][column + 1]);
+        }
+        to += 2 * kGroup;
+      };
+      for (size_t x = 0; x < s.width2; ++x) {
+        const uint32_t* begin = begins + 4 * (row / 2 * s.width2 + x) + row % 2 * 2;
+#pragma GCC unroll 2
+        for (size_t side = 0; side < 2; ++side) {
+          for (uint32_t i = begin[side]; i < begin[side + 1]; ++i) {
+            const float g = list.factors[i];
+            const float* w = from + list.offsets[i];
+#pragma GCC unroll 9
+            for (size_t t = 0; t < kTaps; ++t) sum[t / 3][side + t % 3] += g * load(w + t * kGroup);
+          }
+        }
+        flush(0);
+#pragma GCC unroll 3
+        for (size_t y = 0; y < 3; ++y) {
+          sum[y][0] = sum[y][2];
+          sum[y][1] = sum[y][3];
+          sum[y][2] = sum[y][3] = Vector{};
+        }
+      }
+      flush(0);
+    }
+  }
+}
+
+}  // namespace convsweep::cpu::CONVSWEEP_ISA
