@@ -33,6 +33,8 @@ interface Follower {
  * memory alone, so that it may come late, reload, or lose its connection.
  */
 export class LiveView {
+  /** `http://127.0.0.1:8081/` */
+  readonly url: string;
   readonly #server: Server;
   readonly #name: string;
   readonly #followers = new Set<Follower>();
@@ -49,6 +51,7 @@ export class LiveView {
   private constructor(server: Server, name: string) {
     this.#server = server;
     this.#name = name;
+    this.url = `http://${HOST}:${(server.address() as AddressInfo).port}/`;
     server.on('request', (request, response) => this.#answer(request, response));
   }
 
@@ -65,11 +68,6 @@ export class LiveView {
       server.listen(port, HOST, listening);
     });
     return new LiveView(server, basename(resolve(folder)));
-  }
-
-  /** `http://127.0.0.1:8081/` */
-  get url(): string {
-    return `http://${HOST}:${(this.#server.address() as AddressInfo).port}/`;
   }
 
   /** Takes note of what happened. */
@@ -100,7 +98,7 @@ export class LiveView {
     await this.#end(report);
   }
 
-  /** Tells the browsers why the sweep did not finish, and ends. */
+  /** Tells the browsers why the sweep did not finish, and ends; nothing if it has ended already. */
   async stop(reason: string): Promise<void> {
     this.#state = 'stopped';
     this.#messages.push(reason);
@@ -108,14 +106,15 @@ export class LiveView {
   }
 
   async #end(report?: SweepReport): Promise<void> {
+    if (!this.#server.listening) return;
     clearTimeout(this.#timer);
     this.#running.clear();
+    // Closes connections that are idle now; the others once they have been sent what is written to them.
     const closed = new Promise((done) => this.#server.close(done));
     for (const follower of this.#followers) {
       this.#send(follower, 'end', report);
       follower.response.end();
     }
-    this.#server.closeIdleConnections();
     // A browser that does not read must not keep the process.
     const timer = setTimeout(() => this.#server.closeAllConnections(), PATIENCE);
     await closed;

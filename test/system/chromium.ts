@@ -46,6 +46,7 @@ export async function documentOf(url: string): Promise<string> {
         '--disable-component-update',
         '--disable-sync',
         `--user-data-dir=${profile}`,
+        '--hide-scrollbars',
         '--window-size=1300,900',
         '--virtual-time-budget=3000',
         '--dump-dom',

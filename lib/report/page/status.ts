@@ -45,7 +45,7 @@ ${
   running.length > 0 &&
   html`<ul>${running.map(
     ({ trial, label, epochs, accuracy }) =>
-      html`<li>trial ${trial} <span>${label}</span> epoch ${epochs}${accuracy !== undefined && `, accuracy ${accuracyText(accuracy)}`}</li>`,
+      html`<li><button type="button" data-trial="${trial}" aria-label="show the training of trial ${trial}">${trial}</button> ${label}: epoch ${epochs}${accuracy !== undefined && `, accuracy ${accuracyText(accuracy)}`}</li>`,
   )}</ul>`
 }</div>`;
 }
