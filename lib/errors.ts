@@ -37,7 +37,8 @@ export class ConvsweepError extends Error {
 /** How a received value reads in a message: `"abc"`, `-1`, `an array`, `null`. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
   if (Array.isArray(value)) return `the array ${JSON.stringify(value).slice(0, 80)}`;
   if (typeof value === 'object') return `an object of class ${value.constructor?.name ?? 'Object'}`;
   if (typeof value === 'function') return 'a function';

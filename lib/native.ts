@@ -7,9 +7,9 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { ConvsweepError, describeValue, invalidArgument } from './errors.js';
+import { packageRoot } from './package.js';
 
 /** One layer as the engine wants it: shapes resolved, defaults filled in. Shapes have no batch dimension. */
 export interface NativeLayer {
@@ -103,7 +103,12 @@ export interface NativeNetwork {
    * The last layer's outputs, `rows.length x units`. With `training` the rows run as one batch in training mode:
    * batch norm uses that batch's statistics and updates its moving ones, dropout drops.
    */
-  predict(dataset: NativeDataset, rows: Uint32Array, batchSize: number, training: boolean): Promise<Float32Array>;
+  predict(
+    dataset: NativeDataset,
+    rows: Uint32Array,
+    batchSize: number,
+    training: boolean,
+  ): Promise<Float32Array>;
   /** Loss and gradients (laid out as `parameters`) of one batch in training mode; nothing is updated. */
   gradients(dataset: NativeDataset, rows: Uint32Array): Promise<{ loss: number; gradients: Float32Array }>;
   /** What the call in flight has done so far: images, and the running means as in {@link NativeMetrics}. */
@@ -176,14 +181,10 @@ export interface BackendStatus {
 }
 
 const require = createRequire(import.meta.url);
-const loaded = new Map<string, { addon: NativeAddon; devices: NativeDevice[] } | { reason: string; cause?: unknown }>();
-
-/** The folder of package.json, from `lib/` as well as from `dist/lib/`. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
-}
+const loaded = new Map<
+  string,
+  { addon: NativeAddon; devices: NativeDevice[] } | { reason: string; cause?: unknown }
+>();
 
 function load(backend: 'cpu' | 'cuda') {
   const known = loaded.get(backend);
@@ -240,7 +241,9 @@ export function resolveDevice(name: DeviceName = 'auto'): ResolvedDevice {
     }
     const device = result.devices[index];
     if (device) return { ...device, addon: result.addon, index };
-    reasons.push(`${backend}: there is no device ${index}, only ${result.devices.map((d) => d.name).join(', ')}`);
+    reasons.push(
+      `${backend}: there is no device ${index}, only ${result.devices.map((d) => d.name).join(', ')}`,
+    );
   }
   throw new ConvsweepError(
     'DEVICE_UNAVAILABLE',

@@ -7,9 +7,27 @@ const { TestEnvironment } = require('jest-environment-node');
  * tests the main realm's constructors makes both the same.
  */
 const shared = [
-  'ArrayBuffer', 'SharedArrayBuffer', 'DataView', 'Uint8Array', 'Int8Array', 'Uint8ClampedArray', 'Uint16Array',
-  'Int16Array', 'Uint32Array', 'Int32Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array',
-  'Error', 'TypeError', 'RangeError', 'SyntaxError', 'Promise', 'Map', 'Set',
+  'ArrayBuffer',
+  'SharedArrayBuffer',
+  'DataView',
+  'Uint8Array',
+  'Int8Array',
+  'Uint8ClampedArray',
+  'Uint16Array',
+  'Int16Array',
+  'Uint32Array',
+  'Int32Array',
+  'Float32Array',
+  'Float64Array',
+  'BigInt64Array',
+  'BigUint64Array',
+  'Error',
+  'TypeError',
+  'RangeError',
+  'SyntaxError',
+  'Promise',
+  'Map',
+  'Set',
 ];
 
 module.exports = class extends TestEnvironment {

@@ -1,5 +1,5 @@
 import { access, constants } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
 import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
 import { MonitoredQuantity, type MonitorMode } from './monitor.js';
@@ -43,7 +43,9 @@ export class ModelCheckpoint implements Callback {
   #bestEpoch: number | undefined;
 
   constructor(path: string, options: ModelCheckpointOptions) {
-    if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'a file name', path);
+    if (typeof path !== 'string' || !['.h5', '.hdf5'].includes(extname(path))) {
+      throw invalidArgument('path', 'a file name ending in .h5 or .hdf5', path);
+    }
     rejectUnknownOptions('modelCheckpoint', options, [
       'monitor',
       'mode',
@@ -140,7 +142,7 @@ function printLine(line: string): void {
  * Keras' `ModelCheckpoint`: writes the whole model (architecture, weights, optimizer) to `path` whenever the watched
  * quantity strictly improves; NaN never does.
  *
- * @param path a Keras HDF5 file, `.h5`; replaced at each improvement, never half-written
+ * @param path a Keras HDF5 file, `.h5` or `.hdf5`; replaced at each improvement, never half-written
  * @throws ConvsweepError `INVALID_ARGUMENT` for an unknown option or a value out of range; `FILE`, before training
  * starts, when the folder of `path` is missing or read-only
  */

@@ -23,7 +23,8 @@ DatasetHandle::DatasetHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   if (!images.IsTypedArray() || images.ByteLength() != count_ * imageSize_) {
     throw Napi::RangeError::New(env, "Expected count x imageSize pixels");
   }
-  if (!labels.IsTypedArray() || labels.ByteLength() != count_) throw Napi::RangeError::New(env, "Expected count labels");
+  if (!labels.IsTypedArray() || labels.ByteLength() != count_)
+    throw Napi::RangeError::New(env, "Expected count labels");
   try {
     const int device = options.Get("device").ToNumber().Int32Value();
     copy_ = backend::createDataset(device, images.Data(), labels.Data(), count_, imageSize_);
@@ -51,6 +52,8 @@ void DatasetHandle::checkRows(Napi::Env env, const std::vector<uint32_t>& rows) 
   }
 }
 
-void DatasetHandle::dispose(const Napi::CallbackInfo&) { copy_.reset(); }
+void DatasetHandle::dispose(const Napi::CallbackInfo&) {
+  copy_.reset();
+}
 
 }  // namespace convsweep

@@ -8,7 +8,8 @@
 
 namespace convsweep {
 
-/** lib/native.ts' NativeDataset. Calls in flight share the copy, so `dispose` never pulls it away from under them. */
+/** lib/native.ts' NativeDataset. Calls in flight share the copy, so `dispose` never pulls it away from under
+ * them. */
 class DatasetHandle : public Napi::ObjectWrap<DatasetHandle> {
  public:
   static Napi::Function define(Napi::Env env);

@@ -13,8 +13,8 @@ namespace convsweep {
 namespace {
 
 /**
- * Numbers below 1.2e-38 count as zero, as in TensorFlow: Adam's moments of weights that no longer get a gradient decay
- * into that range, where the processor is a hundred times slower.
+ * Numbers below 1.2e-38 count as zero, as in TensorFlow: Adam's moments of weights that no longer get a
+ * gradient decay into that range, where the processor is a hundred times slower.
  */
 void flushDenormals() {
 #if defined(__SSE2__)
@@ -43,15 +43,17 @@ Executor::~Executor() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
+    for (const Entry& entry : waiting_) entry.control->abort = true;
+    for (const auto& control : running_) control->abort = true;
   }
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
-void Executor::submit(Task task) {
+void Executor::submit(std::shared_ptr<Control> control, Task task) {
   std::lock_guard lock(mutex_);
-  tasks_.push_back(std::move(task));
-  if (tasks_.size() > idle_ && threads_.size() < limit_) threads_.emplace_back(&Executor::work, this);
+  waiting_.push_back({std::move(control), std::move(task)});
+  if (waiting_.size() > idle_ && threads_.size() < limit_) threads_.emplace_back(&Executor::work, this);
   wake_.notify_one();
 }
 
@@ -60,15 +62,17 @@ void Executor::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     --idle_;
-    if (tasks_.empty()) return;
-    Task task = std::move(tasks_.front());
-    tasks_.pop_front();
+    if (waiting_.empty()) return;
+    Entry entry = std::move(waiting_.front());
+    waiting_.pop_front();
+    running_.push_back(entry.control);
     lock.unlock();
-    task();
-    task = nullptr;
+    entry.task();
+    entry.task = nullptr;
     lock.lock();
+    running_.erase(std::find(running_.begin(), running_.end(), entry.control));
   }
 }
 

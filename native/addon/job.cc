@@ -25,13 +25,14 @@ Napi::Promise Job::start(Napi::Env env, std::shared_ptr<Control> control, std::f
   job->result_ = std::move(result);
   const Napi::Promise promise = job->deferred_.Promise();
   const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "convsweep"), 0, 1, nullptr, nullptr,
-                                      nullptr, &Job::onMain, &job->main_);
+      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "convsweep"), 0, 1,
+                                      nullptr, nullptr, nullptr, &Job::onMain, &job->main_);
   if (status != napi_ok) throw Napi::Error::New(env, "internal: no thread-safe function");
   // After the function was made, so that at teardown this hook runs before the function is closed.
   napi_add_env_cleanup_hook(env, &Job::onTeardown, job.get());
   // From here on the thread and then onMain own the job.
-  Executor::shared().submit([raw = job.release()] { raw->run(); });
+  const auto shared = job->control_;
+  Executor::shared().submit(shared, [raw = job.release()] { raw->run(); });
   return promise;
 }
 

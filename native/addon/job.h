@@ -15,9 +15,9 @@ namespace convsweep {
 Napi::Error toJavaScript(Napi::Env env, const std::exception& error);
 
 /**
- * A promise whose work runs on the Executor. `work` touches no JavaScript; `result` then turns what it left behind
- * into a value; `control` counts as busy until the promise settles. If the environment goes away first, the work is
- * aborted through `control` and waited for, so that nothing outlives its environment.
+ * A promise whose work runs on the Executor. `work` touches no JavaScript; `result` then turns what it left
+ * behind into a value; `control` counts as busy until the promise settles. If the environment goes away
+ * first, the work is aborted through `control` and waited for, so that nothing outlives its environment.
  */
 class Job {
  public:

@@ -81,7 +81,8 @@ Napi::Value NetworkHandle::trainEpoch(const Napi::CallbackInfo& info) {
   auto sizes = indicesFrom(info[2]);
   size_t sum = 0;
   for (const uint32_t size : sizes) sum = size > 0 ? sum + size : SIZE_MAX / 2;
-  if (sum != rows.indices.size()) throw Napi::RangeError::New(info.Env(), "Expected batches that add up to the rows");
+  if (sum != rows.indices.size())
+    throw Napi::RangeError::New(info.Env(), "Expected batches that add up to the rows");
   auto metrics = std::make_shared<Metrics>();
   return Job::start(
       info.Env(), control_,
@@ -183,7 +184,8 @@ void NetworkHandle::writeState(const Napi::CallbackInfo& info) {
     if (value.IsUndefined()) return std::span<float>();
     if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array ||
         value.As<Napi::Float32Array>().ElementLength() != size) {
-      throw Napi::RangeError::New(env, std::string("Expected a Float32Array of ") + std::to_string(size) + " for " + name);
+      throw Napi::RangeError::New(
+          env, std::string("Expected a Float32Array of ") + std::to_string(size) + " for " + name);
     }
     return std::span<float>(value.As<Napi::Float32Array>().Data(), size);
   };

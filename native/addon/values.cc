@@ -5,7 +5,9 @@
 namespace convsweep {
 namespace {
 
-Napi::Value member(const Napi::Object& object, const char* key) { return object.Get(key); }
+Napi::Value member(const Napi::Object& object, const char* key) {
+  return object.Get(key);
+}
 
 float numberOr(const Napi::Object& object, const char* key, float fallback) {
   const Napi::Value value = member(object, key);

@@ -10,7 +10,8 @@
 
 namespace convsweep {
 
-/** Reads lib/native.ts' plain objects into plain structs. Throws TypeError where the wrapper broke the contract. */
+/** Reads lib/native.ts' plain objects into plain structs. Throws TypeError where the wrapper broke the
+ * contract. */
 std::vector<Layer> layersFrom(const Napi::Value& value);
 Adam adamFrom(const Napi::Value& value);
 

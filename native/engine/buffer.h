@@ -14,8 +14,8 @@ namespace convsweep {
 inline std::atomic<size_t> hostBytesInUse{0};
 
 /**
- * An array of trivial elements on a cache-line boundary. Growing discards the contents. Fresh memory is not touched
- * here, so that on a NUMA machine its pages belong to the thread that first writes them.
+ * An array of trivial elements on a cache-line boundary. Growing discards the contents. Fresh memory is not
+ * touched here, so that on a NUMA machine its pages belong to the thread that first writes them.
  */
 template <typename T>
 class Buffer {
@@ -47,7 +47,9 @@ class Buffer {
   }
 
   ~Buffer() { release(); }
-  Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), capacity_(other.capacity_) { other.capacity_ = 0; }
+  Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), capacity_(other.capacity_) {
+    other.capacity_ = 0;
+  }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   Buffer& operator=(Buffer&&) = delete;

@@ -82,8 +82,8 @@ Metrics Network::evaluate(const DeviceDataset& dataset, std::span<const uint32_t
   return metrics();
 }
 
-void Network::predict(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize, bool training,
-                      float* out, Control& control) {
+void Network::predict(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize,
+                      bool training, float* out, Control& control) {
   session_->bind(dataset, rows);
   session_->beginStep(iterations_ + 1);
   if (training) batchSize = rows.size();

@@ -36,13 +36,15 @@ class Network {
   const Plan& plan() const { return plan_; }
 
   /** One optimizer step per batch. Throws Error ABORTED between steps. */
-  Metrics trainEpoch(const DeviceDataset& dataset, std::span<const uint32_t> rows, std::span<const uint32_t> batchSizes,
-                     Control& control);
-  Metrics evaluate(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize, Control& control);
+  Metrics trainEpoch(const DeviceDataset& dataset, std::span<const uint32_t> rows,
+                     std::span<const uint32_t> batchSizes, Control& control);
+  Metrics evaluate(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize,
+                   Control& control);
   /** `out`: rows x outputSize. With `training` all rows form one batch in training mode. */
-  void predict(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize, bool training, float* out,
-               Control& control);
-  /** Mean loss and gradients (`out`: parameterCount) of one batch in training mode; the state stays as it was. */
+  void predict(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize, bool training,
+               float* out, Control& control);
+  /** Mean loss and gradients (`out`: parameterCount) of one batch in training mode; the state stays as it
+   * was. */
   double gradients(const DeviceDataset& dataset, std::span<const uint32_t> rows, float* out);
 
   void readState(StateView to) { session_->readState(to); }

@@ -61,7 +61,8 @@ Plan makePlan(const std::vector<Layer>& layers) {
     const Layer& layer = layers[i];
     const bool last = i + 1 == layers.size();
     const size_t in = sizeOf(layer.inputShape), out = sizeOf(layer.outputShape);
-    require(i == 0 || in == sizeOf(layers[i - 1].outputShape), "a layer's input is the previous one's output");
+    require(i == 0 || in == sizeOf(layers[i - 1].outputShape),
+            "a layer's input is the previous one's output");
     require(layer.activation != "softmax" || last, "softmax comes last");
     plan.softmax = layer.activation == "softmax";
     const bool relu = layer.activation == "relu";
@@ -75,7 +76,8 @@ Plan makePlan(const std::vector<Layer>& layers) {
       }
     } else if (layer.type == "Conv2D") {
       const Extent from = extentOf(layer.inputShape), to = extentOf(layer.outputShape);
-      const size_t kernel = static_cast<size_t>(layer.window[0]) * layer.window[1] * from.channels * to.channels;
+      const size_t kernel =
+          static_cast<size_t>(layer.window[0]) * layer.window[1] * from.channels * to.channels;
       ConvSpec conv{from, to, windowOf(layer, from, to), layer.useBias, relu, {}, {}};
       conv.parameters = parameters(kernel, layer.useBias ? to.channels : 0);
       if (!last && layers[i + 1].type == "MaxPooling2D") conv.pool = poolOf(layers[++i]);
@@ -84,11 +86,13 @@ Plan makePlan(const std::vector<Layer>& layers) {
       plan.blocks.push_back(poolOf(layer));
     } else if (layer.type == "BatchNormalization") {
       const size_t channels = layer.inputShape.back();
-      plan.blocks.push_back(NormSpec{in / channels, channels, layer.momentum, layer.epsilon, layer.inputShape.size() == 3,
-                                     parameters(channels, channels), plan.statisticCount});
+      plan.blocks.push_back(NormSpec{in / channels, channels, layer.momentum, layer.epsilon,
+                                     layer.inputShape.size() == 3, parameters(channels, channels),
+                                     plan.statisticCount});
       plan.statisticCount += 2 * channels;
     } else if (layer.type == "Dense") {
-      plan.blocks.push_back(DenseSpec{in, out, layer.useBias, relu, parameters(in * out, layer.useBias ? out : 0)});
+      plan.blocks.push_back(
+          DenseSpec{in, out, layer.useBias, relu, parameters(in * out, layer.useBias ? out : 0)});
     } else if (layer.type == "Dropout") {
       plan.blocks.push_back(DropoutSpec{in, layer.rate, dropouts++});
     } else if (layer.type == "Activation") {
@@ -108,7 +112,9 @@ struct Sizes {
 struct SizesOf {
   Sizes operator()(const AffineSpec& s) const { return {s.size, s.size}; }
   Sizes operator()(const PoolSpec& s) const { return {s.in.size(), s.out.size()}; }
-  Sizes operator()(const ConvSpec& s) const { return {s.in.size(), s.pool ? s.pool->out.size() : s.out.size()}; }
+  Sizes operator()(const ConvSpec& s) const {
+    return {s.in.size(), s.pool ? s.pool->out.size() : s.out.size()};
+  }
   Sizes operator()(const DenseSpec& s) const { return {s.in, s.out}; }
   Sizes operator()(const NormSpec& s) const { return {s.rows * s.channels, s.rows * s.channels}; }
   Sizes operator()(const ReluSpec& s) const { return {s.size, s.size}; }
@@ -116,7 +122,11 @@ struct SizesOf {
 };
 }  // namespace
 
-size_t inputSize(const BlockSpec& spec) { return std::visit(SizesOf{}, spec).in; }
-size_t outputSize(const BlockSpec& spec) { return std::visit(SizesOf{}, spec).out; }
+size_t inputSize(const BlockSpec& spec) {
+  return std::visit(SizesOf{}, spec).in;
+}
+size_t outputSize(const BlockSpec& spec) {
+  return std::visit(SizesOf{}, spec).out;
+}
 
 }  // namespace convsweep

@@ -54,8 +54,9 @@ struct DenseSpec {
 };
 
 /**
- * Batch normalisation over `rows` positions per image of `channels` values. `bessel`: the moving variance takes
- * var * N / (N - 1), as TensorFlow's fused kernel does for images; dense batch norm takes the biased variance.
+ * Batch normalisation over `rows` positions per image of `channels` values. `bessel`: the moving variance
+ * takes var * N / (N - 1), as TensorFlow's fused kernel does for images; dense batch norm takes the biased
+ * variance.
  */
 struct NormSpec {
   size_t rows, channels;

@@ -11,9 +11,10 @@
 #include "engine/plan.h"
 
 /**
- * What a backend implements. The engine sees a network as a chain of fused blocks: input -> block -> ... -> loss. A
- * block reads its predecessor's output and hands its input's gradient back to it; how the two meet (layout, a batch
- * norm folded into the next convolution) is the backend's own affair, since it builds the whole chain from the plan.
+ * What a backend implements. The engine sees a network as a chain of fused blocks: input -> block -> ... ->
+ * loss. A block reads its predecessor's output and hands its input's gradient back to it; how the two meet
+ * (layout, a batch norm folded into the next convolution) is the backend's own affair, since it builds the
+ * whole chain from the plan.
  */
 namespace convsweep {
 
@@ -36,7 +37,8 @@ class DeviceDataset {
 class Block {
  public:
   virtual ~Block() = default;
-  /** Computes the output of `n` images. Training mode updates moving statistics and keeps what `backward` needs. */
+  /** Computes the output of `n` images. Training mode updates moving statistics and keeps what `backward`
+   * needs. */
   virtual void forward(size_t n, Mode mode) = 0;
   /** From the gradient of the output: the gradients of the parameters (overwritten) and of the input. */
   virtual void backward(size_t n) = 0;
@@ -63,7 +65,8 @@ struct StateView {
   std::span<float> parameters, statistics, m, v;
 };
 
-/** One network on one device: its memory, its blocks, its place in the device's queue. Used by one thread at a time. */
+/** One network on one device: its memory, its blocks, its place in the device's queue. Used by one thread at
+ * a time. */
 class Session {
  public:
   virtual ~Session() = default;
@@ -71,12 +74,14 @@ class Session {
   virtual Input& input() = 0;
   virtual std::span<const std::unique_ptr<Block>> blocks() = 0;
   virtual Loss& loss() = 0;
-  /** What follows belongs to optimizer step `t`, counted from 1: dropout masks and Adam's bias correction need it. */
+  /** What follows belongs to optimizer step `t`, counted from 1: dropout masks and Adam's bias correction
+   * need it. */
   virtual void beginStep(int64_t t) = 0;
   /** Applies the gradients of the last backward pass. */
   virtual void adam(const Adam& adam) = 0;
 
-  /** Makes `rows` of `dataset` the ones that `Input::load` addresses; both outlive the calls that use them. */
+  /** Makes `rows` of `dataset` the ones that `Input::load` addresses; both outlive the calls that use them.
+   */
   virtual void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) = 0;
   /** Runs one step of `n` images. A device that can record and replay steps does so here. */
   virtual void run(Mode mode, size_t n, const std::function<void()>& step) = 0;
@@ -114,8 +119,8 @@ BuildInfo buildInfo();
 std::vector<DeviceInfo> devices();
 size_t memoryInUse();
 /** Copies `count` images of `imageSize` pixels, and their labels. */
-std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels, size_t count,
-                                             size_t imageSize);
+std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels,
+                                             size_t count, size_t imageSize);
 /** `seed` selects the dropout masks. State is all zeros until written. */
 std::unique_ptr<Session> createSession(int device, const Plan& plan, uint32_t seed);
 

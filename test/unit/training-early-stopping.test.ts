@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type EarlyStoppingOptions, earlyStopping } from '../../lib/training/early-stopping.js';
-import { fit } from '../../lib/training/fit.js';
+import { fit as fitTrainer } from '../../lib/training/fit.js';
 import { FakeTrainer, tinyDataset } from './training-fake-trainer.js';
 
 const train = tinyDataset(4);
@@ -8,7 +8,7 @@ const train = tinyDataset(4);
 async function run(losses: number[], options: EarlyStoppingOptions) {
   const callback = earlyStopping(options);
   const trainer = new FakeTrainer(losses);
-  const { epoch } = await fit(trainer, train, {
+  const { epoch } = await fitTrainer(trainer, train, {
     epochs: losses.length,
     validationData: train,
     callbacks: [callback],
@@ -131,7 +131,7 @@ describe('earlyStopping', () => {
       [9, 8, 7],
     ]) {
       const trainer = new FakeTrainer(losses);
-      await fit(trainer, train, { epochs: 3, validationData: train, callbacks: [callback] });
+      await fitTrainer(trainer, train, { epochs: 3, validationData: train, callbacks: [callback] });
     }
     expect([callback.best, callback.bestEpoch, callback.stoppedEpoch]).toEqual([7, 2, undefined]);
   });

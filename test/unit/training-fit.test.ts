@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { epochPlan } from '../../lib/data/epoch-plan.js';
 import type { Callback, Logs } from '../../lib/training/callback.js';
 import { earlyStopping } from '../../lib/training/early-stopping.js';
-import { fit } from '../../lib/training/fit.js';
+import { fit as fitTrainer } from '../../lib/training/fit.js';
 import type { FitOptions } from '../../lib/training/fit-options.js';
 import { FakeTrainer, tinyDataset } from './training-fake-trainer.js';
 
@@ -25,7 +25,7 @@ describe('fit', () => {
   test('has the defaults of Keras: one epoch, batches of 32, whole-batch shuffle, the seed of the model', async () => {
     const trainer = new FakeTrainer();
     const data = tinyDataset(70);
-    const history = await fit(trainer, data);
+    const history = await fitTrainer(trainer, data);
     expect(history.epoch).toEqual([0]);
     const expected = epochPlan(data, { batchSize: 32, shuffle: 'batches', seed: 7, epoch: 0 });
     expect(trainer.plans).toEqual([expected]);
@@ -34,7 +34,7 @@ describe('fit', () => {
 
   test('plans each epoch by its number, so that training that goes on sees new orders', async () => {
     const trainer = new FakeTrainer();
-    const history = await fit(trainer, train, {
+    const history = await fitTrainer(trainer, train, {
       epochs: 5,
       initialEpoch: 3,
       batchSize: 2,
@@ -48,9 +48,9 @@ describe('fit', () => {
   });
 
   test('history has the logs in the order of Keras, and val_ ones only with validation data', async () => {
-    const without = await fit(new FakeTrainer(), train, { epochs: 2 });
+    const without = await fitTrainer(new FakeTrainer(), train, { epochs: 2 });
     expect(without.history).toEqual({ loss: [1, 0.5], accuracy: [0.5, 1 - 1 / 3] });
-    const withIt = await fit(new FakeTrainer([3, 2]), train, { epochs: 2, validationData });
+    const withIt = await fitTrainer(new FakeTrainer([3, 2]), train, { epochs: 2, validationData });
     expect(Object.keys(withIt.history)).toEqual(['loss', 'accuracy', 'val_loss', 'val_accuracy']);
     expect(withIt.history.val_loss).toEqual([3, 2]);
   });
@@ -66,7 +66,11 @@ describe('fit', () => {
       },
       onTrainEnd: async () => void trainer.calls.push(`${name} train end`),
     });
-    await fit(trainer, train, { epochs: 1, validationData, callbacks: [callback('a'), callback('b')] });
+    await fitTrainer(trainer, train, {
+      epochs: 1,
+      validationData,
+      callbacks: [callback('a'), callback('b')],
+    });
     expect(trainer.calls).toEqual([
       'require train',
       'require validationData',
@@ -91,8 +95,8 @@ describe('fit', () => {
         if (epoch === 1) trainer.stopTraining = true;
       },
     };
-    expect((await fit(trainer, train, { epochs: 4, callbacks: [stop] })).epoch).toEqual([0, 1]);
-    expect((await fit(trainer, train, { epochs: 1 })).epoch).toEqual([0]);
+    expect((await fitTrainer(trainer, train, { epochs: 4, callbacks: [stop] })).epoch).toEqual([0, 1]);
+    expect((await fitTrainer(trainer, train, { epochs: 1 })).epoch).toEqual([0]);
   });
 
   test('an abort during an epoch stops the native call, rejects with ABORTED and calls no onTrainEnd', async () => {
@@ -100,7 +104,7 @@ describe('fit', () => {
     trainer.hangs = true;
     const controller = new AbortController();
     let ended = false;
-    const running = fit(trainer, train, {
+    const running = fitTrainer(trainer, train, {
       signal: controller.signal,
       callbacks: [
         {
@@ -121,7 +125,7 @@ describe('fit', () => {
     const trainer = new FakeTrainer();
     const callbacks: Callback[] = [{ onEpochEnd: () => controller.abort() }];
     await expect(
-      fit(trainer, train, { epochs: 3, callbacks, signal: controller.signal }),
+      fitTrainer(trainer, train, { epochs: 3, callbacks, signal: controller.signal }),
     ).rejects.toMatchObject({
       code: 'ABORTED',
     });
@@ -130,7 +134,7 @@ describe('fit', () => {
 
   test('a signal that is already aborted lets nothing start', async () => {
     const trainer = new FakeTrainer();
-    await expect(fit(trainer, train, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    await expect(fitTrainer(trainer, train, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: 'ABORTED',
     });
     expect(trainer.plans).toHaveLength(0);
@@ -155,7 +159,7 @@ describe('fit', () => {
     ],
   ])('refuses %s before anything runs', async (_what, options, message) => {
     const trainer = new FakeTrainer();
-    await expect(fit(trainer, train, options as FitOptions)).rejects.toThrow(message);
+    await expect(fitTrainer(trainer, train, options as FitOptions)).rejects.toThrow(message);
     expect(trainer.calls).toEqual([]);
   });
 
@@ -163,7 +167,7 @@ describe('fit', () => {
     const { stream, text } = recordingStream();
     const callbacks: Callback[] = [{ onEpochEnd: () => void stream.write('\ncallback\n') }];
     const trainer = new FakeTrainer([0.25, 0.0005]);
-    await fit(trainer, train, {
+    await fitTrainer(trainer, train, {
       epochs: 2,
       batchSize: 5,
       validationData,
@@ -187,11 +191,11 @@ describe('fit', () => {
 
   test('is quiet where the output is no terminal, and shows the bar where it is one', async () => {
     const quiet = recordingStream();
-    await fit(new FakeTrainer(), train, { output: quiet.stream });
+    await fitTrainer(new FakeTrainer(), train, { output: quiet.stream });
     expect(quiet.text()).toBe('');
     const shown = recordingStream();
     shown.stream.isTTY = true;
-    await fit(new FakeTrainer(), train, { output: shown.stream });
+    await fitTrainer(new FakeTrainer(), train, { output: shown.stream });
     expect(shown.text()).toMatch(/^\r1\/1 \[=+\] - ETA: 0s - loss/);
   });
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { fit } from '../../lib/training/fit.js';
+import { fit as fitTrainer } from '../../lib/training/fit.js';
 import { type ModelCheckpointOptions, modelCheckpoint } from '../../lib/training/model-checkpoint.js';
 import { FakeTrainer, tinyDataset } from './training-fake-trainer.js';
 
@@ -20,7 +20,7 @@ async function run(losses: number[], options: ModelCheckpointOptions = {}) {
   const lines: string[] = [];
   const callback = modelCheckpoint(path, { verbose: 1, log: (line) => lines.push(line), ...options });
   const trainer = new FakeTrainer(losses);
-  await fit(trainer, train, { epochs: losses.length, validationData: train, callbacks: [callback] });
+  await fitTrainer(trainer, train, { epochs: losses.length, validationData: train, callbacks: [callback] });
   return { lines, callback, trainer, states: trainer.saved.map(({ state }) => state) };
 }
 
@@ -74,14 +74,14 @@ describe('modelCheckpoint', () => {
   test('is silent by default', async () => {
     const lines: string[] = [];
     const callbacks = [modelCheckpoint(path, { log: (line) => lines.push(line) })];
-    await fit(new FakeTrainer([1]), train, { validationData: train, callbacks });
+    await fitTrainer(new FakeTrainer([1]), train, { validationData: train, callbacks });
     expect(lines).toEqual([]);
   });
 
   test('a missing folder is refused before training', async () => {
     const trainer = new FakeTrainer([1]);
     const callbacks = [modelCheckpoint(join(folder, 'no', 'such', 'model.h5'))];
-    await expect(fit(trainer, train, { validationData: train, callbacks })).rejects.toMatchObject({
+    await expect(fitTrainer(trainer, train, { validationData: train, callbacks })).rejects.toMatchObject({
       code: 'FILE',
       message: expect.stringContaining(`mkdir -p ${join(folder, 'no', 'such')}`),
     });
@@ -89,7 +89,8 @@ describe('modelCheckpoint', () => {
   });
 
   test.each<[unknown, object, RegExp]>([
-    ['', {}, /Expected a file name for path but received ""/],
+    ['', {}, /Expected a file name ending in .h5 or .hdf5 for path but received ""/],
+    ['model.keras', {}, /ending in .h5 or .hdf5 for path but received "model.keras"/],
     ['a.h5', { verbose: 2 }, /Expected 0 or 1 for verbose but received 2/],
     ['a.h5', { monitor: 'auc' }, /for monitor but received "auc"/],
     ['a.h5', { savebestonly: true }, /did you mean saveBestOnly\?/],

@@ -29,14 +29,14 @@ const back = (count: number): string => `${'\b'.repeat(count)}\r`;
 describe('ProgressBar', () => {
   test('an epoch: at most one drawing in 0.05 s, padding where the line got shorter, the final line', () => {
     const text = draw(516, 1, [
-      [1, 0.5, { loss: 2.30259, accuracy: 0.09375 }],
-      [2, 0.52, { loss: 2.30259, accuracy: 0.09375 }],
+      [1, 0.5, { loss: 2.25, accuracy: 0.09375 }],
+      [2, 0.52, { loss: 2.25, accuracy: 0.09375 }],
       [100, 1.5, { loss: 0.5, accuracy: 0.875 }],
       [516, 5.25, { loss: 0.0001234, accuracy: 0.96875 }],
       [516, 6.5, { loss: 0.0001234, accuracy: 0.96875, val_loss: 0.0346, val_accuracy: 0.9893 }],
     ]);
     expect(text).toBe(
-      '\r  1/516 [..............................] - ETA: 4:17 - loss: 2.3026 - accuracy: 0.0938' +
+      '\r  1/516 [..............................] - ETA: 4:17 - loss: 2.2500 - accuracy: 0.0938' +
         `${back(86)}100/516 [====>.........................] - ETA: 4s - loss: 0.5000 - accuracy: 0.8750  ` +
         `${back(84)}516/516 [==============================] - ETA: 0s - loss: 1.2340e-04 - accuracy: 0.9688` +
         `${back(88)}516/516 [==============================] - 6s 12ms/step - loss: 1.2340e-04 - accuracy: 0.9688` +
@@ -74,7 +74,7 @@ describe('ProgressBar', () => {
 
   test('verbose 2 writes one line per epoch', () => {
     const text = draw(3, 2, [
-      [1, 1, { loss: 2.30259, accuracy: 0.09375 }],
+      [1, 1, { loss: 2.25, accuracy: 0.09375 }],
       [3, 2.319, { loss: 3.0142, accuracy: 0.11 }],
     ]);
     expect(text).toBe('3/3 - 2s - loss: 3.0142 - accuracy: 0.1100 - 2s/epoch - 773ms/step\n');

@@ -1,0 +1,100 @@
+import type { Command } from 'commander';
+import { datasetInfo } from '../data/dataset-info.js';
+import { loadDigits } from '../data/digits.js';
+import { downloadMnist, MNIST_MIRROR } from '../data/download.js';
+import { loadIdx } from '../data/idx.js';
+import { renderDigit } from '../data/render-digit.js';
+import { invalidArgument } from '../errors.js';
+import { digitPng } from '../report/digit-png.js';
+import { writeWhole } from '../report/write-whole.js';
+import { integer } from './options.js';
+import { interruption, note, print, printJson } from './terminal.js';
+
+interface ShowOptions {
+  data?: string;
+  ascii?: boolean;
+  png?: string;
+}
+
+export function addData(program: Command): void {
+  const data = program.command('data').description('look at the images, or download MNIST');
+
+  data
+    .command('info')
+    .description('print what the data set holds')
+    .option('--data <dir>', 'IDX files to read instead of the embedded digits')
+    .option('--json', 'print JSON')
+    .action(async ({ data: directory, json }: { data?: string; json?: boolean }) => {
+      const splits = await splitsOf(directory);
+      const name = Object.values(splits)[0]!.name.replace(/ (train|test)$/, '');
+      if (!json) return print(datasetInfo(name, splits));
+      printJson(
+        Object.fromEntries(
+          Object.entries(splits).map(([split, images]) => [
+            split,
+            {
+              images: images.size,
+              shape: images.imageShape,
+              classes: images.classes,
+              perClass: images.classCounts(),
+            },
+          ]),
+        ),
+      );
+    });
+
+  data
+    .command('show')
+    .description('draw one image in the terminal, or as PNG too')
+    .argument('<position>', 'which image, from 0', integer('<position>', 0))
+    .option('--data <dir>', 'IDX files to read instead of the embedded digits')
+    .option('--ascii', 'plain characters only')
+    .option('--png <file>', 'write it as PNG, too, ten times its size')
+    .action(async (position: number, { data: directory, ascii, png }: ShowOptions) => {
+      if (png !== undefined && !/\.png$/i.test(png)) {
+        throw invalidArgument('--png', 'a file name ending in .png', png);
+      }
+      const images = directory === undefined ? await loadDigits() : (await loadIdx(directory)).all;
+      if (position >= images.size) {
+        throw invalidArgument('<position>', `an integer from 0 to ${images.size - 1}`, position);
+      }
+      print(renderDigit(images, position, { ascii: ascii ?? false }));
+      if (png !== undefined) {
+        await writeWhole(png, digitPng(images, position));
+        note(`Written: ${png}`);
+      }
+    });
+
+  data
+    .command('download')
+    .description('download the four MNIST files, checked and resumable')
+    .argument('<dir>', 'where to put them')
+    .option('--mirror <url>', `folder to download from (default: $CONVSWEEP_MNIST_MIRROR or ${MNIST_MIRROR})`)
+    .action(async (directory: string, { mirror }: { mirror?: string }) => {
+      const { signal, release } = interruption(() => note('\nInterrupted; the same command continues.'));
+      let shown = '';
+      try {
+        const files = await downloadMnist(directory, {
+          ...(mirror !== undefined && { mirror }),
+          signal,
+          onProgress: ({ file, received, total }) => {
+            const text = `${file}: ${Math.floor((100 * received) / total)} %`;
+            if (process.stderr.isTTY && text !== shown)
+              process.stderr.write(`\r${text.padEnd(shown.length)}`);
+            shown = text;
+          },
+        });
+        if (process.stderr.isTTY && shown) process.stderr.write('\n');
+        for (const { path, downloaded } of files)
+          print(`${path}  ${downloaded ? 'downloaded' : 'already there'}`);
+      } finally {
+        release();
+      }
+    });
+}
+
+async function splitsOf(directory: string | undefined) {
+  if (directory === undefined) return { all: await loadDigits() };
+  const { train, test } = await loadIdx(directory);
+  return { train, test };
+}

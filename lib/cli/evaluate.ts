@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import { Model } from '../model/model.js';
+import type { DeviceName } from '../native.js';
+import { evaluationText, writeEvaluation } from '../report/evaluation-folder.js';
+import { evaluateModel } from '../report/model-evaluation.js';
+import { type ImageOptions, PARTS, selectImages } from './data-source.js';
+import { choice, deviceName, integer, percentage } from './options.js';
+import { interruption, note, print, printJson } from './terminal.js';
+
+interface EvaluateOptions extends ImageOptions {
+  out: string;
+  device: DeviceName;
+  json?: boolean;
+}
+
+/** Adds the options that choose images to `command`. */
+export function withImages(command: Command): Command {
+  return command
+    .option('--data <dir>', 'IDX files to read instead of the embedded digits')
+    .option(
+      '--part <part>',
+      'all, train, test or validation (default: what the model has not seen)',
+      choice('--part', PARTS),
+    )
+    .option(
+      '--split <percent>',
+      "the sweep's holdout split that the model was trained on",
+      percentage('--split'),
+    )
+    .option('--seed <n>', 'the seed of that split', integer('--seed', 0), 0)
+    .option('--device <name>', 'auto, cpu, cuda or cuda:<index>', deviceName, 'auto')
+    .option('--json', 'print JSON');
+}
+
+export function addEvaluate(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description(
+      'loss, accuracy, confusion matrix, classification report and misclassified images of a model',
+    )
+    .argument('<model>', 'a Keras .h5 file')
+    .option('--out <dir>', 'folder for the report and its pictures', 'evaluation');
+  withImages(command).action(async (path: string, options: EvaluateOptions) => {
+    const images = await selectImages(options);
+    if (options.data === undefined && options.split === undefined) {
+      note(
+        'These are all embedded digits, the ones that the model was trained on among them; --split leaves those out.',
+      );
+    }
+    const { signal, release } = interruption(() => note('Interrupted.'));
+    try {
+      using model = await Model.load(path, { device: options.device });
+      const evaluation = await evaluateModel(path, model, images, { signal });
+      const files = await writeEvaluation(options.out, evaluation, images);
+      if (options.json) printJson(evaluation);
+      else print(evaluationText(evaluation));
+      note(`Written: ${files.join(', ')}`);
+    } finally {
+      release();
+    }
+  });
+}

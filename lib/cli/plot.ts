@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { ConvsweepError, invalidArgument } from '../errors.js';
+import { Model } from '../model/model.js';
+import { PICTURE_FORMATS, type PictureFormat, writePictures } from '../report/pictures.js';
+import { bestTrialRun, trialRun } from '../report/trial-run.js';
+import { SweepFolder } from '../sweep/folder.js';
+import { peekJournal } from '../sweep/journal.js';
+import { bestTrial } from '../sweep/selection.js';
+import type { TrialRecord } from '../sweep/trial.js';
+import { choice, integer } from './options.js';
+import { print } from './terminal.js';
+
+interface PlotOptions {
+  trial?: number;
+  format: PictureFormat;
+}
+
+export function addPlot(program: Command): void {
+  program
+    .command('plot')
+    .description("draw a trial's accuracy and loss by epoch, and its layers")
+    .argument('<dir>', "a sweep's folder, finished or not")
+    .option('--trial <n>', 'which trial, from 1 (default: the best so far)', integer('--trial'))
+    .option('--format <format>', 'svg or png', choice('--format', PICTURE_FORMATS), 'svg')
+    .action(plot);
+}
+
+async function plot(path: string, { trial, format }: PlotOptions): Promise<void> {
+  const folder = new SweepFolder(path);
+  const { records } = await peekJournal(folder.journal);
+  const best = bestTrial(records.values());
+  if (!best) {
+    throw new ConvsweepError(
+      'FILE',
+      `${path} holds no finished trial (nothing in ${folder.journal}); give the folder of a sweep: convsweep sweep --out ${path}`,
+    );
+  }
+  const record = trial === undefined ? best : records.get(trial);
+  if (!record) throw invalidArgument('--trial', `one of ${path}'s finished trials ${ranges(records)}`, trial);
+  const run =
+    trial === undefined
+      ? bestTrialRun(record, { finished: records.size, total: (await folder.readConfig()).trials })
+      : trialRun(record);
+  using model = await Model.load(folder.file(record.checkpoint.file), { device: 'cpu' });
+  const files = await writePictures(run, model, format, (picture) =>
+    trial === undefined
+      ? join(path, `${picture}.${format}`)
+      : join(path, 'plots', `${picture}_${trial}.${format}`),
+  );
+  for (const file of files) print(file);
+}
+
+/** `1-12, 14` */
+function ranges(records: ReadonlyMap<number, TrialRecord>): string {
+  const runs: [first: number, last: number][] = [];
+  for (const number of [...records.keys()].sort((a, b) => a - b)) {
+    const run = runs.at(-1);
+    if (run && run[1] === number - 1) run[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(', ');
+}

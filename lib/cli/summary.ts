@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { invalidArgument } from '../errors.js';
+import { Model } from '../model/model.js';
+import { notebookModel } from '../model/notebook.js';
+import { integers } from './options.js';
+import { print, printJson } from './terminal.js';
+
+export function addSummary(program: Command): void {
+  program
+    .command('summary')
+    .description("print a model's layers as Keras does")
+    .argument('[model]', 'a Keras .h5 file')
+    .option(
+      '--neurons <a,b,c>',
+      "the notebook's model with these widths instead of a file",
+      integers('--neurons', 3),
+    )
+    .option('--json', 'print JSON')
+    .action(async (path: string | undefined, { neurons, json }: { neurons?: number[]; json?: boolean }) => {
+      if ((path === undefined) === (neurons === undefined)) {
+        throw invalidArgument('[model]', 'either a .h5 file or --neurons', path);
+      }
+      using model =
+        path === undefined
+          ? notebookModel(neurons as [number, number, number], { device: 'cpu' })
+          : await Model.load(path, { device: 'cpu' });
+      if (!json) return print(model.summary());
+      const { name, inputShape, layers, parameters } = model;
+      printJson({ name, inputShape, layers, parameters });
+    });
+}

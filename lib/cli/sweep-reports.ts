@@ -1,0 +1,32 @@
+import { Model } from '../model/model.js';
+import { type DeviceName, resolveDevice } from '../native.js';
+import { writeBestModelReports } from '../report/best-model.js';
+import { reportEvaluation } from '../report/sweep-report.js';
+import { bestTrialRun } from '../report/trial-run.js';
+import { type WrittenReport, writeReport } from '../report/write-report.js';
+import type { SweepResult } from '../sweep/run-sweep.js';
+import type { SweepSplit } from '../sweep/trial.js';
+
+/**
+ * Writes what people look at into a finished sweep's folder: plots, diagram and evaluation of the best model, on images
+ * that it was not trained on, and the report.
+ * @param command the command line that gives the same results
+ */
+export async function writeSweepReports(
+  { best, trials, config, files }: SweepResult,
+  splits: readonly SweepSplit[],
+  command: string,
+  signal: AbortSignal,
+): Promise<WrittenReport> {
+  const { validation, unseen } = splits.find(({ name }) => name === best.split)!;
+  const images = unseen ?? validation;
+  const device = config.device as DeviceName;
+  using model = await Model.load(files.model, { device });
+  const run = bestTrialRun(best, { finished: trials.length, total: config.trials });
+  const { evaluation } = await writeBestModelReports(files.folder, run, model, images, { signal });
+  return writeReport(files.folder, {
+    command,
+    device: resolveDevice(device).description,
+    evaluation: reportEvaluation(evaluation, images),
+  });
+}

@@ -1,0 +1,167 @@
+import { type Command, Option } from 'commander';
+import { datasetInfo } from '../data/dataset-info.js';
+import { loadDigits } from '../data/digits.js';
+import type { Shuffle } from '../data/epoch-plan.js';
+import { loadIdx } from '../data/idx.js';
+import type { DeviceName } from '../native.js';
+import { formatDuration } from '../report/duration.js';
+import { LiveView } from '../report/live-view.js';
+import { notebookGrid } from '../sweep/grid.js';
+import { formatFloat32 } from '../sweep/models-csv.js';
+import { type Protocol, protocolSplits } from '../sweep/protocol.js';
+import type { SweepResult } from '../sweep/run-sweep.js';
+import { sweep } from '../sweep/sweep.js';
+import { choice, deviceName, integer, integers, percentages, port } from './options.js';
+import { reproducingCommand } from './reproduction.js';
+import { describeRecord, SweepDisplay } from './sweep-display.js';
+import { writeSweepReports } from './sweep-reports.js';
+import { interruption, note, print, printJson } from './terminal.js';
+
+interface SweepCommandOptions {
+  out?: string;
+  data?: string;
+  protocol: Protocol;
+  splits: number[];
+  neurons: number[];
+  epochs: number;
+  patience: number;
+  startFromEpoch?: number;
+  batch: number;
+  shuffle: Shuffle;
+  seed: number;
+  device: DeviceName;
+  jobs?: number;
+  limit?: number;
+  resume?: boolean;
+  watch?: number;
+  json?: boolean;
+}
+
+/** Of `--watch` without a port; 0 takes any that is free. */
+const WATCH_PORT = '8081';
+
+export function addSweep(program: Command): void {
+  program
+    .command('sweep')
+    .description("train the notebook's 81 models and keep the best: 3 splits x 27 triples of widths")
+    .option('--out <dir>', 'folder for everything that is written (default: runs/<data>-<protocol>)')
+    .option('--data <dir>', 'IDX files (MNIST, Fashion-MNIST, ...) instead of the embedded digits')
+    .option(
+      '--protocol <name>',
+      "holdout: disjoint train and validation images; notebook: the notebook's own splits, which overlap",
+      choice('--protocol', ['holdout', 'notebook']),
+      'holdout',
+    )
+    .option('--splits <percents>', 'shares of the images to train on', percentages('--splits'), [60, 70, 80])
+    .option(
+      '--neurons <widths>',
+      'widths to try for each of the three dense layers',
+      integers('--neurons'),
+      [60, 80, 100],
+    )
+    .option('--epochs <n>', 'at most, per trial', integer('--epochs'), 30)
+    .option('--patience <n>', 'epochs without improvement that end a trial', integer('--patience', 0), 3)
+    .option(
+      '--start-from-epoch <n>',
+      'first epoch (from 0) that early stopping looks at (default: chosen, and printed)',
+      integer('--start-from-epoch', 0),
+    )
+    .option('--batch <n>', 'images per optimizer step', integer('--batch'), 128)
+    .option(
+      '--shuffle <how>',
+      'batches: fixed batches in a new order; samples',
+      choice('--shuffle', ['batches', 'samples']),
+      'batches',
+    )
+    .option('--seed <n>', 'of the splits, the weights and the order', integer('--seed', 0), 0)
+    .option('--device <name>', 'auto, cpu, cuda or cuda:<index>', deviceName, 'auto')
+    .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
+    .option('--limit <n>', 'only the first trials', integer('--limit'))
+    .option('--resume', 'continue the sweep in --out')
+    .addOption(
+      new Option('--watch [port]', 'serve the report to browsers on this machine while the sweep runs')
+        .preset(WATCH_PORT)
+        .argParser(port('--watch')),
+    )
+    .option('--json', 'print the result as JSON')
+    .action(runSweepCommand);
+}
+
+async function runSweepCommand(options: SweepCommandOptions, command: Command): Promise<void> {
+  const { data, protocol, seed, json } = options;
+  const source = data === undefined ? await loadDigits() : await loadIdx(data);
+  const images = 'all' in source ? source.all : source;
+  const out = options.out ?? `runs/${images.name}-${protocol}`;
+  if (!json)
+    print(
+      datasetInfo(
+        images.name,
+        'all' in source ? { train: source.train, test: source.test } : { all: source },
+      ),
+    );
+
+  const splits = protocolSplits(source, protocol, options.splits, seed);
+  const live = options.watch === undefined ? undefined : await LiveView.open(out, options.watch);
+  if (live) note(`Watch it at ${live.url}`);
+  const display = new SweepDisplay();
+  const { signal, release } = interruption(() => display.line('Stopping; finished trials are kept.'));
+  const begin = performance.now();
+  try {
+    const run = sweep({
+      out,
+      splits,
+      grid: notebookGrid(options.neurons),
+      epochs: options.epochs,
+      patience: options.patience,
+      ...(options.startFromEpoch !== undefined && { startFromEpoch: options.startFromEpoch }),
+      batchSize: options.batch,
+      shuffle: options.shuffle,
+      seed,
+      device: options.device,
+      ...(options.jobs !== undefined && { jobs: options.jobs }),
+      ...(options.limit !== undefined && { limit: options.limit }),
+      resume: options.resume ?? false,
+      signal,
+    });
+    for await (const event of run) {
+      display.show(event);
+      live?.show(event);
+    }
+    display.stop();
+    const result = await run.result;
+    const reproduction = reproducingCommand(command, { device: result.config.device });
+    const { file, report } = await writeSweepReports(result, splits, reproduction, signal);
+    await live?.finish(report);
+    note(`Finished in ${formatDuration((performance.now() - begin) / 1000)}.`);
+    if (json) {
+      printJson({ best: result.best, files: { ...result.files, report: file }, trials: result.trials });
+    } else {
+      print(format(result, file));
+    }
+  } catch (error) {
+    await live?.stop((error as Error).message);
+    throw error;
+  } finally {
+    display.stop();
+    release();
+  }
+}
+
+function format({ trials, best, files }: SweepResult, report: string): string {
+  const ranking = [...trials].sort((a, b) => b.accuracy - a.accuracy || a.trial - b.trial).slice(0, 5);
+  const unseen =
+    best.unseenAccuracy === undefined
+      ? []
+      : [`accuracy on its unseen images = ${best.unseenAccuracy.toFixed(4)}`];
+  return [
+    '',
+    ...ranking.map(
+      (record) => `${record.accuracy.toFixed(4)}  ${describeRecord(record)}  (trial ${record.trial})`,
+    ),
+    '',
+    `best accuracy = ${formatFloat32(best.accuracy)}, best split = ${best.split}, best neuron counts = ${describeRecord({ ...best, split: '' }).trim()}`,
+    ...unseen,
+    `best model: ${files.model}   all results: ${files.csv}   layers: ${files.summary}`,
+    `report: ${report}`,
+  ].join('\n');
+}

@@ -1,0 +1,137 @@
+import { ConvsweepError } from '../errors.js';
+import type { RgbaImage } from './png-image.js';
+
+/** A picture as a model's input. */
+export interface FittedImage {
+  /** 0..255, `height x width x channels` */
+  pixels: Uint8Array;
+  /** What was done to the picture, in order and in words; empty if it already was such an input. */
+  steps: string[];
+}
+
+/** One value per pixel, 0..255, not rounded. */
+interface Plane {
+  width: number;
+  height: number;
+  values: Float64Array;
+}
+
+/**
+ * Makes a picture into what a model of such images takes: transparency is laid over what contrasts with the drawing,
+ * colour becomes grey for models of one channel, a bright background is inverted for them, since the data sets draw
+ * bright on dark, and the size is changed by averaging areas, whole and centred, with its background beside it if the
+ * proportions differ.
+ * @param shape `[height, width, channels]`, one or three channels
+ * @throws ConvsweepError `SHAPE_MISMATCH` for another number of channels
+ */
+export function fitImage(image: RgbaImage, shape: readonly [number, number, number]): FittedImage {
+  const [height, width, channels] = shape;
+  if (channels !== 1 && channels !== 3) {
+    throw new ConvsweepError(
+      'SHAPE_MISMATCH',
+      `Expected a model of 1 (grey) or 3 (colour) channels for image files but it takes ${shape.join(' x ')}`,
+    );
+  }
+  const steps: string[] = [];
+  const colors = opaquePlanes(image, steps);
+  const planes = channels === 3 ? colors : [uninverted(grey(colors, steps), steps)];
+  const backgrounds = planes.map(borderMedian);
+  if (image.width !== width || image.height !== height) {
+    steps.push(`resized from ${image.width} x ${image.height} to ${width} x ${height}`);
+    if (image.width * height !== image.height * width) steps.push('padded with its background');
+  }
+  const fitted = planes.map((plane, i) => centred(plane, width, height, backgrounds[i]!));
+  const pixels = new Uint8Array(height * width * channels);
+  for (const [channel, { values }] of fitted.entries()) {
+    for (const [i, value] of values.entries()) pixels[i * channels + channel] = Math.round(value);
+  }
+  return { pixels, steps };
+}
+
+/** Red, green and blue. */
+function opaquePlanes({ width, height, data }: RgbaImage, steps: string[]): [Plane, Plane, Plane] {
+  let ink = 0;
+  let opacity = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    ink += data[i + 3]! * luma(data[i]!, data[i + 1]!, data[i + 2]!);
+    opacity += data[i + 3]!;
+  }
+  const isTransparent = opacity < 255 * width * height;
+  const backdrop = ink / opacity > 127.5 ? 0 : 255;
+  if (isTransparent) steps.push(`transparency laid over ${backdrop === 0 ? 'black' : 'white'}`);
+  const plane = (channel: number): Plane => {
+    const values = new Float64Array(width * height);
+    for (let i = 0; i < values.length; i++) {
+      const alpha = data[i * 4 + 3]! / 255;
+      values[i] =
+        alpha === 1 ? data[i * 4 + channel]! : alpha * data[i * 4 + channel]! + (1 - alpha) * backdrop;
+    }
+    return { width, height, values };
+  };
+  return [plane(0), plane(1), plane(2)];
+}
+
+function grey([red, green, blue]: [Plane, Plane, Plane], steps: string[]): Plane {
+  const isGrey = red.values.every((value, i) => value === green.values[i] && value === blue.values[i]);
+  if (isGrey) return red;
+  steps.push('colour made grey');
+  return { ...red, values: red.values.map((value, i) => luma(value, green.values[i]!, blue.values[i]!)) };
+}
+
+function uninverted(plane: Plane, steps: string[]): Plane {
+  if (borderMedian(plane) <= 127.5) return plane;
+  steps.push('inverted (bright background)');
+  return { ...plane, values: plane.values.map((value) => 255 - value) };
+}
+
+/** The background, taken to be what most of the outermost pixels are. */
+function borderMedian({ width, height, values }: Plane): number {
+  const border = values.filter((_, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    return x === 0 || y === 0 || x === width - 1 || y === height - 1;
+  });
+  return border.sort()[border.length >> 1]!;
+}
+
+/** The whole plane as large as it fits, in the middle of a plane of the given size. */
+function centred(plane: Plane, width: number, height: number, background: number): Plane {
+  const scale = Math.min(width / plane.width, height / plane.height);
+  const [innerWidth, innerHeight] = [plane.width, plane.height].map((side) =>
+    Math.max(1, Math.round(side * scale)),
+  );
+  const inner = transposed(resizedRows(transposed(resizedRows(plane, innerWidth!)), innerHeight!));
+  const left = (width - inner.width) >> 1;
+  const top = (height - inner.height) >> 1;
+  const values = new Float64Array(width * height).fill(background);
+  for (let y = 0; y < inner.height; y++) {
+    values.set(inner.values.subarray(y * inner.width, (y + 1) * inner.width), (top + y) * width + left);
+  }
+  return { width, height, values };
+}
+
+/** Every row with `width` values, each the mean of the stretch of the old row that it covers. */
+function resizedRows(plane: Plane, width: number): Plane {
+  if (plane.width === width) return plane;
+  const values = new Float64Array(width * plane.height);
+  const stretch = plane.width / width;
+  for (let x = 0; x < width; x++) {
+    const [from, to] = [x * stretch, (x + 1) * stretch];
+    for (let old = Math.floor(from); old < Math.min(Math.ceil(to), plane.width); old++) {
+      const share = (Math.min(to, old + 1) - Math.max(from, old)) / stretch;
+      for (let y = 0; y < plane.height; y++) {
+        values[y * width + x]! += share * plane.values[y * plane.width + old]!;
+      }
+    }
+  }
+  return { width, height: plane.height, values };
+}
+
+function transposed({ width, height, values }: Plane): Plane {
+  const turned = values.map((_, i) => values[(i % height) * width + Math.floor(i / height)]!);
+  return { width: height, height: width, values: turned };
+}
+
+/** Brightness as ITU-R BT.601 weighs it. */
+function luma(red: number, green: number, blue: number): number {
+  return 0.299 * red + 0.587 * green + 0.114 * blue;
+}

@@ -1,0 +1,51 @@
+import type { Adam } from '../model/adam.js';
+import { type Architecture, resolveLayers } from '../model/architecture.js';
+import type { LayerSpec } from '../model/layers.js';
+import { type NamedWeight, validateWeights } from '../model/weights.js';
+
+/** What a Keras model file holds. */
+export interface KerasModel {
+  name: string;
+  layers: LayerSpec[];
+  /** `[height, width, channels]` */
+  inputShape: readonly number[];
+  /** In Keras' order: each layer's kernel, bias or gamma, beta, moving_mean, moving_variance. */
+  weights: NamedWeight[];
+  /** Undefined when the model was saved without its optimizer. */
+  optimizer?: KerasOptimizer | undefined;
+}
+
+/** Adam in the middle of training. */
+export interface KerasOptimizer {
+  adam: Adam;
+  /** Steps done. */
+  iterations: number;
+  /** First moments of the trainable weights, in order, under the weights' names. */
+  m: NamedWeight[];
+  /** Second moments. */
+  v: NamedWeight[];
+}
+
+/**
+ * The architecture of `model`.
+ * @throws ConvsweepError `INVALID_ARGUMENT` or `SHAPE_MISMATCH` when the weights are not those of the layers
+ */
+export function validateKerasModel({ layers, inputShape, weights, optimizer }: KerasModel): Architecture {
+  const architecture = resolveLayers(layers, inputShape);
+  const trainable = architecture.weights.filter((weight) => weight.trainable);
+  validateWeights('weights', weights, architecture.weights);
+  if (optimizer) {
+    validateWeights('optimizer.m', optimizer.m, trainable);
+    validateWeights('optimizer.v', optimizer.v, trainable);
+  }
+  return architecture;
+}
+
+/** Adam before its first step. */
+export function freshOptimizer({ weights }: Architecture, adam: Adam): KerasOptimizer {
+  const zeros = () =>
+    weights
+      .filter((weight) => weight.trainable)
+      .map(({ name, shape, size }) => ({ name, shape: [...shape], data: new Float32Array(size) }));
+  return { adam, iterations: 0, m: zeros(), v: zeros() };
+}

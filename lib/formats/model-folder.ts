@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ConvsweepError } from '../errors.js';
+import { cannotWrite } from './model-file.js';
+import { isTfjsExport, TFJS_MODEL } from './tfjs.js';
+
+/**
+ * Writes `files` as the folder `path`, which may be new, empty or an earlier TensorFlow.js export. Under the final name
+ * stands a whole folder: the files are written beside it and it is renamed.
+ * @throws ConvsweepError `FILE` when something else is there, or the folder cannot be written
+ */
+export async function writeModelFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  // A trailing separator would put the temporary names into the folder.
+  const folder = resolve(path);
+  const fresh = `${folder}.${randomUUID()}`;
+  const old = `${fresh}.old`;
+  try {
+    const exists = await requireReplaceable(path);
+    await mkdir(fresh);
+    for (const [name, bytes] of files) await writeFile(join(fresh, name), bytes, { flush: true });
+    if (exists) await rename(folder, old);
+    try {
+      await rename(fresh, folder);
+    } catch (cause) {
+      if (exists) await rename(old, folder);
+      throw cause;
+    }
+    await rm(old, { recursive: true, force: true });
+  } catch (cause) {
+    await rm(fresh, { recursive: true, force: true });
+    if (cause instanceof ConvsweepError) throw cause;
+    throw cannotWrite('folder', path, cause);
+  }
+}
+
+/** Whether the folder is there. */
+async function requireReplaceable(path: string): Promise<boolean> {
+  let names: string[];
+  try {
+    names = await readdir(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw cause;
+  }
+  const isOurs =
+    names.includes(TFJS_MODEL) && isTfjsExport(names, await readFile(join(path, TFJS_MODEL), 'utf8'));
+  if (names.length > 0 && !isOurs) {
+    throw new ConvsweepError(
+      'FILE',
+      `The folder ${path} holds something else than an earlier export (${names.slice(0, 3).join(', ')}${names.length > 3 ? ', ...' : ''}); choose a new folder`,
+    );
+  }
+  return true;
+}

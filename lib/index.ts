@@ -1,0 +1,53 @@
+/**
+ * Train and sweep small convolutional networks. See README.md for a tour; every export is documented where it is
+ * defined.
+ * @packageDocumentation
+ */
+export { Dataset, type DatasetSource, type ImageStore } from './data/dataset.js';
+export { datasetInfo } from './data/dataset-info.js';
+export { loadDigits } from './data/digits.js';
+export {
+  type DownloadedFile,
+  type DownloadOptions,
+  type DownloadProgress,
+  downloadMnist,
+} from './data/download.js';
+export type { Shuffle } from './data/epoch-plan.js';
+export { type IdxOptions, loadIdx } from './data/idx.js';
+export { renderDigit } from './data/render-digit.js';
+export { holdout, type NotebookSplit, notebookSplit, type Split, type SplitOptions } from './data/splits.js';
+export { divideSixToOne, type TrainTest } from './data/train-test.js';
+export { ConvsweepError, type ErrorCode } from './errors.js';
+export { type ExportFormat, exportModel } from './formats/export.js';
+export type { ExportableModel } from './formats/exportable-model.js';
+export { type Activation, type LayerSpec, layers, type Padding } from './model/layers.js';
+export { type InferenceOptions, Model, type ModelOptions, sequential } from './model/model.js';
+export { type NotebookModelOptions, notebookModel } from './model/notebook.js';
+export type { NamedWeight } from './model/weights.js';
+export { type BackendStatus, backends, type DeviceName, devices, type NativeDevice } from './native.js';
+export {
+  type ClassificationReport,
+  classificationReport,
+  confusionMatrix,
+  formatClassificationReport,
+  formatConfusionMatrix,
+} from './report/evaluation.js';
+export type { SweepConfig } from './sweep/config.js';
+export type { SweepEvent } from './sweep/events.js';
+export { type Grid, type GridPoint, type GridValue, notebookGrid } from './sweep/grid.js';
+export type { BuildContext, Builder, SweepOptions } from './sweep/options.js';
+export type { SweepProgress } from './sweep/progress.js';
+export { type Protocol, protocolSplits } from './sweep/protocol.js';
+export type { SweepResult } from './sweep/run-sweep.js';
+export { type SweepRun, sweep } from './sweep/sweep.js';
+export type { SweepSplit, Trial, TrialRecord } from './sweep/trial.js';
+export type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './training/callback.js';
+export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';
+export type { FitOptions } from './training/fit-options.js';
+export type { EpochHistory, History } from './training/history.js';
+export {
+  type ModelCheckpoint,
+  type ModelCheckpointOptions,
+  modelCheckpoint,
+} from './training/model-checkpoint.js';
+export type { Metrics } from './training/trainer.js';

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import type { ImageStore } from '../data/dataset.js';
+import type { Shuffle } from '../data/epoch-plan.js';
+import { invalidArgument } from '../errors.js';
+import { Model } from '../model/model.js';
+import type { ResolvedDevice } from '../native.js';
+import { packageVersion } from '../package.js';
+import type { Grid } from './grid.js';
+import type { SweepSettings } from './options.js';
+import type { StartEpoch } from './start-epoch.js';
+import type { SweepSplit } from './trial.js';
+
+/**
+ * Everything that a sweep's results depend on: what config.json holds. `jobs` is not in it, since it changes only the
+ * time; the journal has it.
+ */
+export interface SweepConfig {
+  splits: SplitConfig[];
+  grid: Grid;
+  /** Number of trials trained, from the first. */
+  trials: number;
+  epochs: number;
+  patience: number;
+  batchSize: number;
+  shuffle: Shuffle;
+  seed: number;
+  device: string;
+  /** SHA-256 of all models' layers and optimizers, which stands for the builder. */
+  modelsSha256: string;
+  engine: { version: string; backend: string; compiler: string; instructionSet?: string };
+  versions: { convsweep: string; node: string };
+}
+
+export interface SplitConfig {
+  name: string;
+  /** The name of the training images. */
+  data: string;
+  description?: string;
+  /** Numbers of images. */
+  train: number;
+  validation: number;
+  unseen?: number;
+  startFromEpoch: StartEpoch;
+  /** SHA-256 of pixels, labels and their order on each side. */
+  sha256: string;
+}
+
+/**
+ * Resolves what `settings` amount to on `device`. Builds every model of the grid once, so that a combination that the
+ * builder refuses, or a model that does not fit the images, fails here and not after hours.
+ * @throws ConvsweepError from the builder; `INVALID_ARGUMENT`, `SHAPE_MISMATCH`
+ */
+export function resolveConfig(
+  settings: SweepSettings,
+  device: ResolvedDevice,
+  startEpochs: ReadonlyMap<SweepSplit, StartEpoch>,
+): SweepConfig {
+  const { splits, grid, total, epochs, patience, batchSize, shuffle, seed } = settings;
+  const { backend, version, compiler, instructionSet } = device.addon.buildInfo();
+  const stores = new Map<ImageStore, Buffer>();
+  return {
+    splits: splits.map((split) => ({
+      name: split.name,
+      data: split.train.name,
+      ...(split.description !== undefined && { description: split.description }),
+      train: split.train.size,
+      validation: split.validation.size,
+      ...(split.unseen && { unseen: split.unseen.size }),
+      startFromEpoch: startEpochs.get(split)!,
+      sha256: splitFingerprint(split, stores),
+    })),
+    grid,
+    trials: total,
+    epochs,
+    patience,
+    batchSize,
+    shuffle,
+    seed,
+    device: device.name,
+    modelsSha256: modelsFingerprint(settings, device),
+    engine: { version, backend, compiler, ...(instructionSet !== undefined && { instructionSet }) },
+    versions: { convsweep: packageVersion(), node: process.versions.node },
+  };
+}
+
+/** What differs between two configurations, `epochs: 30 there, 20 now`; the version of Node.js may differ. */
+export function configDifferences(there: SweepConfig, now: SweepConfig): string[] {
+  const old = leaves({ ...there, versions: { ...there.versions, node: '' } });
+  const current = leaves({ ...now, versions: { ...now.versions, node: '' } });
+  const paths = [...new Set([...old.keys(), ...current.keys()])];
+  return paths
+    .filter((path) => old.get(path) !== current.get(path))
+    .map((path) => `${path}: ${old.get(path) ?? 'nothing'} there, ${current.get(path) ?? 'nothing'} now`);
+}
+
+/** The values of nested objects by their paths; an array of plain values is one value. */
+function leaves(value: unknown, path = ''): Map<string, string> {
+  if (typeof value !== 'object' || value === null || (Array.isArray(value) && !value.some(isRecord))) {
+    return new Map([[path, JSON.stringify(value)]]);
+  }
+  const children = Object.entries(value).map(([key, child]) => {
+    const step = Array.isArray(value) ? `[${key}]` : path === '' ? key : `.${key}`;
+    return leaves(child, path + step);
+  });
+  return new Map(children.flatMap((child) => [...child]));
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function splitFingerprint(split: SweepSplit, stores: Map<ImageStore, Buffer>): string {
+  const hash = createHash('sha256');
+  for (const data of [split.train, split.validation, split.unseen]) {
+    if (!data) continue;
+    const { store, rows } = data;
+    const digest =
+      stores.get(store) ?? createHash('sha256').update(store.images).update(store.labels).digest();
+    stores.set(store, digest);
+    hash.update(digest).update(`${rows.length}:`).update(rows);
+  }
+  return hash.digest('hex');
+}
+
+function modelsFingerprint({ points, build, seed, splits }: SweepSettings, device: ResolvedDevice): string {
+  const hash = createHash('sha256');
+  const { train } = splits[0]!;
+  for (const point of points) {
+    const context = {
+      seed,
+      device: device.name as 'cpu',
+      inputShape: train.imageShape,
+      classes: train.classes,
+    };
+    const model = build(point, context);
+    if (!(model instanceof Model)) throw invalidArgument('build', 'a function that returns a Model', model);
+    try {
+      model.requireFitting('splits', train);
+      if (model.device !== device.name) {
+        throw invalidArgument('build', `a model on the device it is given, ${device.name}`, model.device);
+      }
+      hash.update(JSON.stringify([model.layers, model.optimizer]));
+    } finally {
+      model.dispose();
+    }
+  }
+  return hash.digest('hex');
+}

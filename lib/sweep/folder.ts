@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { ConvsweepError } from '../errors.js';
+import type { SweepConfig } from './config.js';
+
+/** Names inside a sweep's folder. */
+const CONFIG = 'config.json';
+const JOURNAL = 'journal.jsonl';
+const MODELS = 'models';
+const FINAL = { csv: 'models.csv', model: 'model.h5', summary: 'summary.txt' };
+
+/** Where a sweep puts its files. */
+export class SweepFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  get lock(): string {
+    return join(this.path, 'lock');
+  }
+
+  get journal(): string {
+    return join(this.path, JOURNAL);
+  }
+
+  get csv(): string {
+    return join(this.path, FINAL.csv);
+  }
+
+  get model(): string {
+    return join(this.path, FINAL.model);
+  }
+
+  get summary(): string {
+    return join(this.path, FINAL.summary);
+  }
+
+  /** A trial's checkpoint, relative to the folder. */
+  checkpoint(trial: number): string {
+    return `${MODELS}/model_${trial}.h5`;
+  }
+
+  /** A file of the folder by its relative name. */
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** @throws ConvsweepError `FILE` */
+  async create(): Promise<void> {
+    try {
+      await mkdir(this.path, { recursive: true });
+    } catch (cause) {
+      throw new ConvsweepError('FILE', `Cannot make the folder ${this.path}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+
+  /**
+   * Makes the folder that of a new sweep.
+   * @throws ConvsweepError `FILE` when anything is there that a sweep would write
+   */
+  async begin(config: SweepConfig): Promise<void> {
+    const names = await readdir(this.path);
+    const taken = [CONFIG, JOURNAL, ...Object.values(FINAL), MODELS].find((name) => names.includes(name));
+    if (taken !== undefined) {
+      throw new ConvsweepError(
+        'FILE',
+        `${this.path} holds another sweep (${taken}); continue it with --resume (resume: true), or choose another folder with --out (out)`,
+      );
+    }
+    await writeFileAtomic(this.file(CONFIG), `${JSON.stringify(config, null, 2)}\n`);
+    await mkdir(this.file(MODELS));
+  }
+
+  /** @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is no JSON */
+  async readConfig(): Promise<SweepConfig> {
+    const path = this.file(CONFIG);
+    const text = await readFile(path, 'utf8').catch((cause) => {
+      throw new ConvsweepError(
+        'FILE',
+        `${this.path} holds no sweep to resume (${CONFIG} is missing); leave out --resume (resume) to start one`,
+        { cause },
+      );
+    });
+    try {
+      return JSON.parse(text) as SweepConfig;
+    } catch (cause) {
+      throw new ConvsweepError('INVALID_DATA', `Expected JSON in ${path}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+
+  /** Makes good what an interrupted process left undone, and removes a checkpoint that it was writing. */
+  async repair(): Promise<void> {
+    await mkdir(this.file(MODELS), { recursive: true });
+    const names = await readdir(this.file(MODELS));
+    const drafts = names.filter((name) => name.startsWith('.') && name.endsWith('.tmp'));
+    for (const name of drafts) await rm(join(this.file(MODELS), name), { force: true });
+  }
+
+  /** The checksum of a file by its relative name; undefined if it is missing. */
+  async sha256(name: string): Promise<string | undefined> {
+    const bytes = await readFile(this.file(name)).catch(() => undefined);
+    return bytes && createHash('sha256').update(bytes).digest('hex');
+  }
+
+  /** Writes what a finished sweep leaves; `best` is the relative name of the best checkpoint. */
+  async writeFinal(files: { csv: string; best: string; summary: string }): Promise<void> {
+    await writeFileAtomic(this.model, await readFile(this.file(files.best)));
+    await writeFileAtomic(this.summary, files.summary);
+    await writeFileAtomic(this.csv, files.csv);
+  }
+}

@@ -1,0 +1,40 @@
+import { ConvsweepError } from '../errors.js';
+import { configDifferences, type SweepConfig } from './config.js';
+import type { SweepFolder } from './folder.js';
+import { readJournal } from './journal.js';
+import type { TrialRecord } from './trial.js';
+
+/** @throws ConvsweepError `INVALID_ARGUMENT` listing what differs from the sweep in the folder */
+export function requireSameConfig(there: SweepConfig, now: SweepConfig, folder: string): void {
+  const differences = configDifferences(there, now);
+  if (differences.length === 0) return;
+  throw new ConvsweepError(
+    'INVALID_ARGUMENT',
+    [
+      `${folder} holds a sweep that would have other results; resume it with its own options, or choose another folder with --out (out):`,
+      ...differences,
+    ].join('\n  '),
+  );
+}
+
+/**
+ * The trials that need not be trained again: those in the journal whose checkpoints are there, unchanged.
+ * @param notify told in words of what is not as it was left
+ */
+export async function finishedTrials(
+  folder: SweepFolder,
+  notify: (message: string) => void,
+): Promise<Map<number, TrialRecord>> {
+  const { records, tornBytes } = await readJournal(folder.journal);
+  if (tornBytes > 0) {
+    notify(`The last line of ${folder.journal} was cut off (${tornBytes} bytes); its trial is trained again`);
+  }
+  for (const { trial, checkpoint } of [...records.values()]) {
+    const sha256 = await folder.sha256(checkpoint.file);
+    if (sha256 === checkpoint.sha256) continue;
+    records.delete(trial);
+    const finding = sha256 === undefined ? 'is missing' : 'is not the file that was written';
+    notify(`${folder.file(checkpoint.file)} ${finding}; trial ${trial} is trained again`);
+  }
+  return records;
+}

@@ -1,0 +1,48 @@
+import {
+  type DeviceName,
+  type NativeBuildInfo,
+  type ResolvedDevice,
+  resolveDevice,
+} from '../../lib/native.js';
+
+/** The device under test: `CONVSWEEP_TEST_DEVICE`, by default the CPU. */
+export const deviceName = (process.env.CONVSWEEP_TEST_DEVICE || 'cpu') as DeviceName;
+export const device: ResolvedDevice = resolveDevice(deviceName);
+
+/** How far a device's float32 may be from exact arithmetic. */
+export interface Tolerances {
+  /** One layer's output for given inputs, relative to its largest value. */
+  layerForward: number;
+  /** One layer's gradients for given inputs and output gradients, each relative to its largest value. */
+  layerBackward: number;
+  /** A whole network's output of the size of 1. */
+  outputs: number;
+  /** A loss, relative. */
+  loss: number;
+  /** The gradients of a whole well-conditioned network: the distance, relative to the norm. */
+  gradients: number;
+  /** A moving statistic of the size of 1 after one step. */
+  statistics: number;
+  /** Adam's moments and the updated weights for given gradients, relative to the largest; weights absolutely. */
+  adam: number;
+}
+
+const TOLERANCES: Partial<Record<NativeBuildInfo['backend'], Tolerances>> = {
+  cpu: {
+    layerForward: 2e-6,
+    layerBackward: 5e-6,
+    outputs: 1e-5,
+    loss: 3e-6,
+    gradients: 1e-5,
+    statistics: 2e-7,
+    adam: 1e-6,
+  },
+};
+
+function tolerancesOf({ name, addon }: ResolvedDevice): Tolerances {
+  const tolerances = TOLERANCES[addon.buildInfo().backend];
+  if (!tolerances) throw new Error(`There are no tolerances for ${name}: add them to test/parity/device.ts`);
+  return tolerances;
+}
+
+export const tolerances: Tolerances = tolerancesOf(device);

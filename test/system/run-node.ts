@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { packageRoot } from '../../lib/package.js';
+
+/** How a child process ended. */
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** Called with everything printed to either stream so far, whenever there is more. */
+  onOutput?: (text: string, child: ChildProcess) => void;
+}
+
+/** Runs `node ...args` to its end. */
+export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const child = spawn(process.execPath, args, {
+    cwd: options.cwd,
+    env: { ...process.env, NODE_OPTIONS: '', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    options.onOutput?.(stdout + stderr, child);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    options.onOutput?.(stdout + stderr, child);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+/** Runs the command line as a user's shell would. */
+export function runCli(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return runNode([join(packageRoot(), 'dist', 'lib', 'cli', 'main.js'), ...args], options);
+}
+
+/** A module of lib/ as an import's quoted specifier. */
+export function libraryUrl(module: string): string {
+  return JSON.stringify(pathToFileURL(join(packageRoot(), 'dist', 'lib', `${module}.js`)).href);
+}
+
+/** Runs a module's source text, in which `convsweep` is the package's index. */
+export function runScript(source: string, options: RunOptions = {}): Promise<Ended> {
+  return runNode(
+    ['--input-type=module', '-e', `import * as convsweep from ${libraryUrl('index')};\n${source}`],
+    options,
+  );
+}

@@ -1,0 +1,395 @@
+import { createHash } from 'node:crypto';
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Dataset } from '../../lib/data/dataset.js';
+import { holdout } from '../../lib/data/splits.js';
+import { layers } from '../../lib/model/layers.js';
+import { Model, sequential } from '../../lib/model/model.js';
+import { Random } from '../../lib/random.js';
+import type { SweepEvent } from '../../lib/sweep/events.js';
+import type { Builder, SweepOptions } from '../../lib/sweep/options.js';
+import { sweep } from '../../lib/sweep/sweep.js';
+import type { TrialRecord } from '../../lib/sweep/trial.js';
+
+/** Four classes, told apart by which quarter of a 4 x 4 image is bright, with noise. */
+function quarters(count: number): Dataset {
+  const random = new Random(5);
+  const labels = Uint8Array.from({ length: count }, () => random.below(4));
+  const images = new Uint8Array(count * 16);
+  for (let i = 0; i < images.length; i++) {
+    const quarter = (i % 16) >> 2;
+    images[i] = random.below(100) + (quarter === labels[i >> 4] ? 80 : 0);
+  }
+  return Dataset.from({ images, labels, height: 4, width: 4 });
+}
+
+const data = quarters(150);
+const splits = [60, 80].map((percent) => ({ name: `${percent}%`, ...holdout(data, { percent, seed: 1 }) }));
+const grid = { units: [4, 8], rate: [0, 0.25] };
+const build: Builder<typeof grid> = ({ units, rate }, { seed, device, inputShape, classes }) =>
+  sequential(
+    [
+      layers.rescaling({ scale: 1 / 255 }),
+      layers.flatten(),
+      layers.dense({ units, activation: 'relu' }),
+      layers.batchNormalization(),
+      layers.dropout({ rate }),
+      layers.dense({ units: classes, activation: 'softmax' }),
+    ],
+    { seed, device, inputShape, optimizer: { learningRate: 0.02 } },
+  );
+
+let folder: string;
+let count = 0;
+const newOut = (): string => join(folder, String(count++));
+const optionsFor = (
+  out: string,
+  more: Partial<SweepOptions<typeof grid>> = {},
+): SweepOptions<typeof grid> => ({
+  out,
+  splits,
+  grid,
+  build,
+  epochs: 6,
+  patience: 2,
+  startFromEpoch: 1,
+  batchSize: 16,
+  seed: 9,
+  device: 'cpu',
+  ...more,
+});
+
+/** Checksums of all files but the journal. */
+async function fingerprint(out: string): Promise<Record<string, string>> {
+  const names = (await readdir(out, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && entry.name !== 'journal.jsonl')
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const sums = names.map(async (name) => {
+    const sum = createHash('sha256')
+      .update(await readFile(name))
+      .digest('hex');
+    return [name.slice(out.length + 1), sum];
+  });
+  return Object.fromEntries(await Promise.all(sums));
+}
+
+const journalOf = async (out: string): Promise<TrialRecord[]> =>
+  (await readFile(join(out, 'journal.jsonl'), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+let whole: string;
+let reference: Record<string, string>;
+const events: SweepEvent[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sweep-'));
+  whole = newOut();
+  for await (const event of sweep(optionsFor(whole, { jobs: 1 }))) events.push(event);
+  reference = await fingerprint(whole);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('a sweep', () => {
+  test('writes its files and nothing else', () => {
+    expect(Object.keys(reference)).toEqual(
+      [
+        'config.json',
+        'model.h5',
+        'models.csv',
+        ...[1, 2, 3, 4, 5, 6, 7, 8].map((i) => `models/model_${i}.h5`),
+        'summary.txt',
+      ].sort(),
+    );
+  });
+
+  test('tests each reloaded checkpoint on the validation images of its split', async () => {
+    for (const record of await journalOf(whole)) {
+      const { validation } = splits.find(({ name }) => name === record.split)!;
+      const model = await Model.load(join(whole, record.checkpoint.file), { device: 'cpu' });
+      const { loss, accuracy } = await model.evaluate(validation);
+      model.dispose();
+      expect(record.accuracy).toBe(Math.fround(accuracy));
+      expect(loss).toBeCloseTo(record.history.val_loss![record.bestEpoch]!, 5);
+      expect(
+        record.history
+          .val_loss!.slice(1)
+          .every((value) => value >= record.history.val_loss![record.bestEpoch]!),
+      ).toBe(true);
+      expect(record.bestEpoch).toBeGreaterThanOrEqual(1);
+      expect(record.epochs).toBe(record.history.loss.length);
+    }
+  });
+
+  test('learns, and keeps the best model with its summary', async () => {
+    const records = await journalOf(whole);
+    const accuracies = records.map(({ accuracy }) => accuracy);
+    const best = accuracies.indexOf(Math.max(...accuracies)) + 1;
+    expect(accuracies[best - 1]).toBeGreaterThan(0.8);
+    expect(reference['model.h5']).toBe(reference[`models/model_${best}.h5`]);
+    const model = await Model.load(join(whole, 'model.h5'), { device: 'cpu' });
+    expect(await readFile(join(whole, 'summary.txt'), 'utf8')).toBe(model.summary());
+    model.dispose();
+    const csv = (await readFile(join(whole, 'models.csv'), 'utf8')).split('\r\n');
+    expect(csv[0]).toBe('test_split,units,rate,accuracy');
+    expect(csv[6]).toMatch(/^80%,4,0.25,/);
+    expect(csv).toHaveLength(10);
+  });
+
+  test('reports every step with how far it is', () => {
+    const steps = events.filter(({ type }) => type !== 'epoch').map((event) => event.type);
+    expect(steps).toEqual(['start', ...Array.from({ length: 8 }, () => ['trialStart', 'trialEnd']).flat()]);
+    expect(events[0]).toMatchObject({ type: 'start', jobs: 1, resumed: [], progress: { done: 0, total: 8 } });
+    const last = events.at(-1)!;
+    const epochs = events.filter(({ type }) => type === 'epoch').length;
+    expect(last).toMatchObject({
+      type: 'trialEnd',
+      progress: { done: 8, running: 0, epochs, secondsLeft: 0 },
+    });
+    expect(last.progress.best!.accuracy).toBe(
+      Math.max(...events.flatMap((e) => (e.type === 'trialEnd' ? [e.record.accuracy] : []))),
+    );
+  });
+
+  test('gives the same files with two jobs', async () => {
+    const out = newOut();
+    await sweep(optionsFor(out, { jobs: 2 })).result;
+    expect(await fingerprint(out)).toEqual(reference);
+  });
+
+  test('gives other models for another seed', async () => {
+    const out = newOut();
+    await sweep(optionsFor(out, { seed: 10, limit: 1 })).result;
+    expect((await fingerprint(out))['models/model_1.h5']).not.toBe(reference['models/model_1.h5']);
+  });
+
+  test('returns what it found', async () => {
+    const out = newOut();
+    const { trials, best, config, files } = await sweep(optionsFor(out, { limit: 2 })).result;
+    expect(trials.map(({ trial }) => trial)).toEqual([1, 2]);
+    expect(trials).toContain(best);
+    expect(JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))).toEqual(config);
+    expect(config).toMatchObject({
+      seed: 9,
+      trials: 2,
+      splits: [{ startFromEpoch: { epoch: 1, reason: 'given' } }, {}],
+    });
+    expect(files.csv).toBe(join(out, 'models.csv'));
+  });
+
+  test('also tests images that validation should not have had', async () => {
+    const { train, validation } = splits[0]!;
+    const leaking = { name: 'leaking', train, validation: data, unseen: validation };
+    const { best, files } = await sweep(optionsFor(newOut(), { splits: [leaking], limit: 1 })).result;
+    const model = await Model.load(files.model, { device: 'cpu' });
+    expect(best.accuracy).toBe(Math.fround((await model.evaluate(data)).accuracy));
+    expect(best.unseenAccuracy).toBe(Math.fround((await model.evaluate(validation)).accuracy));
+    model.dispose();
+    expect(best.unseenAccuracy).not.toBe(best.accuracy);
+  });
+
+  test('of its own accord starts to look where batch norm has settled, at most at the last epoch', async () => {
+    const { startFromEpoch: _, ...options } = optionsFor(newOut(), { limit: 1 });
+    const { config, best } = await sweep(options).result;
+    expect(config.splits.map((split) => split.startFromEpoch.epoch)).toEqual([5, 5]);
+    expect(best).toMatchObject({ startFromEpoch: 5, bestEpoch: 5, epochs: 6 });
+  });
+});
+
+describe('an interrupted sweep', () => {
+  async function interrupt(out: string, after: number): Promise<void> {
+    const controller = new AbortController();
+    let done = 0;
+    const run = async () => {
+      for await (const event of sweep(optionsFor(out, { jobs: 2, signal: controller.signal }))) {
+        if (event.type === 'trialEnd' && ++done === after) controller.abort(new Error('enough'));
+      }
+    };
+    await expect(run()).rejects.toMatchObject({
+      code: 'ABORTED',
+      message: expect.stringMatching(
+        /^The sweep was stopped\. \d of 8 trials are finished and kept in .*--resume/,
+      ),
+      cause: { message: 'enough' },
+    });
+  }
+
+  test('is resumed to the same files, without training what is finished', async () => {
+    const out = newOut();
+    await interrupt(out, 3);
+    const finished = await journalOf(out);
+    expect(finished.length).toBeGreaterThanOrEqual(3);
+    expect(finished.length).toBeLessThan(8);
+    expect(await readdir(out)).not.toContain('lock');
+    const trained: number[] = [];
+    for await (const event of sweep(optionsFor(out, { resume: true, jobs: 1 }))) {
+      if (event.type === 'start') expect(event.resumed).toEqual(finished);
+      if (event.type === 'trialStart') trained.push(event.trial.number);
+    }
+    const all = [...finished.map(({ trial }) => trial), ...trained];
+    expect(all.sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await fingerprint(out)).toEqual(reference);
+  });
+
+  test('trains again what was lost or changed, and says so', async () => {
+    const out = newOut();
+    await sweep(optionsFor(out)).result;
+    await rm(join(out, 'models/model_2.h5'));
+    await appendFile(join(out, 'models/model_5.h5'), 'x');
+    await appendFile(join(out, 'journal.jsonl'), '{"trial":');
+    await writeFile(join(out, 'models/.model_7.h5.1.tmp'), 'half a file');
+    await rm(join(out, 'model.h5'));
+    const notices: string[] = [];
+    const trained: number[] = [];
+    for await (const event of sweep(optionsFor(out, { resume: true, jobs: 1 }))) {
+      if (event.type === 'notice') notices.push(event.message);
+      if (event.type === 'trialStart') trained.push(event.trial.number);
+    }
+    expect(trained).toEqual([2, 5]);
+    expect(notices).toEqual([
+      expect.stringContaining('was cut off (9 bytes)'),
+      expect.stringContaining('model_2.h5 is missing; trial 2 is trained again'),
+      expect.stringContaining('model_5.h5 is not the file that was written; trial 5 is trained again'),
+    ]);
+    expect(await fingerprint(out)).toEqual(reference);
+  });
+
+  test('that was complete trains nothing and writes the same', async () => {
+    const types: string[] = [];
+    for await (const event of sweep(optionsFor(whole, { resume: true }))) types.push(event.type);
+    expect(types).toEqual(['start']);
+    expect(await fingerprint(whole)).toEqual(reference);
+  });
+
+  test('is not resumed with other options, data or models', async () => {
+    const otherData = quarters(150).subset(Uint32Array.from({ length: 150 }, (_, i) => 149 - i));
+    const otherBuild: typeof build = (parameters, context) => build({ ...parameters, units: 5 }, context);
+    const otherSplits = splits.map(({ name }, i) => ({
+      name,
+      ...holdout(otherData, { percent: [60, 80][i]!, seed: 1 }),
+    }));
+    for (const [change, difference] of [
+      [{ epochs: 7 }, 'epochs: 6 there, 7 now'],
+      [{ limit: 3 }, 'trials: 8 there, 3 now'],
+      [{ startFromEpoch: 2 }, 'splits[0].startFromEpoch.epoch: 1 there, 2 now'],
+      [{ build: otherBuild }, 'modelsSha256: '],
+      [{ splits: otherSplits }, 'splits[0].sha256: '],
+    ] as [Partial<SweepOptions<typeof grid>>, string][]) {
+      await expect(sweep(optionsFor(whole, { resume: true, ...change })).result).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining(difference),
+      });
+    }
+    expect(await fingerprint(whole)).toEqual(reference);
+  });
+});
+
+describe('a folder', () => {
+  test('that holds a sweep is not written over', async () => {
+    await expect(sweep(optionsFor(whole)).result).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringMatching(
+        /holds another sweep \(config.json\); continue it with --resume .*--out/,
+      ),
+    });
+    expect(await fingerprint(whole)).toEqual(reference);
+  });
+
+  test('that holds none is not resumed, nor made', async () => {
+    const out = newOut();
+    await expect(sweep(optionsFor(out, { resume: true })).result).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining('holds no sweep to resume'),
+    });
+    await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('that another process writes is left alone', async () => {
+    await writeFile(join(whole, 'lock'), `${hostname()} 1\n`);
+    await expect(sweep(optionsFor(whole, { resume: true })).result).rejects.toThrow(/process 1 on .* holds/);
+    await rm(join(whole, 'lock'));
+  });
+
+  test('that cannot be made is named', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    await expect(sweep(optionsFor(join(file, 'out'))).result).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining(`Cannot make the folder ${join(file, 'out')}`),
+    });
+  });
+});
+
+describe('a failure', () => {
+  test('of a combination that the builder refuses comes before any training', async () => {
+    const out = newOut();
+    const run = sweep({ ...optionsFor(out), grid: { units: [4, 0], rate: [0] } });
+    await expect(run.result).rejects.toThrow(/units/);
+    await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('of a builder that returns no model is named', async () => {
+    const noModel = (() => undefined) as unknown as typeof build;
+    await expect(sweep(optionsFor(newOut(), { build: noModel })).result).rejects.toThrow(
+      /Expected a function that returns a Model for build but received undefined/,
+    );
+  });
+
+  test('of one trial ends the sweep, names it, keeps the others, and leaves a sweep to resume', async () => {
+    const out = newOut();
+    const checkedSeed = 9;
+    let broken = true;
+    const fragile: typeof build = (parameters, context) => {
+      const isTrial = context.seed !== checkedSeed;
+      if (broken && isTrial && parameters.units === 8) throw new Error('out of luck');
+      return build(parameters, context);
+    };
+    await expect(sweep(optionsFor(out, { build: fragile, jobs: 1 })).result).rejects.toMatchObject({
+      code: 'NATIVE',
+      message: expect.stringMatching(
+        /^The sweep ended: trial 3 \(60%, units 8, rate 0\) failed: out of luck\. 2 of 8 trials are finished/,
+      ),
+    });
+    broken = false;
+    await sweep(optionsFor(out, { build: fragile, resume: true })).result;
+    expect(await fingerprint(out)).toEqual(reference);
+  });
+
+  test('to learn anything that is a number is an error of its trial', async () => {
+    const diverging: typeof build = (_, context) =>
+      sequential(
+        [
+          layers.flatten(),
+          layers.dense({ units: 64, activation: 'relu' }),
+          layers.dense({ units: context.classes, activation: 'softmax' }),
+        ],
+        {
+          seed: context.seed,
+          device: context.device,
+          inputShape: context.inputShape,
+          optimizer: { learningRate: 1e30 },
+        },
+      );
+    await expect(sweep(optionsFor(newOut(), { build: diverging, limit: 1 })).result).rejects.toThrow(
+      /trial 1 .* failed: training diverged: val_loss was not a finite number in any epoch from 1 on/,
+    );
+  });
+
+  test('is thrown by the iteration as well', async () => {
+    const read = async () => {
+      for await (const _ of sweep(optionsFor(whole)));
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'FILE' });
+  });
+
+  test('of an option is thrown at once', () => {
+    expect(() => sweep(optionsFor(newOut(), { epochs: 0 }))).toThrow(/epochs but received 0/);
+    expect(() => sweep(optionsFor(newOut(), { device: 'tpu' as 'cpu' }))).toThrow(
+      /device but received "tpu"/,
+    );
+  });
+});
