@@ -36,7 +36,9 @@ struct Node {
 /** A block with memory of its own for its output. */
 class CpuBlock : public Block {
  public:
-  CpuBlock(const Context& context, const Node& from, size_t size) : context_(context), from_(from) { to_.size = size; }
+  CpuBlock(const Context& context, const Node& from, size_t size) : context_(context), from_(from) {
+    to_.size = size;
+  }
 
   const Node& output() const { return to_; }
 

@@ -26,10 +26,10 @@ struct StemSpec {
 std::optional<StemSpec> stemOf(const Plan& plan);
 
 /**
- * The blocks convolution, batch norm, convolution, batch norm at the start of a network, from bytes, as one. Its speed
- * comes from arithmetic it leaves out: blank parts of the image, batch norm (folded into the second convolution),
- * positions that lose in max-pooling and so have no gradient, and, by Winograd's algorithm, half of the second
- * convolution's products.
+ * The blocks convolution, batch norm, convolution, batch norm at the start of a network, from bytes, as one.
+ * Its speed comes from arithmetic it leaves out: blank parts of the image, batch norm (folded into the second
+ * convolution), positions that lose in max-pooling and so have no gradient, and, by Winograd's algorithm,
+ * half of the second convolution's products.
  */
 class ConvStem final : public CpuBlock {
  public:
@@ -38,7 +38,8 @@ class ConvStem final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
 
-  /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training forward. */
+  /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training
+   * forward. */
   int firstWinner(size_t image, size_t y, size_t x, size_t filter);
   int secondWinner(size_t image, size_t y, size_t x, size_t filter);
 
@@ -86,7 +87,8 @@ class ConvStem final : public CpuBlock {
   /** `sums` of x - pivot and its square; updates the moving statistics. */
   void useBatch(Norm& norm, size_t n, const std::vector<double>& sums, const float* pivot) const;
   void fold(Norm& norm, size_t c, double mean, double variance) const;
-  /** From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the coefficients. */
+  /** From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the
+   * coefficients. */
   void normBackward(Norm& norm, size_t c, size_t n, double gradients, double products) const;
 
   void finishSecond(size_t n);

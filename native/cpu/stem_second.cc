@@ -11,7 +11,8 @@ constexpr size_t kParts = kGroup / kLanes;
 constexpr size_t kTileRows = kLanes == 16 ? 13 : kLanes == 8 ? 6 : 2;
 static_assert(kTiles % kTileRows == 0);
 
-// ---- Winograd's transforms in one direction, F(kOut, 3) -------------------------------------------------------------
+// ---- Winograd's transforms in one direction, F(kOut, 3)
+// -------------------------------------------------------------
 
 /** Of kOut + 2 inputs. */
 template <size_t kOut>
@@ -170,19 +171,23 @@ void poolOf(const StemShape& s, const float* products, size_t count, const float
 
 }  // namespace
 
-// ---- Forward --------------------------------------------------------------------------------------------------------
+// ---- Forward
+// --------------------------------------------------------------------------------------------------------
 
 void secondKernel(const StemShape& s, TileKind kind, const float* kernel, float* transformed) {
-  constexpr decltype(&kernelOf<2, 2>) kinds[] = {kernelOf<2, 2>, kernelOf<2, 4>, kernelOf<4, 2>, kernelOf<4, 4>};
+  constexpr decltype(&kernelOf<2, 2>) kinds[] = {kernelOf<2, 2>, kernelOf<2, 4>, kernelOf<4, 2>,
+                                                 kernelOf<4, 4>};
   kinds[2 * kind.tall + kind.wide](s, kernel, transformed);
 }
 
-void secondTile(const StemShape& s, TileKind kind, const float* values1, size_t y, size_t x, size_t slot, float* batch) {
+void secondTile(const StemShape& s, TileKind kind, const float* values1, size_t y, size_t x, size_t slot,
+                float* batch) {
   constexpr decltype(&tileOf<2, 2>) kinds[] = {tileOf<2, 2>, tileOf<2, 4>, tileOf<4, 2>, tileOf<4, 4>};
   kinds[2 * kind.tall + kind.wide](s, values1, y, x, slot, batch);
 }
 
-void secondMultiply(const StemShape& s, TileKind kind, const float* batch, const float* transformed, float* products) {
+void secondMultiply(const StemShape& s, TileKind kind, const float* batch, const float* transformed,
+                    float* products) {
   const size_t channels1 = s.planes1 * kGroup, channels2 = s.planes2 * kGroup;
   const size_t count = kind.tall ? kind.wide ? 36 : 24 : kind.wide ? 24 : 16;
   for (size_t t = 0; t < count; ++t) {
@@ -218,10 +223,12 @@ void secondPool(const StemShape& s, TileKind kind, const float* products, size_t
       poolOf<false, 2, 2>, poolOf<false, 2, 4>, poolOf<false, 4, 2>, poolOf<false, 4, 4>,
       poolOf<true, 2, 2>,  poolOf<true, 2, 4>,  poolOf<true, 4, 2>,  poolOf<true, 4, 4>,
   };
-  kinds[(sums ? TileKind::kCount : 0) + 2 * kind.tall + kind.wide](s, products, count, bias, blank, targets, sums);
+  kinds[(sums ? TileKind::kCount : 0) + 2 * kind.tall + kind.wide](s, products, count, bias, blank, targets,
+                                                                   sums);
 }
 
-void secondNormalise(const StemShape& s, const float* values, const float* scale, const float* shift, float* out) {
+void secondNormalise(const StemShape& s, const float* values, const float* scale, const float* shift,
+                     float* out) {
   const size_t channels = s.planes2 * kGroup;
   // The padding of a position is overwritten by the next one.
   for (size_t i = 0; i < s.positions2(); ++i) {
@@ -231,9 +238,11 @@ void secondNormalise(const StemShape& s, const float* values, const float* scale
   }
 }
 
-// ---- Backward: only the winner of each window has a gradient --------------------------------------------------------
+// ---- Backward: only the winner of each window has a gradient
+// --------------------------------------------------------
 
-void secondNormSums(const StemShape& s, const float* gradient, const float* values, const float* mean, float* sums) {
+void secondNormSums(const StemShape& s, const float* gradient, const float* values, const float* mean,
+                    float* sums) {
   const size_t channels = s.planes2 * kGroup, positions = s.positions2();
   for (size_t c = 0; c < channels; c += kLanes) {
     const Vector centre = load(mean + c);
@@ -248,8 +257,8 @@ void secondNormSums(const StemShape& s, const float* gradient, const float* valu
   }
 }
 
-void secondGradient(const StemShape& s, const float* gradient, const float* coefficients, const Ink& ink, float* values,
-                    float* sums) {
+void secondGradient(const StemShape& s, const float* gradient, const float* coefficients, const Ink& ink,
+                    float* values, float* sums) {
   const size_t channels = s.planes2 * kGroup, positions = s.positions2();
   for (size_t c = 0; c < channels; c += kLanes) {
     const Vector a = load(coefficients + c), b = load(coefficients + channels + c);
@@ -260,8 +269,7 @@ void secondGradient(const StemShape& s, const float* gradient, const float* coef
       for (; i < ends[blank]; ++i) {
         const size_t at = (ink.second[i] >> 8) * s.width2 + (ink.second[i] & 255);
         const Vector value = load(values + at * channels + c);
-        const Vector g =
-            wherePositive(value, a * load(gradient + at * s.filters2 + c) + (b * value + shift));
+        const Vector g = wherePositive(value, a * load(gradient + at * s.filters2 + c) + (b * value + shift));
         store(values + at * channels + c, blank ? Vector{} : g);
         sum[blank] += g;
       }
@@ -284,7 +292,8 @@ void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winn
   for (size_t at = 0; at < positions; ++at) {
     const int32_t begin = (int32_t)((at / s.width2 * 2 * s.width1 + at % s.width2 * 2) * kGroup);
     for (size_t c = 0; c < channels; c += kLanes) {
-      const Integers place = (Integers)pickOfFour((const float*)places, loadBytes(winners + at * channels + c));
+      const Integers place =
+          (Integers)pickOfFour((const float*)places, loadBytes(winners + at * channels + c));
       store(offsets + at * channels + c, (Vector)(place + begin));
     }
   }
@@ -380,7 +389,8 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
     }
     uint32_t cursors[4] = {next[0], next[1], next[2], next[3]};
     for (size_t f = 0; f < s.filters2; ++f) {
-      // Without a branch, which would be mispredicted a third of the time: what has no gradient goes past the end.
+      // Without a branch, which would be mispredicted a third of the time: what has no gradient goes past the
+      // end.
       const bool some = g[f] != 0;
       const size_t to = some ? cursors[w[f]] : s.map2();
       list.factors[to] = g[f];
@@ -401,8 +411,8 @@ void secondInput(const StemShape& s, const float* weights, const Products& list,
     float* const plane = gradient1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
     for (size_t row = 0; row < 2 * s.height2; ++row) {
       prefetch.step();
-      // Three rows of the gradient; a pooling window's two places reach over four columns, of which the last two are
-      // also the next window's first two.
+      // Three rows of the gradient; a pooling window's two places reach over four columns, of which the last
+      // two are also the next window's first two.
       Vector sum[3][4] = {};
       float* to = plane + row * pitch;
       const auto flush = [&](size_t column) {
