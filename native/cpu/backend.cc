@@ -36,7 +36,7 @@ class HostInput final : public Input {
 
   void load(size_t first, size_t n) override {
     binding_.first = first;
-    values_.ensure(n * node_.size);
+    values_.ensure(n * node_.size + kSlack);
     node_.values = values_.data();
     for (size_t i = 0; i < n; ++i) {
       kernels_.rescale(binding_.image(i), node_.size, scale_, offset_, values_.data() + i * node_.size);

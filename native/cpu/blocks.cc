@@ -136,7 +136,7 @@ class ConvBlock final : public CpuBlock {
     float *patches, *map;
   };
   Scratch imageScratch() {
-    const size_t patches = (positions_ * depth_ + 15) / 16 * 16;
+    const size_t patches = (positions_ * depth_ + kSlack + 15) / 16 * 16;
     context_.imageScratch.ensure(patches + spec_.out.size());
     return {context_.imageScratch.data(), context_.imageScratch.data() + patches};
   }

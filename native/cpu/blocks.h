@@ -43,9 +43,6 @@ class CpuBlock : public Block {
   const Node& output() const { return to_; }
 
  protected:
-  /** Elements behind values and gradients that a vector may reach. */
-  static constexpr size_t kSlack = 16;
-
   /** Makes room for the output of `n` images. */
   float* prepare(size_t n, Mode mode);
 

@@ -132,6 +132,11 @@ void im2col(const float* image, Extent in, Extent out, const Window& w, float* p
           continue;
         }
         const float* from = image + static_cast<ptrdiff_t>(y * in.width + left) * in.channels;
+        if (run.begin == 0 && run.end == static_cast<size_t>(w.width)) {
+          // Whole vectors: what they write past the end is overwritten by the next row.
+          for (size_t i = 0; i < length; i += kLanes) store(patches + i, load(from + i));
+          continue;
+        }
         for (size_t i = 0; i < run.begin * channels; ++i) patches[i] = 0;
         for (size_t i = run.begin * channels; i < run.end * channels; ++i) patches[i] = from[i];
         for (size_t i = run.end * channels; i < length; ++i) patches[i] = 0;

@@ -15,6 +15,9 @@
  */
 namespace convsweep::cpu {
 
+/** Floats behind the values of a batch that a vector may reach. */
+constexpr size_t kSlack = 16;
+
 struct Kernels {
   const char* name;
 
@@ -34,7 +37,9 @@ struct Kernels {
   /** sums[c] = sum over rows of x[i][c], accumulated in double per 64 rows. */
   void (*columnSums)(const float* x, size_t rows, size_t columns, float* sums);
 
-  /** One image's patches: out[position][window y][window x][channel], zero where the window leaves the image.
+  /**
+   * One image's patches: out[position][window y][window x][channel], zero where the window leaves the image. Reads and
+   * writes up to kSlack floats past their ends.
    */
   void (*im2col)(const float* image, Extent in, Extent out, const Window& window, float* patches);
   /** Adds patches back onto the image they came from. */
