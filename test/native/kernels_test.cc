@@ -217,19 +217,48 @@ std::vector<Tensor> tensorsOf(const Plan& plan) {
   return tensors;
 }
 
+Weights stateOf(Network& network) {
+  Weights state{std::vector<float>(network.plan().parameterCount),
+                std::vector<float>(network.plan().statisticCount)};
+  StateView view;
+  view.parameters = state.parameters;
+  view.statistics = state.statistics;
+  network.readState(view);
+  return state;
+}
+
+void start(Network& network, Weights weights) {
+  StateView view;
+  view.parameters = weights.parameters;
+  view.statistics = weights.statistics;
+  network.writeState(view);
+}
+
+/** After `steps` steps on the first n images. */
+Weights trained(const std::vector<Layer>& layers, Weights weights, const DeviceDataset& dataset, size_t n,
+                size_t steps) {
+  Network network(0, layers, Adam{}, 1);
+  start(network, std::move(weights));
+  Control control;
+  const std::vector<uint32_t> sizes{static_cast<uint32_t>(n)};
+  for (size_t i = 0; i < steps; ++i) network.trainEpoch(dataset, upTo(n), sizes, control);
+  return stateOf(network);
+}
+
 /**
  * `tolerance`: of each tensor's gradient, ||g - reference|| / ||reference||. `floor`: the same relative to
  * the whole gradient, for tensors whose gradient is zero but for rounding.
  */
 void compareStep(const std::string& name, const std::vector<Layer>& layers, size_t n, Pixels pixels,
-                 unsigned seed, bool stem, double tolerance, double floor) {
+                 unsigned seed, bool stem, double tolerance, double floor, size_t steps = 0) {
   std::mt19937 random(seed);
   const Plan plan = makePlan(layers);
-  const Weights weights = randomWeights(plan, random);
+  Weights weights = randomWeights(plan, random);
   const auto& shape = layers.front().inputShape;
   const Batch batch = randomBatch(n, shape[0], shape[1], shape[2], pixels, random);
   const auto dataset = backend::createDataset(0, batch.images.data(), batch.labels.data(), n, plan.imageSize);
   const auto rows = upTo(n);
+  if (steps > 0) weights = trained(layers, std::move(weights), *dataset, n, steps);
 
   const auto session = backend::createSession(0, plan, 1);
   check((dynamic_cast<cpu::ConvStem*>(session->blocks()[0].get()) != nullptr) == stem,
@@ -297,23 +326,6 @@ void compareStep(const std::string& name, const std::vector<Layer>& layers, size
 
 // ---- Other properties
 // -----------------------------------------------------------------------------------------------
-
-Weights stateOf(Network& network) {
-  Weights state{std::vector<float>(network.plan().parameterCount),
-                std::vector<float>(network.plan().statisticCount)};
-  StateView view;
-  view.parameters = state.parameters;
-  view.statistics = state.statistics;
-  network.readState(view);
-  return state;
-}
-
-void start(Network& network, Weights weights) {
-  StateView view;
-  view.parameters = weights.parameters;
-  view.statistics = weights.statistics;
-  network.writeState(view);
-}
 
 /** Same weights, same images: the same bits, after batches of several sizes. */
 void checkRepeatability() {
@@ -465,6 +477,9 @@ int run() {
   const auto notebook = stemNetwork(28, 28, 28, 28, {100, 80, 60});
   compareStep("notebook, strokes, 128", notebook, 128, Pixels::Strokes, 11, true, 1e-5, 0);
   compareStep("notebook, dense, 128", notebook, 128, Pixels::Dense, 12, true, 1e-5, 0);
+  compareStep("notebook, strokes, 128, trained", notebook, 128, Pixels::Strokes, 31, true, 1e-5, 0, 20);
+  compareStep("notebook, strokes, 128, well trained", notebook, 128, Pixels::Strokes, 32, true, 1e-5, 0, 100);
+  compareStep("notebook, dense, 128, trained", notebook, 128, Pixels::Dense, 33, true, 1e-5, 0, 20);
   compareStep("notebook, mixed, 64", notebook, 64, Pixels::Mixed, 13, true, 1e-5, 0);
   compareStep("odd widths, strokes, 48", stemNetwork(28, 28, 27, 19, {61, 83, 77}), 48, Pixels::Strokes, 14,
               true, 1e-5, 0);
