@@ -16,9 +16,16 @@ inline double seconds(double from) {
   return now() - from;
 }
 
+#if defined(__x86_64__)
+#define CONVSWEEP_PEAK_TARGET __attribute__((target("avx2,fma")))
+constexpr int kPeakLanes = 8;
+#else
+#define CONVSWEEP_PEAK_TARGET
+constexpr int kPeakLanes = 4;
+#endif
 /** Fused multiply-adds on registers only, in GFLOP/s, for about 20 ms. */
-__attribute__((target("avx2,fma"))) inline double peak() {
-  typedef float V __attribute__((vector_size(32)));
+CONVSWEEP_PEAK_TARGET inline double peak() {
+  typedef float V __attribute__((vector_size(kPeakLanes * sizeof(float))));
   V sum[12];
 #pragma GCC unroll 12
   for (int i = 0; i < 12; ++i) sum[i] = V{} + 1.0f;
@@ -30,7 +37,11 @@ __attribute__((target("avx2,fma"))) inline double peak() {
 #pragma GCC unroll 12
       for (int i = 0; i < 12; ++i) {
         sum[i] = sum[i] * a + b;
+#if defined(__x86_64__)
         asm volatile("" : "+x"(sum[i]));
+#else
+        asm volatile("" : "+w"(sum[i]));
+#endif
       }
     }
     rounds += 20000;
@@ -40,7 +51,7 @@ __attribute__((target("avx2,fma"))) inline double peak() {
   for (int i = 1; i < 12; ++i) sum[0] += sum[i];
   volatile float sink = sum[0][0];
   (void)sink;
-  return static_cast<double>(rounds) * 12 * 16 / time / 1e9;
+  return static_cast<double>(rounds) * 12 * 2 * kPeakLanes / time / 1e9;
 }
 
 }  // namespace convsweep::bench

@@ -10,8 +10,7 @@
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
-// ---- Elementwise
-// ----------------------------------------------------------------------------------------------------
+// ---- Elementwise ------------------------------------------------------------------------------------------
 
 void rescale(const uint8_t* x, size_t size, float scale, float offset, float* out) {
   for (size_t i = 0; i < size; ++i) out[i] = static_cast<float>(x[i]) * scale + offset;
@@ -38,9 +37,8 @@ void reluBackward(const float* y, const float* gradient, size_t size, float* out
   for (size_t i = 0; i < size; ++i) out[i] = y[i] > 0 ? gradient[i] : 0;
 }
 
-// ---- Sums over rows
-// ------------------------------------------------------------------------------------------------- Float
-// sums of 64 rows, merged in double: as exact as double throughout for the sizes at hand, at the speed of
+// ---- Sums over rows ---------------------------------------------------------------------------------------
+// Float sums of 64 rows, merged in double: as exact as double throughout for the sizes at hand, at the speed of
 // float.
 
 constexpr size_t kChunk = 64;
@@ -106,8 +104,7 @@ void normBackward(const float* x, const float* gradient, size_t rows, size_t col
   }
 }
 
-// ---- Windows
-// --------------------------------------------------------------------------------------------------------
+// ---- Windows ----------------------------------------------------------------------------------------------
 
 /** The part of a window's row that lies in the image: columns [begin, end) of the window. */
 struct Run {
@@ -210,8 +207,7 @@ void maxPoolBackward(const float* gradient, const uint16_t* winners, const PoolS
   }
 }
 
-// ---- Optimizer
-// ------------------------------------------------------------------------------------------------------
+// ---- Optimizer --------------------------------------------------------------------------------------------
 
 void adam(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,
           float beta2, float epsilon) {

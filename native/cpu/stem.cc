@@ -115,8 +115,7 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
   biasSums2_.resize(c2);
 }
 
-// ---- Ink
-// ------------------------------------------------------------------------------------------------------------
+// ---- Ink --------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -188,8 +187,7 @@ void ConvStem::takePixels(size_t image) {
   std::memcpy(pixels_.data(), binding_.image(image), shape_.height * shape_.width);
 }
 
-// ---- Weights
-// --------------------------------------------------------------------------------------------------------
+// ---- Weights ----------------------------------------------------------------------------------------------
 
 void ConvStem::packFirst() {
   const size_t filters = shape_.filters1;
@@ -243,8 +241,7 @@ void ConvStem::packSecond() {
   }
 }
 
-// ---- Batch norm
-// -----------------------------------------------------------------------------------------------------
+// ---- Batch norm -------------------------------------------------------------------------------------------
 
 void ConvStem::fold(Norm& norm, size_t c, double mean, double variance) const {
   const double inverse = 1 / std::sqrt(variance + norm.spec.epsilon);
@@ -292,8 +289,7 @@ void ConvStem::normBackward(Norm& norm, size_t c, size_t n, double gradients, do
   coefficients[2 * norm.channels + c] = static_cast<float>(-a * gradients / count - b * norm.mean.data()[c]);
 }
 
-// ---- Forward
-// --------------------------------------------------------------------------------------------------------
+// ---- Forward ----------------------------------------------------------------------------------------------
 
 void ConvStem::forward(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
@@ -407,8 +403,7 @@ void ConvStem::fillBlanks(size_t image, const Ink& ink, bool training) {
   }
 }
 
-// ---- Backward
-// -------------------------------------------------------------------------------------------------------
+// ---- Backward ---------------------------------------------------------------------------------------------
 
 void ConvStem::backward(size_t n) {
   std::fill(normSums2_.begin(), normSums2_.end(), 0.0);
@@ -513,8 +508,7 @@ void ConvStem::finishFirst(size_t blanks) {
   }
 }
 
-// ---- Decisions
-// ------------------------------------------------------------------------------------------------------
+// ---- Decisions --------------------------------------------------------------------------------------------
 
 int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) {
   const size_t at =

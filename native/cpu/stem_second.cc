@@ -11,8 +11,7 @@ constexpr size_t kParts = kGroup / kLanes;
 constexpr size_t kTileRows = kLanes == 16 ? 13 : kLanes == 8 ? 6 : 2;
 static_assert(kTiles % kTileRows == 0);
 
-// ---- Winograd's transforms in one direction, F(kOut, 3)
-// -------------------------------------------------------------
+// ---- Winograd's transforms in one direction, F(kOut, 3) ---------------------------------------------------
 
 // F(4, 3) evaluates at 0, +-3/4, +-3/2 and infinity. With these points, whose powers are exact, its results
 // are twice as accurate as with the usual 0, +-1, +-2.
@@ -179,8 +178,7 @@ void poolOf(const StemShape& s, const float* products, size_t count, const float
 
 }  // namespace
 
-// ---- Forward
-// --------------------------------------------------------------------------------------------------------
+// ---- Forward ----------------------------------------------------------------------------------------------
 
 void secondKernel(const StemShape& s, TileKind kind, const float* kernel, float* transformed) {
   constexpr decltype(&kernelOf<2, 2>) kinds[] = {kernelOf<2, 2>, kernelOf<2, 4>, kernelOf<4, 2>,
@@ -246,8 +244,7 @@ void secondNormalise(const StemShape& s, const float* values, const float* scale
   }
 }
 
-// ---- Backward: only the winner of each window has a gradient
-// --------------------------------------------------------
+// ---- Backward: only the winner of each window has a gradient ----------------------------------------------
 
 void secondNormSums(const StemShape& s, const float* gradient, const float* values, const float* mean,
                     float* sums) {

@@ -28,8 +28,7 @@ void check(bool condition, const std::string& what) {
   ++failures;
 }
 
-// ---- Networks
-// -------------------------------------------------------------------------------------------------------
+// ---- Networks ---------------------------------------------------------------------------------------------
 
 class Builder {
  public:
@@ -159,8 +158,7 @@ Batch randomBatch(size_t n, int height, int width, int channels, Pixels kind, st
   return batch;
 }
 
-// ---- One step
-// -------------------------------------------------------------------------------------------------------
+// ---- One step ---------------------------------------------------------------------------------------------
 
 std::vector<uint32_t> upTo(size_t n) {
   std::vector<uint32_t> rows(n);
@@ -327,8 +325,7 @@ void compareStep(const std::string& name, const std::vector<Layer>& layers, size
               worst, worstName.c_str(), expected.adopted, expected.largestGap);
 }
 
-// ---- Other properties
-// -----------------------------------------------------------------------------------------------
+// ---- Other properties -------------------------------------------------------------------------------------
 
 /** Same weights, same images: the same bits, after batches of several sizes. */
 void checkRepeatability() {
