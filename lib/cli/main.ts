@@ -4,6 +4,7 @@ import { ConvsweepError } from '../errors.js';
 import { packageVersion } from '../package.js';
 import { addData } from './data.js';
 import { addEvaluate } from './evaluate.js';
+import { addExport } from './export.js';
 import { addInspect } from './inspect.js';
 import { exitCode } from './options.js';
 import { addPlot } from './plot.js';
@@ -27,6 +28,7 @@ function createProgram(): Command {
   addEvaluate(program);
   addPredict(program);
   addPlot(program);
+  addExport(program);
   addReport(program);
   addSummary(program);
   addData(program);
