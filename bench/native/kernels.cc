@@ -1,6 +1,9 @@
-// Times each kernel of the convolution stem on one image that stays in the caches, in cycles at the clock that the
-// machine's peak implies (32 single-precision operations per cycle; wrong by a factor where a core does more or less):
+// Times each kernel of the convolution stem on one image that stays in the caches, in cycles at the clock
+// that the machine's peak implies (32 single-precision operations per cycle; wrong by a factor where a core
+// does more or less):
 //   native_bench_kernels [digits.bin]
+#include "cpu/kernels.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -11,7 +14,6 @@
 #include <vector>
 
 #include "bench/native/peak.h"
-#include "cpu/kernels.h"
 #include "engine/buffer.h"
 
 using namespace convsweep;
@@ -48,7 +50,9 @@ int main(int, char**) {
   const StemShape s{28, 28, 13, 13, 5, 5, 28, 28, 2, 2};
   std::mt19937 random(1);
   std::uniform_real_distribution<float> uniform(-1, 1);
-  const auto fill = [&](float* to, size_t size) { std::generate_n(to, size, [&] { return uniform(random); }); };
+  const auto fill = [&](float* to, size_t size) {
+    std::generate_n(to, size, [&] { return uniform(random); });
+  };
   const auto floats = [&](size_t size) {
     float* to = room<float>(size);
     fill(to, size);
@@ -75,8 +79,8 @@ int main(int, char**) {
   uint8_t* winners1 = room<uint8_t>(s.map1());
   uint8_t* winners2 = room<uint8_t>(s.map2());
   float* sums = room<float>(8 * c);
-  float* batch = room<float>(16 * k.tiles * c);
-  float* products = room<float>(16 * k.tiles * c);
+  float* batch = room<float>(36 * k.tiles * c);
+  float* products = room<float>(36 * k.tiles * c);
   float* values2 = room<float>(4 * s.map2());
   float* gradient1 = room<float>(s.map1());
   float* quads = room<float>(27 * 27 * 4);
@@ -84,7 +88,7 @@ int main(int, char**) {
   float* scratch = room<float>(s.listScratch());
   const Products list{room<float>(s.map2()), room<int32_t>(s.map2())};
   uint32_t* begins = room<uint32_t>(128);
-  float *weights1 = floats(12 * c), *bias = floats(c), *zero = room<float>(c), *u = floats(16 * 28 * c);
+  float *weights1 = floats(12 * c), *bias = floats(c), *zero = room<float>(c), *u = floats(36 * 28 * c);
   float *weights2 = floats(9 * 28 * c), *kernelSums = floats(9 * 28 * c), *coefficients = floats(3 * c);
   float* gradient2 = room<float>(4 * s.map2());
   for (size_t i = 0; i < s.map2(); ++i) {
@@ -100,14 +104,21 @@ int main(int, char**) {
   uint64_t bits[kMaxWidth];
   time("inkRows", [&] { k.inkRows(s, pixels, bits); });
   time("firstRows", [&] { k.firstRows(s, pixels, rows); });
-  time("first training", [&] { k.firstForward(s, rows, ink, weights1, bias, zero, {}, values1, winners1, sums); });
-  time("first inference", [&] { k.firstForward(s, rows, ink, weights1, bias, zero, {}, values1, nullptr, nullptr); });
-  time("secondTile x 25", [&] {
-    for (size_t i = 0; i < 25; ++i) k.secondTile(s, values1, i / 5, i % 5, i, batch);
-  });
-  time("secondMultiply", [&] { k.secondMultiply(s, batch, u, products); });
-  time("pool training", [&] { k.secondPool(s, products, k.tiles, bias, zero, targets.data(), sums); });
-  time("pool inference", [&] { k.secondPool(s, products, k.tiles, bias, zero, targets.data(), nullptr); });
+  time("first training",
+       [&] { k.firstForward(s, rows, ink, weights1, bias, zero, {}, values1, winners1, sums); });
+  time("first inference",
+       [&] { k.firstForward(s, rows, ink, weights1, bias, zero, {}, values1, nullptr, nullptr); });
+  for (const TileKind kind : {TileKind{false, false}, {false, true}, {true, false}, {true, true}}) {
+    std::printf("%zu tiles of %zu products\n", k.tiles, kind.products());
+    time("  secondTile", [&] {
+      for (size_t i = 0; i < k.tiles; ++i) k.secondTile(s, kind, values1, i % 3, i % 4, i, batch);
+    });
+    time("  secondMultiply", [&] { k.secondMultiply(s, kind, batch, u, products); });
+    time("  pool training",
+         [&] { k.secondPool(s, kind, products, k.tiles, bias, zero, targets.data(), sums); });
+    time("  pool inference",
+         [&] { k.secondPool(s, kind, products, k.tiles, bias, zero, targets.data(), nullptr); });
+  }
   time("secondNormalise", [&] { k.secondNormalise(s, values2, bias, zero, out); });
   time("secondNormSums", [&] { k.secondNormSums(s, out, values2, bias, sums); });
   time("secondGradient", [&] { k.secondGradient(s, out, coefficients, ink, values2, sums); });
@@ -117,7 +128,6 @@ int main(int, char**) {
   time("listByPosition", [&] { k.listByPosition(s, gradient2, winners2, list, begins); });
   time("secondInput", [&] { k.secondInput(s, weights2, list, begins, {}, gradient1); });
   time("firstQuads", [&] { k.firstQuads(s, pixels, quads); });
-  time("firstWeights", [&] {
-    k.firstWeights(s, quads, ink, gradient1, values1, winners1, coefficients, weights1, sums);
-  });
+  time("firstWeights",
+       [&] { k.firstWeights(s, quads, ink, gradient1, values1, winners1, coefficients, weights1, sums); });
 }

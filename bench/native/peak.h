@@ -5,13 +5,16 @@
 
 namespace convsweep::bench {
 
-/** Processor time of this thread: what other programs take does not count, what they do to caches and clock does. */
+/** Processor time of this thread: what other programs take does not count, what they do to caches and clock
+ * does. */
 inline double now() {
   timespec time;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
-inline double seconds(double from) { return now() - from; }
+inline double seconds(double from) {
+  return now() - from;
+}
 
 /** Fused multiply-adds on registers only, in GFLOP/s, for about 20 ms. */
 __attribute__((target("avx2,fma"))) inline double peak() {

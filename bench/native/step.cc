@@ -1,5 +1,5 @@
-// Measures training and inference of the reference network on one and on two threads, between two measurements of the
-// machine's peak:
+// Measures training and inference of the reference network on one and on two threads, between two
+// measurements of the machine's peak:
 //   native_bench_step [digits.bin] [seconds] [train|infer|both] [widths: a b c]
 // digits.bin: records of one label byte and 784 pixels. Without it, random strokes.
 #include <algorithm>
@@ -24,9 +24,9 @@
 #endif
 
 using namespace convsweep;
+using bench::now;
 using bench::peak;
 using bench::seconds;
-using bench::now;
 
 namespace {
 
@@ -83,7 +83,8 @@ Digits readDigits(const std::string& path) {
   Digits digits;
   for (size_t at = 0; at + 785 <= bytes.size(); at += 785) {
     digits.labels.push_back(static_cast<uint8_t>(bytes[at]));
-    digits.images.insert(digits.images.end(), bytes.begin() + static_cast<long>(at) + 1, bytes.begin() + static_cast<long>(at) + 785);
+    digits.images.insert(digits.images.end(), bytes.begin() + static_cast<long>(at) + 1,
+                         bytes.begin() + static_cast<long>(at) + 785);
   }
   return digits;
 }
@@ -98,7 +99,9 @@ Digits strokes(size_t count) {
       angle += (static_cast<double>(random() % 1000) / 1000 - 0.4) * 0.8;
       x = std::clamp(x + std::cos(angle), 5.0, 21.0);
       y = std::clamp(y + std::sin(angle), 5.0, 21.0);
-      for (int d = 0; d < 4; ++d) image[(static_cast<size_t>(y) + d / 2) * 28 + static_cast<size_t>(x) + d % 2] = static_cast<uint8_t>(128 + random() % 128);
+      for (int d = 0; d < 4; ++d)
+        image[(static_cast<size_t>(y) + d / 2) * 28 + static_cast<size_t>(x) + d % 2] =
+            static_cast<uint8_t>(128 + random() % 128);
     }
     digits.labels.push_back(static_cast<uint8_t>(n % 10));
     digits.images.insert(digits.images.end(), image.begin(), image.end());
@@ -109,7 +112,8 @@ Digits strokes(size_t count) {
 void initialise(Network& network) {
   std::mt19937 random(7);
   std::normal_distribution<float> normal(0, 0.08f);
-  std::vector<float> parameters(network.plan().parameterCount), statistics(network.plan().statisticCount, 1.0f);
+  std::vector<float> parameters(network.plan().parameterCount),
+      statistics(network.plan().statisticCount, 1.0f);
   for (float& p : parameters) p = normal(random);
   for (const auto& block : network.plan().blocks) {
     if (const auto* norm = std::get_if<NormSpec>(&block)) {
@@ -129,8 +133,8 @@ struct Rates {
 };
 
 /** Trains for an epoch of 10 steps, evaluates, and so on, with the peak measured in between. */
-void measure(const Digits& digits, const DeviceDataset& dataset, const int* widths, double limit, const std::string& mode,
-             Rates& rates) {
+void measure(const Digits& digits, const DeviceDataset& dataset, const int* widths, double limit,
+             const std::string& mode, Rates& rates) {
 #if defined(__SSE2__)
   _mm_setcsr(_mm_getcsr() | 0x8040);
 #endif
@@ -176,7 +180,8 @@ int main(int argc, char** argv) {
     std::vector<Rates> rates(static_cast<size_t>(threads));
     std::vector<std::thread> running;
     for (int t = 0; t < threads; ++t) {
-      running.emplace_back([&, t] { measure(digits, *dataset, widths, limit, mode, rates[static_cast<size_t>(t)]); });
+      running.emplace_back(
+          [&, t] { measure(digits, *dataset, widths, limit, mode, rates[static_cast<size_t>(t)]); });
     }
     std::this_thread::sleep_for(std::chrono::duration<double>(limit / 2));
     const size_t bytes = (hostBytesInUse - before) / static_cast<size_t>(threads);
@@ -188,9 +193,11 @@ int main(int argc, char** argv) {
         infer += at(r.infer, quantile);
         fma += at(r.peak, quantile);
       }
-      std::printf("%s %d thread(s) q%.1f: train %7.0f img/s  infer %7.0f img/s  peak %5.0f GFLOP/s  %4.0f%% of peak (dense)  bytes %zu\n",
-                  backend::buildInfo().instructionSet.c_str(), threads, quantile, train, infer, fma,
-                  train * 6.305e-3 / fma * 100, bytes);
+      std::printf(
+          "%s %d thread(s) q%.1f: train %7.0f img/s  infer %7.0f img/s  peak %5.0f GFLOP/s  %4.0f%% of peak "
+          "(dense)  bytes %zu\n",
+          backend::buildInfo().instructionSet.c_str(), threads, quantile, train, infer, fma,
+          train * 6.305e-3 / fma * 100, bytes);
     }
   }
 }

@@ -36,7 +36,7 @@ class HostInput final : public Input {
 
   void load(size_t first, size_t n) override {
     binding_.first = first;
-    values_.ensure(n * node_.size);
+    values_.ensure(n * node_.size + kSlack);
     node_.values = values_.data();
     for (size_t i = 0; i < n; ++i) {
       kernels_.rescale(binding_.image(i), node_.size, scale_, offset_, values_.data() + i * node_.size);
@@ -66,7 +66,8 @@ class HostLoss final : public Loss {
       for (size_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(z[c]) - z[predicted]);
       loss += std::log(sum) - (static_cast<double>(z[label]) - z[predicted]);
       totals_.correct += predicted == label;
-      if (mode == Mode::Training) writeGradient(z, z[predicted], sum, label, logits_.gradient + i * classes, n);
+      if (mode == Mode::Training)
+        writeGradient(z, z[predicted], sum, label, logits_.gradient + i * classes, n);
     }
     totals_.loss += loss;
     totals_.images += n;
@@ -76,8 +77,10 @@ class HostLoss final : public Loss {
   const Totals& totals() const { return totals_; }
 
  private:
-  /** (softmax - onehot) / n. The label's own entry is minus the sum of the others: exact where softmax is near 1. */
-  void writeGradient(const float* z, float largest, double sum, size_t label, float* gradient, size_t n) const {
+  /** (softmax - onehot) / n. The label's own entry is minus the sum of the others: exact where softmax is
+   * near 1. */
+  void writeGradient(const float* z, float largest, double sum, size_t label, float* gradient,
+                     size_t n) const {
     double others = 0;
     for (size_t c = 0; c < logits_.size; ++c) {
       if (c == label) continue;
@@ -96,9 +99,8 @@ class HostLoss final : public Loss {
 class HostSession final : public Session {
  public:
   HostSession(const Plan& plan, uint32_t seed)
-      : plan_(plan),
-        gemmScratch_(kGemmScratch),
-        context_{kernels(), state_, gemmScratch_, imageScratch_, step_, seed} {
+      : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(),     state_, gemmScratch_,
+                                                          imageScratch_, step_,  seed} {
     for (Buffer<float>* flat : {&state_.parameters, &state_.gradients, &state_.m, &state_.v}) {
       flat->ensure(std::max<size_t>(plan.parameterCount, 1));
       flat->zero(plan.parameterCount);
@@ -161,10 +163,12 @@ class HostSession final : public Session {
     std::memcpy(out, state_.gradients.data(), plan_.parameterCount * sizeof(float));
   }
   void readState(StateView to) override {
-    forEach(to, [](float* flat, std::span<float> view) { std::memcpy(view.data(), flat, view.size_bytes()); });
+    forEach(to,
+            [](float* flat, std::span<float> view) { std::memcpy(view.data(), flat, view.size_bytes()); });
   }
   void writeState(StateView from) override {
-    forEach(from, [](float* flat, std::span<float> view) { std::memcpy(flat, view.data(), view.size_bytes()); });
+    forEach(from,
+            [](float* flat, std::span<float> view) { std::memcpy(flat, view.data(), view.size_bytes()); });
   }
 
  private:
@@ -206,14 +210,18 @@ std::string processorName() {
 
 namespace backend {
 
-BuildInfo buildInfo() { return {"cpu", cpu::instructionSets(), cpu::kernels().name, {}}; }
+BuildInfo buildInfo() {
+  return {"cpu", cpu::instructionSets(), cpu::kernels().name, {}};
+}
 
 std::vector<DeviceInfo> devices() {
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   return {{"cpu", cpu::processorName() + ", " + cpu::kernels().name, cores}};
 }
 
-size_t memoryInUse() { return hostBytesInUse; }
+size_t memoryInUse() {
+  return hostBytesInUse;
+}
 
 std::unique_ptr<DeviceDataset> createDataset(int, const uint8_t* images, const uint8_t* labels, size_t count,
                                              size_t imageSize) {

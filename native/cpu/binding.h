@@ -13,7 +13,9 @@ namespace convsweep::cpu {
 class HostDataset final : public DeviceDataset {
  public:
   HostDataset(const uint8_t* images, const uint8_t* labels, size_t count, size_t imageSize)
-      : images_(std::max<size_t>(count * imageSize, 1)), labels_(std::max<size_t>(count, 1)), imageSize_(imageSize) {
+      : images_(std::max<size_t>(count * imageSize, 1)),
+        labels_(std::max<size_t>(count, 1)),
+        imageSize_(imageSize) {
     std::memcpy(images_.data(), images, count * imageSize);
     std::memcpy(labels_.data(), labels, count);
   }

@@ -36,7 +36,8 @@ class AffineBlock final : public CpuBlock {
 
 class ReluBlock final : public CpuBlock {
  public:
-  ReluBlock(const Context& context, const Node& from, const ReluSpec& spec) : CpuBlock(context, from, spec.size) {}
+  ReluBlock(const Context& context, const Node& from, const ReluSpec& spec)
+      : CpuBlock(context, from, spec.size) {}
 
   void forward(size_t n, Mode mode) override { kernels().relu(from_.values, n * to_.size, prepare(n, mode)); }
   void backward(size_t n) override {
@@ -53,7 +54,8 @@ class PoolBlock final : public CpuBlock {
     float* out = prepare(n, mode);
     winners_.ensure(n * to_.size);
     for (size_t i = 0; i < n; ++i) {
-      kernels().maxPool(from_.values + i * from_.size, spec_, out + i * to_.size, winners_.data() + i * to_.size);
+      kernels().maxPool(from_.values + i * from_.size, spec_, out + i * to_.size,
+                        winners_.data() + i * to_.size);
     }
   }
   void backward(size_t n) override {
@@ -71,8 +73,9 @@ class PoolBlock final : public CpuBlock {
 };
 
 /**
- * Convolution as one matrix product per image. Only the pooled map and its winners are kept: ReLU and max-pooling
- * commute, so the pooled map tells where ReLU clipped, and the full map's gradient is rebuilt image by image.
+ * Convolution as one matrix product per image. Only the pooled map and its winners are kept: ReLU and
+ * max-pooling commute, so the pooled map tells where ReLU clipped, and the full map's gradient is rebuilt
+ * image by image.
  */
 class ConvBlock final : public CpuBlock {
  public:
@@ -90,10 +93,11 @@ class ConvBlock final : public CpuBlock {
     for (size_t i = 0; i < n; ++i) {
       float* const target = spec_.pool ? map : out + i * to_.size;
       kernels().im2col(from_.values + i * from_.size, spec_.in, spec_.out, spec_.window, patches);
-      kernels().gemm(positions_, filters_, depth_, {patches, depth_, 1}, {parameters(spec_.parameters.first), filters_, 1},
-                     target, filters_, false, context_.gemmScratch.data());
-      kernels().biasRelu(target, positions_, filters_, spec_.bias ? parameters(spec_.parameters.second) : nullptr,
-                         spec_.relu);
+      kernels().gemm(positions_, filters_, depth_, {patches, depth_, 1},
+                     {parameters(spec_.parameters.first), filters_, 1}, target, filters_, false,
+                     context_.gemmScratch.data());
+      kernels().biasRelu(target, positions_, filters_,
+                         spec_.bias ? parameters(spec_.parameters.second) : nullptr, spec_.relu);
       if (spec_.pool) {
         kernels().maxPool(map, *spec_.pool, out + i * to_.size, winners_.data() + i * to_.size);
       }
@@ -103,7 +107,9 @@ class ConvBlock final : public CpuBlock {
   void backward(size_t n) override {
     if (spec_.relu) kernels().reluBackward(to_.values, to_.gradient, n * to_.size, to_.gradient);
     // The bias gradient does not depend on where in its window a pooled value came from.
-    if (spec_.bias) kernels().columnSums(to_.gradient, n * to_.size / filters_, filters_, gradients(spec_.parameters.second));
+    if (spec_.bias)
+      kernels().columnSums(to_.gradient, n * to_.size / filters_, filters_,
+                           gradients(spec_.parameters.second));
     const auto [patches, map] = imageScratch();
     float* const scratch = context_.gemmScratch.data();
     if (from_.gradient) std::memset(from_.gradient, 0, n * from_.size * sizeof(float));
@@ -118,8 +124,8 @@ class ConvBlock final : public CpuBlock {
       kernels().gemm(depth_, filters_, positions_, {patches, 1, depth_}, {full, filters_, 1},
                      gradients(spec_.parameters.first), filters_, i > 0, scratch);
       if (from_.gradient) {
-        kernels().gemm(positions_, depth_, filters_, {full, filters_, 1}, {parameters(spec_.parameters.first), 1, filters_},
-                       patches, depth_, false, scratch);
+        kernels().gemm(positions_, depth_, filters_, {full, filters_, 1},
+                       {parameters(spec_.parameters.first), 1, filters_}, patches, depth_, false, scratch);
         kernels().col2im(patches, spec_.in, spec_.out, spec_.window, from_.gradient + i * from_.size);
       }
     }
@@ -130,7 +136,7 @@ class ConvBlock final : public CpuBlock {
     float *patches, *map;
   };
   Scratch imageScratch() {
-    const size_t patches = (positions_ * depth_ + 15) / 16 * 16;
+    const size_t patches = (positions_ * depth_ + kSlack + 15) / 16 * 16;
     context_.imageScratch.ensure(patches + spec_.out.size());
     return {context_.imageScratch.data(), context_.imageScratch.data() + patches};
   }
@@ -147,9 +153,11 @@ class DenseBlock final : public CpuBlock {
 
   void forward(size_t n, Mode mode) override {
     float* out = prepare(n, mode);
-    kernels().gemm(n, spec_.out, spec_.in, {from_.values, spec_.in, 1}, {parameters(spec_.parameters.first), spec_.out, 1},
-                   out, spec_.out, false, context_.gemmScratch.data());
-    kernels().biasRelu(out, n, spec_.out, spec_.bias ? parameters(spec_.parameters.second) : nullptr, spec_.relu);
+    kernels().gemm(n, spec_.out, spec_.in, {from_.values, spec_.in, 1},
+                   {parameters(spec_.parameters.first), spec_.out, 1}, out, spec_.out, false,
+                   context_.gemmScratch.data());
+    kernels().biasRelu(out, n, spec_.out, spec_.bias ? parameters(spec_.parameters.second) : nullptr,
+                       spec_.relu);
   }
 
   void backward(size_t n) override {
@@ -159,8 +167,9 @@ class DenseBlock final : public CpuBlock {
     kernels().gemm(spec_.in, spec_.out, n, {from_.values, 1, spec_.in}, {to_.gradient, spec_.out, 1},
                    gradients(spec_.parameters.first), spec_.out, false, scratch);
     if (from_.gradient) {
-      kernels().gemm(n, spec_.in, spec_.out, {to_.gradient, spec_.out, 1}, {parameters(spec_.parameters.first), 1, spec_.out},
-                     from_.gradient, spec_.in, false, scratch);
+      kernels().gemm(n, spec_.in, spec_.out, {to_.gradient, spec_.out, 1},
+                     {parameters(spec_.parameters.first), 1, spec_.out}, from_.gradient, spec_.in, false,
+                     scratch);
     }
   }
 
@@ -190,18 +199,20 @@ class NormBlock final : public CpuBlock {
       channel(kInverseDeviation)[c] = 1 / std::sqrt(variance[c] + spec_.epsilon);
       channel(kScale)[c] = gamma[c] * channel(kInverseDeviation)[c];
     }
-    kernels().normalise(from_.values, rows, channels, mean, channel(kScale), parameters(spec_.parameters.second), out);
+    kernels().normalise(from_.values, rows, channels, mean, channel(kScale),
+                        parameters(spec_.parameters.second), out);
   }
 
   void backward(size_t n) override {
     const size_t rows = n * spec_.rows, channels = spec_.channels;
     float* const dgamma = gradients(spec_.parameters.first);
     float* const dbeta = gradients(spec_.parameters.second);
-    kernels().normSums(from_.values, to_.gradient, rows, channels, channel(kMean), channel(kInverseDeviation), dgamma,
-                       dbeta);
+    kernels().normSums(from_.values, to_.gradient, rows, channels, channel(kMean), channel(kInverseDeviation),
+                       dgamma, dbeta);
     if (!from_.gradient) return;
-    kernels().normBackward(from_.values, to_.gradient, rows, channels, channel(kMean), channel(kInverseDeviation),
-                           parameters(spec_.parameters.first), dgamma, dbeta, from_.gradient);
+    kernels().normBackward(from_.values, to_.gradient, rows, channels, channel(kMean),
+                           channel(kInverseDeviation), parameters(spec_.parameters.first), dgamma, dbeta,
+                           from_.gradient);
   }
 
  private:
@@ -268,13 +279,27 @@ class DropoutBlock final : public CpuBlock {
 struct MakeBlock {
   const Context& context;
   const Node& from;
-  std::unique_ptr<CpuBlock> operator()(const AffineSpec& s) const { return std::make_unique<AffineBlock>(context, from, s); }
-  std::unique_ptr<CpuBlock> operator()(const PoolSpec& s) const { return std::make_unique<PoolBlock>(context, from, s); }
-  std::unique_ptr<CpuBlock> operator()(const ConvSpec& s) const { return std::make_unique<ConvBlock>(context, from, s); }
-  std::unique_ptr<CpuBlock> operator()(const DenseSpec& s) const { return std::make_unique<DenseBlock>(context, from, s); }
-  std::unique_ptr<CpuBlock> operator()(const NormSpec& s) const { return std::make_unique<NormBlock>(context, from, s); }
-  std::unique_ptr<CpuBlock> operator()(const ReluSpec& s) const { return std::make_unique<ReluBlock>(context, from, s); }
-  std::unique_ptr<CpuBlock> operator()(const DropoutSpec& s) const { return std::make_unique<DropoutBlock>(context, from, s); }
+  std::unique_ptr<CpuBlock> operator()(const AffineSpec& s) const {
+    return std::make_unique<AffineBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const PoolSpec& s) const {
+    return std::make_unique<PoolBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const ConvSpec& s) const {
+    return std::make_unique<ConvBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const DenseSpec& s) const {
+    return std::make_unique<DenseBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const NormSpec& s) const {
+    return std::make_unique<NormBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const ReluSpec& s) const {
+    return std::make_unique<ReluBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const DropoutSpec& s) const {
+    return std::make_unique<DropoutBlock>(context, from, s);
+  }
 };
 
 }  // namespace

@@ -36,14 +36,13 @@ struct Node {
 /** A block with memory of its own for its output. */
 class CpuBlock : public Block {
  public:
-  CpuBlock(const Context& context, const Node& from, size_t size) : context_(context), from_(from) { to_.size = size; }
+  CpuBlock(const Context& context, const Node& from, size_t size) : context_(context), from_(from) {
+    to_.size = size;
+  }
 
   const Node& output() const { return to_; }
 
  protected:
-  /** Elements behind values and gradients that a vector may reach. */
-  static constexpr size_t kSlack = 16;
-
   /** Makes room for the output of `n` images. */
   float* prepare(size_t n, Mode mode);
 

@@ -46,7 +46,8 @@ const Kernels& choose() {
     if (kernels->name == std::string(wanted)) return *kernels;
     names += names.empty() ? kernels->name : std::string(", ") + kernels->name;
   }
-  throw Error("DEVICE_UNAVAILABLE", "Expected one of " + names + " for CONVSWEEP_ISA but received \"" + wanted + "\"");
+  throw Error("DEVICE_UNAVAILABLE",
+              "Expected one of " + names + " for CONVSWEEP_ISA but received \"" + wanted + "\"");
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Matrix products. Compiled once per instruction set, see simd.h.
 //
-// C is computed in tiles that stay in registers, a block of A's columns (B's rows) at a time. B is packed into a panel
-// as wide as a tile, padded with zeros, so that the inner loop reads it in order; A is read where it lies, one value at
-// a time, since one of its strides is 1.
+// C is computed in tiles that stay in registers, a block of A's columns (B's rows) at a time. B is packed
+// into a panel as wide as a tile, padded with zeros, so that the inner loop reads it in order; A is read
+// where it lies, one value at a time, since one of its strides is 1.
 #include "cpu/gemm_isa.h"
 #include "cpu/simd.h"
 
@@ -14,10 +14,14 @@ constexpr size_t kDepth = 128;                    // a panel of it stays in the 
 static_assert(kDepth * kWidest * kLanes <= kGemmScratch);
 
 /** Rows of a tile of `width` vectors: accumulators, a row of B and one value of A fill the registers. */
-constexpr size_t rowsFor(size_t width) { return kLanes == 16 ? (width == 3 ? 8 : 12) : 6; }
+constexpr size_t rowsFor(size_t width) {
+  return kLanes == 16 ? (width == 3 ? 8 : 12) : 6;
+}
 
 /** Vectors of the next panel where `left` vectors are left: as few narrow panels as can be. */
-inline size_t panelWidth(size_t left) { return left <= kWidest ? left : kWidest == 3 && left == 4 ? 2 : kWidest; }
+inline size_t panelWidth(size_t left) {
+  return left <= kWidest ? left : kWidest == 3 && left == 4 ? 2 : kWidest;
+}
 
 inline Vector loadPart(const float* p, size_t width) {
 #if defined(__AVX512F__)
@@ -62,7 +66,8 @@ void packPanel(Matrix b, size_t depth, size_t columns, size_t vectors, float* pa
   }
 }
 
-/** How a tile leaves its sums: C, its row stride, columns in the last vector, and whether to add to what is there. */
+/** How a tile leaves its sums: C, its row stride, columns in the last vector, and whether to add to what is
+ * there. */
 struct Target {
   float* c;
   size_t stride, lastWidth;
@@ -75,7 +80,8 @@ inline void leave(const Vector (&sum)[kRows][kVectors], const Target& to) {
   for (size_t i = 0; i < kRows; ++i) {
     float* row = to.c + i * to.stride;
 #pragma GCC unroll 3
-    for (size_t v = 0; v + 1 < kVectors; ++v, row += kLanes) store(row, to.add ? load(row) + sum[i][v] : sum[i][v]);
+    for (size_t v = 0; v + 1 < kVectors; ++v, row += kLanes)
+      store(row, to.add ? load(row) + sum[i][v] : sum[i][v]);
     const Vector last = sum[i][kVectors - 1];
     if (to.lastWidth == kLanes) {
       store(row, to.add ? load(row) + last : last);
@@ -131,7 +137,8 @@ void panel(size_t m, size_t depth, const float* a, size_t stride, const float* b
 }
 
 template <bool kByColumn>
-void panels(size_t vectors, size_t m, size_t depth, const float* a, size_t stride, const float* b, const Target& to) {
+void panels(size_t vectors, size_t m, size_t depth, const float* a, size_t stride, const float* b,
+            const Target& to) {
   if (vectors == 1) panel<1, kByColumn>(m, depth, a, stride, b, to);
   if (vectors == 2) panel<2, kByColumn>(m, depth, a, stride, b, to);
   if (kWidest == 3 && vectors == 3) panel<kWidest, kByColumn>(m, depth, a, stride, b, to);
@@ -139,15 +146,16 @@ void panels(size_t vectors, size_t m, size_t depth, const float* a, size_t strid
 
 }  // namespace
 
-void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch) {
+void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
+          float* scratch) {
   for (size_t p0 = 0; p0 < k; p0 += kDepth) {
     const size_t depth = least(kDepth, k - p0);
     size_t vectors;
     for (size_t j = 0; j < n; j += vectors * kLanes) {
       vectors = panelWidth((n - j + kLanes - 1) / kLanes);
       const size_t width = least(n - j, vectors * kLanes);
-      packPanel({b.data + p0 * b.rowStride + j * b.columnStride, b.rowStride, b.columnStride}, depth, width, vectors,
-                scratch);
+      packPanel({b.data + p0 * b.rowStride + j * b.columnStride, b.rowStride, b.columnStride}, depth, width,
+                vectors, scratch);
       const Target to{c + j, ldc, width - (vectors - 1) * kLanes, accumulate || p0 > 0};
       if (a.rowStride == 1) {
         panels<true>(vectors, m, depth, a.data + p0 * a.columnStride, a.columnStride, scratch, to);

@@ -1,6 +1,6 @@
-// Compiled once per instruction set with CONVSWEEP_ISA naming it. Nothing here may instantiate a standard template or
-// call an inline function of another header: the linker keeps one copy of each, and a copy compiled for AVX-512 would
-// crash an older processor.
+// Compiled once per instruction set with CONVSWEEP_ISA naming it. Nothing here may instantiate a standard
+// template or call an inline function of another header: the linker keeps one copy of each, and a copy
+// compiled for AVX-512 would crash an older processor.
 #include "cpu/kernels.h"
 
 #include "cpu/gemm_isa.h"
@@ -10,7 +10,8 @@
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
-// ---- Elementwise ----------------------------------------------------------------------------------------------------
+// ---- Elementwise
+// ----------------------------------------------------------------------------------------------------
 
 void rescale(const uint8_t* x, size_t size, float scale, float offset, float* out) {
   for (size_t i = 0; i < size; ++i) out[i] = static_cast<float>(x[i]) * scale + offset;
@@ -37,8 +38,10 @@ void reluBackward(const float* y, const float* gradient, size_t size, float* out
   for (size_t i = 0; i < size; ++i) out[i] = y[i] > 0 ? gradient[i] : 0;
 }
 
-// ---- Sums over rows -------------------------------------------------------------------------------------------------
-// Float sums of 64 rows, merged in double: as exact as double throughout for the sizes at hand, at the speed of float.
+// ---- Sums over rows
+// ------------------------------------------------------------------------------------------------- Float
+// sums of 64 rows, merged in double: as exact as double throughout for the sizes at hand, at the speed of
+// float.
 
 constexpr size_t kChunk = 64;
 constexpr size_t kStrip = 64;  // columns at a time, so that the accumulators stay in the first-level cache
@@ -74,10 +77,11 @@ void moments(const float* x, size_t rows, size_t columns, float* mean, float* va
   });
 }
 
-void normalise(const float* x, size_t rows, size_t columns, const float* mean, const float* scale, const float* shift,
-               float* out) {
+void normalise(const float* x, size_t rows, size_t columns, const float* mean, const float* scale,
+               const float* shift, float* out) {
   for (size_t i = 0; i < rows; ++i) {
-    for (size_t j = 0; j < columns; ++j) out[i * columns + j] = (x[i * columns + j] - mean[j]) * scale[j] + shift[j];
+    for (size_t j = 0; j < columns; ++j)
+      out[i * columns + j] = (x[i * columns + j] - mean[j]) * scale[j] + shift[j];
   }
 }
 
@@ -102,43 +106,56 @@ void normBackward(const float* x, const float* gradient, size_t rows, size_t col
   }
 }
 
-// ---- Windows --------------------------------------------------------------------------------------------------------
+// ---- Windows
+// --------------------------------------------------------------------------------------------------------
+
+/** The part of a window's row that lies in the image: columns [begin, end) of the window. */
+struct Run {
+  size_t begin, end;
+};
+
+inline Run insideOf(int left, int window, int width) {
+  const int begin = left < 0 ? -left : 0, end = left + window > width ? width - left : window;
+  return {(size_t)begin, (size_t)(end > begin ? end : begin)};
+}
 
 void im2col(const float* image, Extent in, Extent out, const Window& w, float* patches) {
-  const size_t channels = static_cast<size_t>(in.channels);
+  const size_t channels = static_cast<size_t>(in.channels), length = static_cast<size_t>(w.width) * channels;
   for (int oy = 0; oy < out.height; ++oy) {
     for (int ox = 0; ox < out.width; ++ox) {
-      for (int ky = 0; ky < w.height; ++ky) {
+      const int left = ox * w.strideX - w.padLeft;
+      const Run run = insideOf(left, w.width, in.width);
+      for (int ky = 0; ky < w.height; ++ky, patches += length) {
         const int y = oy * w.strideY + ky - w.padTop;
-        for (int kx = 0; kx < w.width; ++kx) {
-          const int x = ox * w.strideX + kx - w.padLeft;
-          if (y < 0 || y >= in.height || x < 0 || x >= in.width) {
-            for (size_t c = 0; c < channels; ++c) patches[c] = 0;
-          } else {
-            const float* from = image + (static_cast<size_t>(y) * in.width + x) * channels;
-            for (size_t c = 0; c < channels; ++c) patches[c] = from[c];
-          }
-          patches += channels;
+        if (y < 0 || y >= in.height) {
+          for (size_t i = 0; i < length; ++i) patches[i] = 0;
+          continue;
         }
+        const float* from = image + static_cast<ptrdiff_t>(y * in.width + left) * in.channels;
+        if (run.begin == 0 && run.end == static_cast<size_t>(w.width)) {
+          // Whole vectors: what they write past the end is overwritten by the next row.
+          for (size_t i = 0; i < length; i += kLanes) store(patches + i, load(from + i));
+          continue;
+        }
+        for (size_t i = 0; i < run.begin * channels; ++i) patches[i] = 0;
+        for (size_t i = run.begin * channels; i < run.end * channels; ++i) patches[i] = from[i];
+        for (size_t i = run.end * channels; i < length; ++i) patches[i] = 0;
       }
     }
   }
 }
 
 void col2im(const float* patches, Extent in, Extent out, const Window& w, float* image) {
-  const size_t channels = static_cast<size_t>(in.channels);
+  const size_t channels = static_cast<size_t>(in.channels), length = static_cast<size_t>(w.width) * channels;
   for (int oy = 0; oy < out.height; ++oy) {
     for (int ox = 0; ox < out.width; ++ox) {
-      for (int ky = 0; ky < w.height; ++ky) {
+      const int left = ox * w.strideX - w.padLeft;
+      const Run run = insideOf(left, w.width, in.width);
+      for (int ky = 0; ky < w.height; ++ky, patches += length) {
         const int y = oy * w.strideY + ky - w.padTop;
-        for (int kx = 0; kx < w.width; ++kx) {
-          const int x = ox * w.strideX + kx - w.padLeft;
-          if (y >= 0 && y < in.height && x >= 0 && x < in.width) {
-            float* to = image + (static_cast<size_t>(y) * in.width + x) * channels;
-            for (size_t c = 0; c < channels; ++c) to[c] += patches[c];
-          }
-          patches += channels;
-        }
+        if (y < 0 || y >= in.height) continue;
+        float* to = image + static_cast<ptrdiff_t>(y * in.width + left) * in.channels;
+        for (size_t i = run.begin * channels; i < run.end * channels; ++i) to[i] += patches[i];
       }
     }
   }
@@ -181,7 +198,8 @@ void maxPoolBackward(const float* gradient, const uint16_t* winners, const PoolS
   const size_t channels = static_cast<size_t>(s.in.channels);
   for (int oy = 0; oy < s.out.height; ++oy) {
     for (int ox = 0; ox < s.out.width; ++ox) {
-      const int top = oy * s.window.strideY - s.window.padTop, left = ox * s.window.strideX - s.window.padLeft;
+      const int top = oy * s.window.strideY - s.window.padTop,
+                left = ox * s.window.strideX - s.window.padLeft;
       for (size_t c = 0; c < channels; ++c) {
         const int y = top + winners[c] / s.window.width, x = left + winners[c] % s.window.width;
         dx[(static_cast<size_t>(y) * s.in.width + x) * channels + c] += gradient[c];
@@ -192,10 +210,11 @@ void maxPoolBackward(const float* gradient, const uint16_t* winners, const PoolS
   }
 }
 
-// ---- Optimizer ------------------------------------------------------------------------------------------------------
+// ---- Optimizer
+// ------------------------------------------------------------------------------------------------------
 
-void adam(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1, float beta2,
-          float epsilon) {
+void adam(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,
+          float beta2, float epsilon) {
   for (size_t i = 0; i < size; ++i) {
     const float g = gradient[i];
     m[i] += (g - m[i]) * (1 - beta1);
@@ -214,6 +233,7 @@ const StemKernels stemTable = {
     .inkRows = inkRows,
     .firstRows = firstRows,
     .firstForward = firstForward,
+    .secondKernel = secondKernel,
     .secondTile = secondTile,
     .secondMultiply = secondMultiply,
     .secondPool = secondPool,

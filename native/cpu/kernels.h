@@ -10,16 +10,20 @@
 #include "engine/plan.h"
 
 /**
- * The loops that are compiled once per instruction set and chosen at run time. All arrays are dense and row-major
- * unless strides are named; none may overlap.
+ * The loops that are compiled once per instruction set and chosen at run time. All arrays are dense and
+ * row-major unless strides are named; none may overlap.
  */
 namespace convsweep::cpu {
+
+/** Floats behind the values of a batch that a vector may reach. */
+constexpr size_t kSlack = 16;
 
 struct Kernels {
   const char* name;
 
   /** C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. */
-  void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch);
+  void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
+               float* scratch);
 
   /** out = x * scale + offset */
   void (*rescale)(const uint8_t* x, size_t size, float scale, float offset, float* out);
@@ -33,7 +37,10 @@ struct Kernels {
   /** sums[c] = sum over rows of x[i][c], accumulated in double per 64 rows. */
   void (*columnSums)(const float* x, size_t rows, size_t columns, float* sums);
 
-  /** One image's patches: out[position][window y][window x][channel], zero where the window leaves the image. */
+  /**
+   * One image's patches: out[position][window y][window x][channel], zero where the window leaves the image. Reads and
+   * writes up to kSlack floats past their ends.
+   */
   void (*im2col)(const float* image, Extent in, Extent out, const Window& window, float* patches);
   /** Adds patches back onto the image they came from. */
   void (*col2im)(const float* patches, Extent in, Extent out, const Window& window, float* image);
@@ -44,7 +51,8 @@ struct Kernels {
 
   /** Mean and biased variance of each column, in two passes, accumulated in double per 64 rows. */
   void (*moments)(const float* x, size_t rows, size_t columns, float* mean, float* variance);
-  /** out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c]; in this form exact where mean is large against deviation. */
+  /** out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c]; in this form exact where mean is large against
+   * deviation. */
   void (*normalise)(const float* x, size_t rows, size_t columns, const float* mean, const float* scale,
                     const float* shift, float* out);
   /** dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. */
@@ -52,8 +60,8 @@ struct Kernels {
                    const float* inverseDeviation, float* dgamma, float* dbeta);
   /** dx = gamma * inverseDeviation * (gradient - dbeta / rows - xhat * dgamma / rows) */
   void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
-                       const float* inverseDeviation, const float* gamma, const float* dgamma, const float* dbeta,
-                       float* dx);
+                       const float* inverseDeviation, const float* gamma, const float* dgamma,
+                       const float* dbeta, float* dx);
 
   /** One Adam step over flat arrays; `stepSize` is bias-corrected. */
   void (*adam)(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,

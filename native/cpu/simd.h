@@ -1,17 +1,17 @@
 #pragma once
 
-#include "cpu/ahead.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "cpu/ahead.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
 /**
- * Vectors of the instruction set that the including file is compiled for. Only for files that are compiled once per
- * instruction set: everything here has internal linkage, because the linker keeps one copy of an inline function, and
- * a copy compiled for AVX-512 would crash an older processor.
+ * Vectors of the instruction set that the including file is compiled for. Only for files that are compiled
+ * once per instruction set: everything here has internal linkage, because the linker keeps one copy of an
+ * inline function, and a copy compiled for AVX-512 would crash an older processor.
  */
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
@@ -25,23 +25,37 @@ constexpr size_t kLanes = 4;
 #endif
 
 typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
-typedef float Unaligned __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef float Unaligned
+    __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef int32_t Integers __attribute__((vector_size(kLanes * sizeof(float))));
 
-inline Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
-inline void store(float* p, Vector v) { *reinterpret_cast<Unaligned*>(p) = v; }
-inline Vector broadcast(float x) { return x - Vector{}; }
-inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
+inline Vector load(const float* p) {
+  return *reinterpret_cast<const Unaligned*>(p);
+}
+inline void store(float* p, Vector v) {
+  *reinterpret_cast<Unaligned*>(p) = v;
+}
+inline Vector broadcast(float x) {
+  return x - Vector{};
+}
+inline size_t least(size_t a, size_t b) {
+  return a < b ? a : b;
+}
 
 typedef float Four __attribute__((vector_size(16)));
 typedef float FourUnaligned __attribute__((vector_size(16), aligned(4), may_alias));
 
-inline Four load4(const float* p) { return *reinterpret_cast<const FourUnaligned*>(p); }
-inline void store4(float* p, Four v) { *reinterpret_cast<FourUnaligned*>(p) = v; }
+inline Four load4(const float* p) {
+  return *reinterpret_cast<const FourUnaligned*>(p);
+}
+inline void store4(float* p, Four v) {
+  *reinterpret_cast<FourUnaligned*>(p) = v;
+}
 
 /** to[column][row] = from[row][column] for 4 x 4 values. */
 inline void transpose4(const float* from, size_t stride, float* to, size_t toStride) {
-  const Four a = load4(from), b = load4(from + stride), c = load4(from + 2 * stride), d = load4(from + 3 * stride);
+  const Four a = load4(from), b = load4(from + stride), c = load4(from + 2 * stride),
+             d = load4(from + 3 * stride);
   const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
   const Four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
   store4(to, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
@@ -64,7 +78,9 @@ inline Vector larger(Vector a, Vector b) {
 }
 
 /** max(x, 0); NaN stays NaN. */
-inline Vector clip(Vector x) { return larger(Vector{}, x); }
+inline Vector clip(Vector x) {
+  return larger(Vector{}, x);
+}
 
 /** x where y > 0, else 0, whatever x is. */
 inline Vector wherePositive(Vector y, Vector x) {
@@ -76,8 +92,8 @@ inline Vector wherePositive(Vector y, Vector x) {
 }
 
 /**
- * Asks for memory that is needed soon, a part of it at each step of a longer computation: into the second-level cache,
- * since the first holds what is being worked on.
+ * Asks for memory that is needed soon, a part of it at each step of a longer computation: into the
+ * second-level cache, since the first holds what is being worked on.
  */
 struct Prefetch {
   const char *at, *end;
@@ -130,7 +146,9 @@ inline Integers loadPairs(const uint8_t* from) {
 #endif
 }
 
-inline Vector toFloats(Integers v) { return __builtin_convertvector(v, Vector); }
+inline Vector toFloats(Integers v) {
+  return __builtin_convertvector(v, Vector);
+}
 
 /** Lane i gets from[index[i]], 0 <= index < 4. */
 inline Vector pickOfFour(const float* from, Integers index) {

@@ -10,30 +10,36 @@ namespace {
 const Node kNothing;
 
 bool isPlain(const Window& w, int size, int stride) {
-  return w.height == size && w.width == size && w.strideY == stride && w.strideX == stride && w.padTop == 0 && w.padLeft == 0;
+  return w.height == size && w.width == size && w.strideY == stride && w.strideX == stride && w.padTop == 0 &&
+         w.padLeft == 0;
 }
 
 /** 3x3 without padding, ReLU, then 2x2 pooling that drops an odd last row or column. */
 bool isStemConv(const ConvSpec& conv) {
   constexpr int kMaxFilters = 64;
-  return isPlain(conv.window, 3, 1) && conv.out.height == conv.in.height - 2 && conv.out.width == conv.in.width - 2 &&
-         conv.relu && conv.out.channels <= kMaxFilters && conv.pool && isPlain(conv.pool->window, 2, 2) &&
-         conv.pool->out.height == conv.out.height / 2 && conv.pool->out.width == conv.out.width / 2;
+  return isPlain(conv.window, 3, 1) && conv.out.height == conv.in.height - 2 &&
+         conv.out.width == conv.in.width - 2 && conv.relu && conv.out.channels <= kMaxFilters && conv.pool &&
+         isPlain(conv.pool->window, 2, 2) && conv.pool->out.height == conv.out.height / 2 &&
+         conv.pool->out.width == conv.out.width / 2;
 }
 
 StemShape shapeOf(const StemSpec& spec) {
   const auto size = [](int extent) { return static_cast<size_t>(extent); };
   const Extent in = spec.first.in, map1 = spec.first.pool->out, map2 = spec.second.pool->out;
   const auto planes = [&](int filters) { return (size(filters) + kGroup - 1) / kGroup; };
-  return {size(in.height),     size(in.width),      size(map1.height),    size(map1.width),
-          size(map2.height),   size(map2.width),    size(map1.channels),  size(map2.channels),
+  return {size(in.height),       size(in.width),       size(map1.height),   size(map1.width),
+          size(map2.height),     size(map2.width),     size(map1.channels), size(map2.channels),
           planes(map1.channels), planes(map2.channels)};
 }
 
 /** max(x, 0); NaN stays NaN. */
-float clipped(double x) { return x < 0 ? 0.0f : static_cast<float>(x); }
+float clipped(double x) {
+  return x < 0 ? 0.0f : static_cast<float>(x);
+}
 
-void clear(Buffer<float>& buffer) { buffer.zero(buffer.capacity()); }
+void clear(Buffer<float>& buffer) {
+  buffer.zero(buffer.capacity());
+}
 
 void addTo(std::vector<double>& totals, const Buffer<float>& sums) {
   for (size_t i = 0; i < totals.size(); ++i) totals[i] += static_cast<double>(sums.data()[i]);
@@ -57,7 +63,8 @@ std::optional<StemSpec> stemOf(const Plan& plan) {
   return StemSpec{*first, *firstNorm, *second, *secondNorm, plan.inputScale, plan.inputOffset};
 }
 
-ConvStem::Norm::Norm(const NormSpec& s, size_t planes) : spec(s), channels(planes * kGroup), coefficients(3 * channels) {
+ConvStem::Norm::Norm(const NormSpec& s, size_t planes)
+    : spec(s), channels(planes * kGroup), coefficients(3 * channels) {
   for (Buffer<float>* buffer : {&mean, &inverseDeviation, &scale, &shift}) {
     buffer->ensure(channels);
     clear(*buffer);
@@ -71,25 +78,31 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
       spec_(spec),
       shape_(shapeOf(spec)),
       norm1_(spec.firstNorm, shape_.planes1),
-      norm2_(spec.secondNorm, shape_.planes2),
-      targets_(context.kernels.stem->tiles) {
+      norm2_(spec.secondNorm, shape_.planes2) {
   const size_t c1 = norm1_.channels, c2 = norm2_.channels;
   for (auto [buffer, size] : {std::pair{&weights1_, 12 * c1},
                               {&bias1_, c1},
                               {&blank1_, c1},
-                              {&transformed2_, 16 * shape_.filters1 * c2},
+                              {&kernel2_, kTaps * shape_.filters1 * c2},
                               {&bias2_, c2},
                               {&blank2_, c2},
                               {&weights2_, c1 * shape_.filters2 * kTaps},
                               {&sums1_, kTaps * c1},
                               {&sums2_, c1 * shape_.filters2 * kTaps},
                               {&rows_, shape_.height * 4 * kRowStride},
-                              {&tiles_, 16 * stem().tiles * c1},
-                              {&products_, 16 * stem().tiles * c2},
+                              {&products_, TileKind{true, true}.products() * stem().tiles * c2},
                               {&channelSums_, 2 * std::max(c1, c2)},
                               {&gradient1_, shape_.map1()}}) {
     buffer->ensure(size);
     clear(*buffer);
+  }
+  for (TileQueue& queue : queues_) {
+    queue.kind = {(&queue - queues_.data()) / 2 == 1, (&queue - queues_.data()) % 2 == 1};
+    queue.batch.ensure(queue.kind.products() * stem().tiles * c1);
+    clear(queue.batch);
+    queue.transformed.ensure(queue.kind.products() * shape_.filters1 * c2);
+    clear(queue.transformed);
+    queue.targets.resize(stem().tiles);
   }
   pixels_.ensure(shape_.height * shape_.width + 64);
   pixels_.zero(pixels_.capacity());
@@ -101,12 +114,14 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
   biasSums2_.resize(2 * c2);
 }
 
-// ---- Ink ------------------------------------------------------------------------------------------------------------
+// ---- Ink
+// ------------------------------------------------------------------------------------------------------------
 
 namespace {
 
 /** Sorts windows of `size` pixels at a distance of `step` into inked ones and, behind them, blank ones. */
-uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t step, size_t size, uint16_t* out) {
+uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t step, size_t size,
+                     uint16_t* out) {
   uint16_t blank[kMaxWidth / 2 * kMaxWidth / 2];
   size_t inked = 0, blanks = 0;
   for (size_t y = 0; y < height; ++y) {
@@ -129,11 +144,17 @@ uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t s
 }  // namespace
 
 /** The first map of an image, then its winners. */
-size_t ConvStem::slotBytes() const { return (shape_.map1() * (sizeof(float) + 1) + 63) / 64 * 64; }
+size_t ConvStem::slotBytes() const {
+  return (shape_.map1() * (sizeof(float) + 1) + 63) / 64 * 64;
+}
 
-float* ConvStem::values1(size_t slot) { return reinterpret_cast<float*>(first_.data() + slot * slotBytes()); }
+float* ConvStem::values1(size_t slot) {
+  return reinterpret_cast<float*>(first_.data() + slot * slotBytes());
+}
 
-uint8_t* ConvStem::winners1(size_t slot) { return first_.data() + slot * slotBytes() + shape_.map1() * sizeof(float); }
+uint8_t* ConvStem::winners1(size_t slot) {
+  return first_.data() + slot * slotBytes() + shape_.map1() * sizeof(float);
+}
 
 Ahead ConvStem::kept(size_t slot) const {
   return slot < slots_ ? Ahead{first_.data() + slot * slotBytes(), slotBytes()} : Ahead{};
@@ -160,7 +181,8 @@ void ConvStem::takePixels(size_t image) {
   std::memcpy(pixels_.data(), binding_.image(image), shape_.height * shape_.width);
 }
 
-// ---- Weights --------------------------------------------------------------------------------------------------------
+// ---- Weights
+// --------------------------------------------------------------------------------------------------------
 
 void ConvStem::packFirst() {
   const size_t filters = shape_.filters1;
@@ -190,36 +212,23 @@ void ConvStem::packSecond() {
   const float* const bias = spec_.second.bias ? parameters(spec_.second.parameters.second) : nullptr;
   std::vector<double> shifted(filters2), blank(filters2);
   for (size_t f = 0; f < filters2; ++f) shifted[f] = bias ? bias[f] : 0;
-  const size_t step = shape_.planes2 * filters1 * kGroup;
   for (size_t c = 0; c < filters1; ++c) {
     const float scale = norm1_.scale.data()[c];
     const double shift = norm1_.shift.data()[c], empty = blank1_.data()[c];
-    for (size_t f = 0; f < filters2; ++f) {
-      float g[3][3], rows[4][3];
-      double sum = 0;
-      for (size_t t = 0; t < kTaps; ++t) {
-        const float w = kernel[(t * filters1 + c) * filters2 + f];
-        sum += static_cast<double>(w);
-        g[t / 3][t % 3] = scale * w;
-        weights2_.data()[((c / kGroup * filters2 + f) * kTaps + t) * kGroup + c % kGroup] = w;
-      }
-      shifted[f] += sum * shift;
-      blank[f] += sum * scale * empty;
-      for (size_t x = 0; x < 3; ++x) {
-        rows[0][x] = g[0][x];
-        rows[1][x] = (g[0][x] + g[2][x] + g[1][x]) / 2;
-        rows[2][x] = (g[0][x] + g[2][x] - g[1][x]) / 2;
-        rows[3][x] = g[2][x];
-      }
-      float* const to = transformed2_.data() + (f / kGroup * filters1 + c) * kGroup + f % kGroup;
-      for (size_t y = 0; y < 4; ++y) {
-        const float left = rows[y][0], middle = rows[y][1], right = rows[y][2];
-        to[(4 * y + 0) * step] = left;
-        to[(4 * y + 1) * step] = (left + right + middle) / 2;
-        to[(4 * y + 2) * step] = (left + right - middle) / 2;
-        to[(4 * y + 3) * step] = right;
+    float* const raw = weights2_.data() + c / kGroup * filters2 * kTaps * kGroup + c % kGroup;
+    for (size_t t = 0; t < kTaps; ++t) {
+      const float* const row = kernel + (t * filters1 + c) * filters2;
+      float* const folded = kernel2_.data() + (t * filters1 + c) * norm2_.channels;
+      for (size_t f = 0; f < filters2; ++f) {
+        folded[f] = scale * row[f];
+        raw[(f * kTaps + t) * kGroup] = row[f];
+        shifted[f] += row[f] * shift;
+        blank[f] += row[f] * (scale * empty);
       }
     }
+  }
+  for (TileQueue& queue : queues_) {
+    stem().secondKernel(shape_, queue.kind, kernel2_.data(), queue.transformed.data());
   }
   for (size_t f = 0; f < filters2; ++f) {
     bias2_.data()[f] = static_cast<float>(shifted[f]);
@@ -227,7 +236,8 @@ void ConvStem::packSecond() {
   }
 }
 
-// ---- Batch norm -----------------------------------------------------------------------------------------------------
+// ---- Batch norm
+// -----------------------------------------------------------------------------------------------------
 
 void ConvStem::fold(Norm& norm, size_t c, double mean, double variance) const {
   const double inverse = 1 / std::sqrt(variance + norm.spec.epsilon);
@@ -247,8 +257,9 @@ void ConvStem::useBatch(Norm& norm, size_t n, const std::vector<double>& sums, c
   const size_t count = n * norm.spec.rows;
   float* const moving = context_.state.statistics.data() + norm.spec.statistics;
   // TensorFlow divides by max(N - 1, 1).
-  const double bessel =
-      norm.spec.bessel ? static_cast<double>(count) / static_cast<double>(std::max<size_t>(count - 1, 1)) : 1.0;
+  const double bessel = norm.spec.bessel
+                            ? static_cast<double>(count) / static_cast<double>(std::max<size_t>(count - 1, 1))
+                            : 1.0;
   const float fresh = 1 - norm.spec.momentum;
   for (size_t c = 0; c < norm.spec.channels; ++c) {
     const double shift = sums[c] / static_cast<double>(count);
@@ -274,7 +285,8 @@ void ConvStem::normBackward(Norm& norm, size_t c, size_t n, double gradients, do
   coefficients[2 * norm.channels + c] = static_cast<float>(-a * gradients / count - b * norm.mean.data()[c]);
 }
 
-// ---- Forward --------------------------------------------------------------------------------------------------------
+// ---- Forward
+// --------------------------------------------------------------------------------------------------------
 
 void ConvStem::forward(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
@@ -283,7 +295,7 @@ void ConvStem::forward(size_t n, Mode mode) {
   first_.ensure(slots_ * slotBytes());
   const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
   values2_.ensure(values2);
-  ink_.ensure(slots_ * (shape_.positions1() + shape_.positions2() + 4));
+  ink_.ensure(n * (shape_.positions1() + shape_.positions2() + 4));
   if (training) {
     winners2_.ensure(values2);
   }
@@ -291,74 +303,86 @@ void ConvStem::forward(size_t n, Mode mode) {
   if (training) {
     std::fill(statistics1_.begin(), statistics1_.end(), 0.0);
     std::fill(statistics2_.begin(), statistics2_.end(), 0.0);
-    for (size_t i = 0; i < n; ++i) forwardFirst(i, i, true);
+    for (size_t i = 0; i < n; ++i) forwardFirst(i, true);
     useBatch(norm1_, n, statistics1_, blank1_.data());
     packSecond();
-    for (size_t i = 0; i < n; ++i) forwardSecond(i, i, true);
-    flushTiles(true);
+    for (size_t i = 0; i < n; ++i) forwardSecond(i, true);
+    for (TileQueue& queue : queues_) flush(queue, true);
     useBatch(norm2_, n, statistics2_, blank2_.data());
   } else {
     useMoving(norm1_);
     useMoving(norm2_);
     packSecond();
     for (size_t i = 0; i < n; ++i) {
-      forwardFirst(i, 0, false);
-      forwardSecond(i, 0, false);
+      forwardFirst(i, false);
+      forwardSecond(i, false);
     }
-    flushTiles(false);
+    for (TileQueue& queue : queues_) flush(queue, false);
   }
+  // Not before the tiles, which may cover blank positions too.
+  for (size_t i = 0; i < n; ++i) fillBlanks(i, inkOf(i), training);
   for (size_t i = 0; i < n; ++i) {
-    stem().secondNormalise(shape_, values2_.data() + i * shape_.map2(), norm2_.scale.data(), norm2_.shift.data(),
-                           out + i * to_.size);
+    stem().secondNormalise(shape_, values2_.data() + i * shape_.map2(), norm2_.scale.data(),
+                           norm2_.shift.data(), out + i * to_.size);
   }
 }
 
-void ConvStem::forwardFirst(size_t image, size_t slot, bool training) {
+void ConvStem::forwardFirst(size_t image, bool training) {
+  const size_t slot = training ? image : 0;
   takePixels(image);
-  findInk(inkAt(slot));
+  findInk(inkAt(image));
   stem().firstRows(shape_, pixels_.data(), rows_.data());
-  stem().firstForward(shape_, rows_.data(), inkOf(slot), weights1_.data(), bias1_.data(), blank1_.data(),
-                      kept(slot + 1),
-                      values1(slot), training ? winners1(slot) : nullptr,
+  stem().firstForward(shape_, rows_.data(), inkOf(image), weights1_.data(), bias1_.data(), blank1_.data(),
+                      kept(slot + 1), values1(slot), training ? winners1(slot) : nullptr,
                       training ? channelSums_.data() : nullptr);
   if (training) addTo(statistics1_, channelSums_);
 }
 
-void ConvStem::forwardSecond(size_t image, size_t slot, bool training) {
-  const Ink ink = inkOf(slot);
-  const size_t channels = norm2_.channels;
-  const auto target = [&](size_t i) {
-    const size_t at = image * shape_.map2() + ((ink.second[i] >> 8) * shape_.width2 + (ink.second[i] & 255)) * channels;
-    return TileTarget{values2_.data() + at, training ? winners2_.data() + at : nullptr};
-  };
+void ConvStem::forwardSecond(size_t image, bool training) {
+  const size_t slot = training ? image : 0;
+  const Ink ink = inkOf(image);
+  uint64_t inked[kMaxWidth] = {};
+  for (size_t i = 0; i < ink.inked2; ++i) inked[ink.second[i] >> 8] |= uint64_t{1} << (ink.second[i] & 255);
   const Ahead next = kept(slot + 1);
-  const size_t share = next.bytes / (ink.inked2 + 1u) + 1;
-  for (size_t i = 0; i < ink.inked2; ++i) {
-    for (size_t at = i * share; at < (i + 1) * share; at += 64) {
-      __builtin_prefetch(static_cast<const char*>(next.data) + at, 0, 2);
+  const size_t across = (shape_.width2 + 1) / 2, down = (shape_.height2 + 1) / 2;
+  const size_t share = next.bytes / (across * down) + 64;
+  const char* ahead = static_cast<const char*>(next.data);
+  const char* const end = ahead + next.bytes;
+  for (size_t y = 0; y < shape_.height2; y += 2) {
+    const bool tall = y + 1 < shape_.height2;
+    for (size_t x = 0; x < shape_.width2; x += 2) {
+      for (const char* stop = std::min(end, ahead + share); ahead < stop; ahead += 64)
+        __builtin_prefetch(ahead, 0, 2);
+      if (((inked[y] | (tall ? inked[y + 1] : 0)) >> x & 3) == 0) continue;
+      TileQueue& queue = queues_[TileKind{tall, x + 1 < shape_.width2}.index()];
+      stem().secondTile(shape_, queue.kind, values1(slot), y, x, queue.waiting, queue.batch.data());
+      const size_t at = image * shape_.map2() + (y * shape_.width2 + x) * norm2_.channels;
+      queue.targets[queue.waiting++] = {values2_.data() + at, training ? winners2_.data() + at : nullptr};
+      if (queue.waiting == stem().tiles) flush(queue, training);
     }
-    stem().secondTile(shape_, values1(slot), ink.second[i] >> 8, ink.second[i] & 255, waiting_,
-                      tiles_.data());
-    targets_[waiting_++] = target(i);
-    if (waiting_ == targets_.size()) flushTiles(training);
-  }
-  for (size_t i = ink.inked2; i < shape_.positions2(); ++i) {
-    const TileTarget blank = target(i);
-    std::memcpy(blank.values, blank2_.data(), channels * sizeof(float));
-    if (training) std::memset(blank.winners, 0, channels);
   }
 }
 
-void ConvStem::flushTiles(bool training) {
-  if (waiting_ == 0) return;
-  stem().secondMultiply(shape_, tiles_.data(), transformed2_.data(), products_.data());
-  stem().secondPool(shape_, products_.data(), waiting_, bias2_.data(), blank2_.data(), targets_.data(),
-                    training ? channelSums_.data() : nullptr);
+void ConvStem::flush(TileQueue& queue, bool training) {
+  if (queue.waiting == 0) return;
+  stem().secondMultiply(shape_, queue.kind, queue.batch.data(), queue.transformed.data(), products_.data());
+  stem().secondPool(shape_, queue.kind, products_.data(), queue.waiting, bias2_.data(), blank2_.data(),
+                    queue.targets.data(), training ? channelSums_.data() : nullptr);
   if (training) addTo(statistics2_, channelSums_);
-  waiting_ = 0;
+  queue.waiting = 0;
 }
 
-// ---- Backward -------------------------------------------------------------------------------------------------------
+void ConvStem::fillBlanks(size_t image, const Ink& ink, bool training) {
+  for (size_t i = ink.inked2; i < shape_.positions2(); ++i) {
+    const size_t at = image * shape_.map2() +
+                      ((ink.second[i] >> 8) * shape_.width2 + (ink.second[i] & 255)) * norm2_.channels;
+    std::memcpy(values2_.data() + at, blank2_.data(), norm2_.channels * sizeof(float));
+    if (training) std::memset(winners2_.data() + at, 0, norm2_.channels);
+  }
+}
+
+// ---- Backward
+// -------------------------------------------------------------------------------------------------------
 
 void ConvStem::backward(size_t n) {
   std::fill(normSums2_.begin(), normSums2_.end(), 0.0);
@@ -374,8 +398,8 @@ void ConvStem::backward(size_t n) {
   const Products list{factors_.data(), offsets_.data()};
 
   for (size_t i = 0; i < n; ++i) {
-    stem().secondNormSums(shape_, to_.gradient + i * to_.size, values2_.data() + i * shape_.map2(), norm2_.mean.data(),
-                          channelSums_.data());
+    stem().secondNormSums(shape_, to_.gradient + i * to_.size, values2_.data() + i * shape_.map2(),
+                          norm2_.mean.data(), channelSums_.data());
     addTo(normSums2_, channelSums_);
   }
   for (size_t c = 0; c < shape_.filters2; ++c) {
@@ -384,8 +408,8 @@ void ConvStem::backward(size_t n) {
 
   for (size_t i = 0; i < n; ++i) {
     float* const gradient2 = values2_.data() + i * shape_.map2();
-    stem().secondGradient(shape_, to_.gradient + i * to_.size, norm2_.coefficients.data(), inkOf(i), gradient2,
-                          channelSums_.data());
+    stem().secondGradient(shape_, to_.gradient + i * to_.size, norm2_.coefficients.data(), inkOf(i),
+                          gradient2, channelSums_.data());
     addTo(biasSums2_, channelSums_);
     stem().listByFilter(shape_, gradient2, winners2_.data() + i * shape_.map2(), listScratch_.data(), list,
                         begins_.data());
@@ -395,13 +419,13 @@ void ConvStem::backward(size_t n) {
 
   size_t inked = 0;
   for (size_t i = 0; i < n; ++i) {
-    stem().listByPosition(shape_, values2_.data() + i * shape_.map2(), winners2_.data() + i * shape_.map2(), list,
-                          begins_.data());
+    stem().listByPosition(shape_, values2_.data() + i * shape_.map2(), winners2_.data() + i * shape_.map2(),
+                          list, begins_.data());
     stem().secondInput(shape_, weights2_.data(), list, begins_.data(), kept(i), gradient1_.data());
     takePixels(i);
     stem().firstQuads(shape_, pixels_.data(), quads_.data());
-    stem().firstWeights(shape_, quads_.data(), inkOf(i), gradient1_.data(), values1(i), winners1(i), norm1_.coefficients.data(), sums1_.data(),
-                        channelSums_.data());
+    stem().firstWeights(shape_, quads_.data(), inkOf(i), gradient1_.data(), values1(i), winners1(i),
+                        norm1_.coefficients.data(), sums1_.data(), channelSums_.data());
     addTo(biasSums1_, channelSums_);
     inked += inkOf(i).inked1;
   }
@@ -409,10 +433,10 @@ void ConvStem::backward(size_t n) {
 }
 
 /**
- * The gradients of the second convolution and of the batch norm before it. With y = scale * x + shift that norm's
- * output and S the sums of gradient * x centred on the mean, the kernel's gradient is scale * S + beta * (sum of
- * gradients), and the sums that the norm's own gradient wants are those of kernel * S and kernel * (sum of gradients),
- * so that no pass over the gradient of the first map is needed.
+ * The gradients of the second convolution and of the batch norm before it. With y = scale * x + shift that
+ * norm's output and S the sums of gradient * x centred on the mean, the kernel's gradient is scale * S + beta
+ * * (sum of gradients), and the sums that the norm's own gradient wants are those of kernel * S and kernel *
+ * (sum of gradients), so that no pass over the gradient of the first map is needed.
  */
 void ConvStem::finishSecond(size_t n) {
   const size_t filters1 = shape_.filters1, filters2 = shape_.filters2;
@@ -438,7 +462,8 @@ void ConvStem::finishSecond(size_t n) {
     normBackward(norm1_, c, n, sum, products);
   }
   if (spec_.second.bias) {
-    for (size_t f = 0; f < filters2; ++f) gradients(spec_.second.parameters.second)[f] = static_cast<float>(all[f]);
+    for (size_t f = 0; f < filters2; ++f)
+      gradients(spec_.second.parameters.second)[f] = static_cast<float>(all[f]);
   }
 }
 
@@ -451,8 +476,8 @@ void ConvStem::finishFirst(size_t blanks) {
     const double value = blank1_.data()[f];
     if (value > 0) {
       const double incoming = firstGradientSums_[f] - biasSums1_[channels + f];
-      bias += coefficients[f] * incoming +
-              static_cast<double>(blanks) * (coefficients[channels + f] * value + coefficients[2 * channels + f]);
+      bias += coefficients[f] * incoming + static_cast<double>(blanks) * (coefficients[channels + f] * value +
+                                                                          coefficients[2 * channels + f]);
     }
     if (spec_.first.bias) gradients(spec_.first.parameters.second)[f] = static_cast<float>(bias);
     const float* const sums = sums1_.data() + f / kGroup * kTaps * kGroup + f % kGroup;
@@ -463,14 +488,18 @@ void ConvStem::finishFirst(size_t blanks) {
   }
 }
 
-// ---- Decisions ------------------------------------------------------------------------------------------------------
+// ---- Decisions
+// ------------------------------------------------------------------------------------------------------
 
 int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) {
-  const size_t at = (filter / kGroup * shape_.positions1() + y * shape_.width1 + x) * kGroup + filter % kGroup;
+  const size_t at =
+      (filter / kGroup * shape_.positions1() + y * shape_.width1 + x) * kGroup + filter % kGroup;
   if (!(values1(image)[at] > 0)) return -1;
   const Ink ink = inkOf(image);
   const uint16_t* const end = ink.first + ink.inked1;
-  return std::find(ink.first, const_cast<uint16_t*>(end), static_cast<uint16_t>(y << 8 | x)) != end ? winners1(image)[at] : 0;
+  return std::find(ink.first, const_cast<uint16_t*>(end), static_cast<uint16_t>(y << 8 | x)) != end
+             ? winners1(image)[at]
+             : 0;
 }
 
 int ConvStem::secondWinner(size_t image, size_t y, size_t x, size_t filter) {

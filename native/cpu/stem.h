@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -25,10 +26,10 @@ struct StemSpec {
 std::optional<StemSpec> stemOf(const Plan& plan);
 
 /**
- * The blocks convolution, batch norm, convolution, batch norm at the start of a network, from bytes, as one. Its speed
- * comes from arithmetic it leaves out: blank parts of the image, batch norm (folded into the second convolution),
- * positions that lose in max-pooling and so have no gradient, and, by Winograd's algorithm, half of the second
- * convolution's products.
+ * The blocks convolution, batch norm, convolution, batch norm at the start of a network, from bytes, as one.
+ * Its speed comes from arithmetic it leaves out: blank parts of the image, batch norm (folded into the second
+ * convolution), positions that lose in max-pooling and so have no gradient, and, by Winograd's algorithm,
+ * half of the second convolution's products.
  */
 class ConvStem final : public CpuBlock {
  public:
@@ -37,7 +38,8 @@ class ConvStem final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
 
-  /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training forward. */
+  /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training
+   * forward. */
   int firstWinner(size_t image, size_t y, size_t x, size_t filter);
   int secondWinner(size_t image, size_t y, size_t x, size_t filter);
 
@@ -53,30 +55,40 @@ class ConvStem final : public CpuBlock {
     Buffer<float> coefficients;
   };
 
+  /** Tiles of one kind that wait until there are enough for a matrix product, whatever images they are of. */
+  struct TileQueue {
+    TileKind kind;
+    size_t waiting = 0;
+    Buffer<float> batch, transformed;
+    std::vector<TileTarget> targets;
+  };
+
+  /** First maps are kept in slots: one per image in training, one for all in inference. */
   size_t slotBytes() const;
   float* values1(size_t slot);
   uint8_t* winners1(size_t slot);
   /** A slot as memory to fetch; nothing if there is no such slot. */
   Ahead kept(size_t slot) const;
 
-  uint16_t* inkAt(size_t slot) const;
-  Ink inkOf(size_t slot) const;
+  uint16_t* inkAt(size_t image) const;
+  Ink inkOf(size_t image) const;
   void findInk(uint16_t* at) const;
   /** Copies an image to where vectors may be read past its end. */
   void takePixels(size_t image);
 
   void packFirst();
   void packSecond();
-  /** The slot of an image among those kept: its own in training, one for all in inference. */
-  void forwardFirst(size_t image, size_t slot, bool training);
-  void forwardSecond(size_t image, size_t slot, bool training);
-  void flushTiles(bool training);
+  void forwardFirst(size_t image, bool training);
+  void forwardSecond(size_t image, bool training);
+  void flush(TileQueue& queue, bool training);
+  void fillBlanks(size_t image, const Ink& ink, bool training);
 
   void useMoving(Norm& norm) const;
   /** `sums` of x - pivot and its square; updates the moving statistics. */
   void useBatch(Norm& norm, size_t n, const std::vector<double>& sums, const float* pivot) const;
   void fold(Norm& norm, size_t c, double mean, double variance) const;
-  /** From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the coefficients. */
+  /** From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the
+   * coefficients. */
   void normBackward(Norm& norm, size_t c, size_t n, double gradients, double products) const;
 
   void finishSecond(size_t n);
@@ -97,18 +109,17 @@ class ConvStem final : public CpuBlock {
 
   // Of the weights.
   Buffer<float> weights1_, bias1_, blank1_;
-  Buffer<float> transformed2_, bias2_, blank2_, weights2_;
+  Buffer<float> kernel2_, bias2_, blank2_, weights2_;
   // Sums over the batch.
   Buffer<float> sums1_, sums2_;
   std::vector<double> statistics1_, statistics2_, normSums2_, biasSums1_, biasSums2_, firstGradientSums_;
 
   // Of one image or one batch of tiles.
   Buffer<uint8_t> pixels_;
-  Buffer<float> rows_, tiles_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
+  Buffer<float> rows_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
   Buffer<int32_t> offsets_;
   Buffer<uint32_t> begins_;
-  std::vector<TileTarget> targets_;
-  size_t waiting_ = 0;
+  std::array<TileQueue, TileKind::kCount> queues_;
 };
 
 }  // namespace convsweep::cpu

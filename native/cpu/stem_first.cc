@@ -28,7 +28,8 @@ void firstRows(const StemShape& s, const uint8_t* pixels, float* rows) {
   for (size_t y = 0; y < s.height; ++y) {
     float* const to = rows + y * 4 * kRowStride;
     for (size_t x = 0; x < s.width1; x += kLanes) {
-      const Integers left = loadPairs(pixels + y * s.width + 2 * x), right = loadPairs(pixels + y * s.width + 2 * x + 2);
+      const Integers left = loadPairs(pixels + y * s.width + 2 * x),
+                     right = loadPairs(pixels + y * s.width + 2 * x + 2);
       const Vector d0 = toFloats(left & 255), d1 = toFloats(left >> 8);
       const Vector d2 = toFloats(right & 255), d3 = toFloats(right >> 8);
       store(to + x, d0 - d2);
@@ -65,8 +66,9 @@ inline Vector firstWindow(const float* rows, const Vector* w, Integers* winner) 
 }
 
 template <bool kTraining>
-void forwardPlanes(const StemShape& s, const float* rows, const Ink& ink, const float* weights, const float* bias,
-                   const float* blank, const Ahead& ahead, float* values, uint8_t* winners, float* sums) {
+void forwardPlanes(const StemShape& s, const float* rows, const Ink& ink, const float* weights,
+                   const float* bias, const float* blank, const Ahead& ahead, float* values, uint8_t* winners,
+                   float* sums) {
   Prefetch prefetch(ahead, (s.positions1() / 8 + 1) * s.planes1 * kGroup / kLanes);
   const size_t positions = s.positions1(), channels = s.planes1 * kGroup;
   for (size_t c = 0; c < channels; c += kLanes) {
@@ -104,8 +106,9 @@ void forwardPlanes(const StemShape& s, const float* rows, const Ink& ink, const 
 
 }  // namespace
 
-void firstForward(const StemShape& s, const float* rows, const Ink& ink, const float* weights, const float* bias,
-                  const float* blank, const Ahead& ahead, float* values, uint8_t* winners, float* sums) {
+void firstForward(const StemShape& s, const float* rows, const Ink& ink, const float* weights,
+                  const float* bias, const float* blank, const Ahead& ahead, float* values, uint8_t* winners,
+                  float* sums) {
   if (sums) {
     forwardPlanes<true>(s, rows, ink, weights, bias, blank, ahead, values, winners, sums);
   } else {
@@ -115,15 +118,19 @@ void firstForward(const StemShape& s, const float* rows, const Ink& ink, const f
 
 void firstQuads(const StemShape& s, const uint8_t* pixels, float* quads) {
   float image[kMaxWidth * kMaxWidth + 2 * kGroup];
-  for (size_t i = 0; i < s.height * s.width + 4; i += kLanes) store(image + i, toFloats(loadBytes(pixels + i)));
+  for (size_t i = 0; i < s.height * s.width + 4; i += kLanes)
+    store(image + i, toFloats(loadBytes(pixels + i)));
   for (size_t y = 0; y + 1 < s.height; ++y) {
     const float *upper = image + y * s.width, *lower = upper + s.width;
     // Four quads at a time: a row may write up to three into the next one's, which follows.
     float* to = quads + y * (s.width - 1) * 4;
     for (size_t x = 0; x + 1 < s.width; x += 4, to += 16) {
-      const Four u = load4(upper + x), u1 = load4(upper + x + 1), l = load4(lower + x), l1 = load4(lower + x + 1);
-      const Four low = __builtin_shufflevector(u, u1, 0, 4, 1, 5), high = __builtin_shufflevector(u, u1, 2, 6, 3, 7);
-      const Four low1 = __builtin_shufflevector(l, l1, 0, 4, 1, 5), high1 = __builtin_shufflevector(l, l1, 2, 6, 3, 7);
+      const Four u = load4(upper + x), u1 = load4(upper + x + 1), l = load4(lower + x),
+                 l1 = load4(lower + x + 1);
+      const Four low = __builtin_shufflevector(u, u1, 0, 4, 1, 5),
+                 high = __builtin_shufflevector(u, u1, 2, 6, 3, 7);
+      const Four low1 = __builtin_shufflevector(l, l1, 0, 4, 1, 5),
+                 high1 = __builtin_shufflevector(l, l1, 2, 6, 3, 7);
       store4(to, __builtin_shufflevector(low, low1, 0, 1, 4, 5));
       store4(to + 4, __builtin_shufflevector(low, low1, 2, 3, 6, 7));
       store4(to + 8, __builtin_shufflevector(high, high1, 0, 1, 4, 5));
@@ -132,8 +139,9 @@ void firstQuads(const StemShape& s, const uint8_t* pixels, float* quads) {
   }
 }
 
-void firstWeights(const StemShape& s, const float* quads, const Ink& ink, const float* gradient, const float* values,
-                  const uint8_t* winners, const float* coefficients, float* weights, float* sums) {
+void firstWeights(const StemShape& s, const float* quads, const Ink& ink, const float* gradient,
+                  const float* values, const uint8_t* winners, const float* coefficients, float* weights,
+                  float* sums) {
   const size_t positions = s.positions1(), channels = s.planes1 * kGroup;
   const size_t pitch = (s.width - 1) * 4;
   for (size_t c = 0; c < channels; c += kLanes) {

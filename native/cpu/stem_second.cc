@@ -8,100 +8,158 @@ namespace {
 /** Vectors per plane. */
 constexpr size_t kParts = kGroup / kLanes;
 /** Tiles whose products with one plane stay in registers. */
-constexpr size_t kTileRows = kLanes == 16 ? 26 : kLanes == 8 ? 6 : 2;
+constexpr size_t kTileRows = kLanes == 16 ? 13 : kLanes == 8 ? 6 : 2;
+static_assert(kTiles % kTileRows == 0);
 
-}  // namespace
+// ---- Winograd's transforms in one direction, F(kOut, 3)
+// -------------------------------------------------------------
 
-// ---- Forward: Winograd F(2x2, 3x3), whose tile is exactly one pooling window ----------------------------------------
-
-void secondTile(const StemShape& s, const float* values1, size_t y, size_t x, size_t slot, float* batch) {
-  const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
-  for (size_t c = 0; c < channels; c += kLanes) {
-    const float* from = values1 + ((c / kGroup * s.height1 + 2 * y) * s.width1 + 2 * x) * kGroup + c % kGroup;
-    Vector d[4][4];
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; ++i) {
-      const Vector d0 = load(from + i * pitch), d1 = load(from + i * pitch + kGroup);
-      const Vector d2 = load(from + i * pitch + 2 * kGroup), d3 = load(from + i * pitch + 3 * kGroup);
-      d[i][0] = d0 - d2;
-      d[i][1] = d1 + d2;
-      d[i][2] = d2 - d1;
-      d[i][3] = d1 - d3;
-    }
-    float* to = batch + slot * channels + c;
-    const size_t step = kTiles * channels;
-#pragma GCC unroll 4
-    for (size_t j = 0; j < 4; ++j) {
-      store(to + j * step, d[0][j] - d[2][j]);
-      store(to + (4 + j) * step, d[1][j] + d[2][j]);
-      store(to + (8 + j) * step, d[2][j] - d[1][j]);
-      store(to + (12 + j) * step, d[1][j] - d[3][j]);
-    }
+/** Of kOut + 2 inputs. */
+template <size_t kOut>
+inline void transformInput(const Vector* d, Vector* t) {
+  if constexpr (kOut == 2) {
+    t[0] = d[0] - d[2];
+    t[1] = d[1] + d[2];
+    t[2] = d[2] - d[1];
+    t[3] = d[1] - d[3];
+  } else {
+    const Vector even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1], even2 = d[4] - d[2], odd2 = 2 * (d[3] - d[1]);
+    t[0] = 4 * (d[0] - d[2]) + (d[4] - d[2]);
+    t[1] = even + odd;
+    t[2] = even - odd;
+    t[3] = even2 + odd2;
+    t[4] = even2 - odd2;
+    t[5] = 4 * (d[1] - d[3]) + (d[5] - d[3]);
   }
 }
 
-void secondMultiply(const StemShape& s, const float* batch, const float* transformed, float* products) {
-  const size_t channels1 = s.planes1 * kGroup, channels2 = s.planes2 * kGroup;
-  for (size_t t = 0; t < 16; ++t) {
-    for (size_t plane = 0; plane < s.planes2; ++plane) {
-      const float* const u = transformed + (t * s.planes2 + plane) * s.filters1 * kGroup;
-      for (size_t i0 = 0; i0 < kTiles; i0 += kTileRows) {
-        const float* const v = batch + (t * kTiles + i0) * channels1;
-        Vector sum[kTileRows][kParts] = {};
-        for (size_t k = 0; k < s.filters1; ++k) {
-          Vector b[kParts];
-#pragma GCC unroll 4
-          for (size_t p = 0; p < kParts; ++p) b[p] = load(u + k * kGroup + p * kLanes);
-#pragma GCC unroll 26
-          for (size_t i = 0; i < kTileRows; ++i) {
-#pragma GCC unroll 4
-            for (size_t p = 0; p < kParts; ++p) sum[i][p] += b[p] * v[i * channels1 + k];
-          }
-        }
-        float* const to = products + (t * kTiles + i0) * channels2 + plane * kGroup;
-#pragma GCC unroll 26
-        for (size_t i = 0; i < kTileRows; ++i) {
-#pragma GCC unroll 4
-          for (size_t p = 0; p < kParts; ++p) store(to + i * channels2 + p * kLanes, sum[i][p]);
-        }
+/** Of three weights. */
+template <size_t kOut>
+inline void transformKernel(const Vector* g, Vector* t) {
+  const Vector outer = g[0] + g[2];
+  if constexpr (kOut == 2) {
+    t[0] = g[0];
+    t[1] = (outer + g[1]) * 0.5f;
+    t[2] = (outer - g[1]) * 0.5f;
+    t[3] = g[2];
+  } else {
+    const Vector outer4 = g[0] + 4 * g[2];
+    t[0] = g[0] * 0.25f;
+    t[1] = (outer + g[1]) * (-1.0f / 6);
+    t[2] = (outer - g[1]) * (-1.0f / 6);
+    t[3] = (outer4 + 2 * g[1]) * (1.0f / 24);
+    t[4] = (outer4 - 2 * g[1]) * (1.0f / 24);
+    t[5] = g[2];
+  }
+}
+
+/** To kOut results. */
+template <size_t kOut>
+inline void transformOutput(const Vector* m, Vector* y) {
+  const Vector sum = m[1] + m[2], difference = m[1] - m[2];
+  if constexpr (kOut == 2) {
+    y[0] = m[0] + sum;
+    y[1] = difference - m[3];
+  } else {
+    const Vector sum2 = m[3] + m[4], difference2 = m[3] - m[4];
+    y[0] = m[0] + sum + sum2;
+    y[1] = difference + 2 * difference2;
+    y[2] = sum + 4 * sum2;
+    y[3] = difference + 8 * difference2 + m[5];
+  }
+}
+
+template <size_t kHigh, size_t kWide>
+void kernelOf(const StemShape& s, const float* kernel, float* transformed) {
+  constexpr size_t kRows = kHigh + 2, kColumns = kWide + 2;
+  const size_t channels = s.planes2 * kGroup, step = s.planes2 * s.filters1 * kGroup;
+  for (size_t k = 0; k < s.filters1; ++k) {
+    for (size_t c = 0; c < channels; c += kLanes) {
+      Vector columns[3][kRows];
+      for (size_t x = 0; x < 3; ++x) {
+        Vector g[3];
+        for (size_t y = 0; y < 3; ++y) g[y] = load(kernel + ((3 * y + x) * s.filters1 + k) * channels + c);
+        transformKernel<kHigh>(g, columns[x]);
+      }
+      float* const to = transformed + (c / kGroup * s.filters1 + k) * kGroup + c % kGroup;
+      for (size_t y = 0; y < kRows; ++y) {
+        const Vector row[3] = {columns[0][y], columns[1][y], columns[2][y]};
+        Vector t[kColumns];
+        transformKernel<kWide>(row, t);
+        for (size_t x = 0; x < kColumns; ++x) store(to + (y * kColumns + x) * step, t[x]);
       }
     }
   }
 }
 
-namespace {
+template <size_t kHigh, size_t kWide>
+void tileOf(const StemShape& s, const float* values1, size_t y, size_t x, size_t slot, float* batch) {
+  constexpr size_t kRows = kHigh + 2, kColumns = kWide + 2;
+  const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup, step = kTiles * channels;
+  for (size_t c = 0; c < channels; c += kLanes) {
+    const float* from = values1 + ((c / kGroup * s.height1 + 2 * y) * s.width1 + 2 * x) * kGroup + c % kGroup;
+    Vector rows[kRows][kColumns];
+#pragma GCC unroll 6
+    for (size_t i = 0; i < kRows; ++i) {
+      Vector d[kColumns];
+#pragma GCC unroll 6
+      for (size_t j = 0; j < kColumns; ++j) d[j] = load(from + i * pitch + j * kGroup);
+      transformInput<kWide>(d, rows[i]);
+    }
+    float* const to = batch + slot * channels + c;
+#pragma GCC unroll 6
+    for (size_t j = 0; j < kColumns; ++j) {
+      Vector d[kRows], t[kRows];
+#pragma GCC unroll 6
+      for (size_t i = 0; i < kRows; ++i) d[i] = rows[i][j];
+      transformInput<kHigh>(d, t);
+#pragma GCC unroll 6
+      for (size_t i = 0; i < kRows; ++i) store(to + (i * kColumns + j) * step, t[i]);
+    }
+  }
+}
 
-template <bool kTraining>
-void pool(const StemShape& s, const float* products, size_t count, const float* bias, const float* blank,
-          const TileTarget* targets, float* sums) {
+template <bool kTraining, size_t kHigh, size_t kWide>
+void poolOf(const StemShape& s, const float* products, size_t count, const float* bias, const float* blank,
+            const TileTarget* targets, float* sums) {
+  constexpr size_t kRows = kHigh + 2, kColumns = kWide + 2;
   const size_t channels = s.planes2 * kGroup, step = kTiles * channels;
   for (size_t c = 0; c < channels; c += kLanes) {
     const Vector b = load(bias + c), empty = load(blank + c);
     Vector sum = {}, squares = {};
     for (size_t i = 0; i < count; ++i) {
-      const float* from = products + i * channels + c;
-      Vector m[2][4];
-#pragma GCC unroll 4
-      for (size_t j = 0; j < 4; ++j) {
-        const Vector m1 = load(from + (4 + j) * step), m2 = load(from + (8 + j) * step);
-        m[0][j] = load(from + j * step) + m1 + m2;
-        m[1][j] = m1 - m2 - load(from + (12 + j) * step);
+      const float* const from = products + i * channels + c;
+      Vector columns[kColumns][kHigh];
+#pragma GCC unroll 6
+      for (size_t x = 0; x < kColumns; ++x) {
+        Vector m[kRows];
+#pragma GCC unroll 6
+        for (size_t y = 0; y < kRows; ++y) m[y] = load(from + (y * kColumns + x) * step);
+        transformOutput<kHigh>(m, columns[x]);
       }
-      Vector best[2];
-      Integers second[2];
 #pragma GCC unroll 2
-      for (size_t r = 0; r < 2; ++r) {
-        const Vector left = m[r][0] + m[r][1] + m[r][2], right = m[r][1] - m[r][2] - m[r][3];
-        if (kTraining) second[r] = right > left;
-        best[r] = larger(right, left);
-      }
-      const Vector value = clip(larger(best[1], best[0]) + b);
-      store(targets[i].values + c, value);
-      if (kTraining) {
-        storeBytes(targets[i].winners + c, best[1] > best[0] ? 2 - second[1] : -second[0]);
-        const Vector d = value - empty;
-        sum += d;
-        squares += d * d;
+      for (size_t y = 0; y < kHigh; y += 2) {
+        Vector upper[kWide], lower[kWide], m[kColumns];
+#pragma GCC unroll 6
+        for (size_t x = 0; x < kColumns; ++x) m[x] = columns[x][y];
+        transformOutput<kWide>(m, upper);
+#pragma GCC unroll 6
+        for (size_t x = 0; x < kColumns; ++x) m[x] = columns[x][y + 1];
+        transformOutput<kWide>(m, lower);
+#pragma GCC unroll 2
+        for (size_t x = 0; x < kWide; x += 2) {
+          const Vector best = larger(upper[x + 1], upper[x]), best2 = larger(lower[x + 1], lower[x]);
+          const Vector value = clip(larger(best2, best) + b);
+          const size_t at = (y / 2 * s.width2 + x / 2) * channels + c;
+          store(targets[i].values + at, value);
+          if (kTraining) {
+            const Integers second = upper[x + 1] > upper[x], second2 = lower[x + 1] > lower[x];
+            storeBytes(targets[i].winners + at, best2 > best ? 2 - second2 : -second);
+            const Vector d = value - empty;
+            sum += d;
+            squares += d * d;
+          }
+        }
       }
     }
     if (kTraining) {
@@ -113,16 +171,64 @@ void pool(const StemShape& s, const float* products, size_t count, const float* 
 
 }  // namespace
 
-void secondPool(const StemShape& s, const float* products, size_t count, const float* bias, const float* blank,
-                const TileTarget* targets, float* sums) {
-  if (sums) {
-    pool<true>(s, products, count, bias, blank, targets, sums);
-  } else {
-    pool<false>(s, products, count, bias, blank, targets, sums);
+// ---- Forward
+// --------------------------------------------------------------------------------------------------------
+
+void secondKernel(const StemShape& s, TileKind kind, const float* kernel, float* transformed) {
+  constexpr decltype(&kernelOf<2, 2>) kinds[] = {kernelOf<2, 2>, kernelOf<2, 4>, kernelOf<4, 2>,
+                                                 kernelOf<4, 4>};
+  kinds[2 * kind.tall + kind.wide](s, kernel, transformed);
+}
+
+void secondTile(const StemShape& s, TileKind kind, const float* values1, size_t y, size_t x, size_t slot,
+                float* batch) {
+  constexpr decltype(&tileOf<2, 2>) kinds[] = {tileOf<2, 2>, tileOf<2, 4>, tileOf<4, 2>, tileOf<4, 4>};
+  kinds[2 * kind.tall + kind.wide](s, values1, y, x, slot, batch);
+}
+
+void secondMultiply(const StemShape& s, TileKind kind, const float* batch, const float* transformed,
+                    float* products) {
+  const size_t channels1 = s.planes1 * kGroup, channels2 = s.planes2 * kGroup;
+  const size_t count = kind.tall ? kind.wide ? 36 : 24 : kind.wide ? 24 : 16;
+  for (size_t t = 0; t < count; ++t) {
+    for (size_t plane = 0; plane < s.planes2; ++plane) {
+      const float* const u = transformed + (t * s.planes2 + plane) * s.filters1 * kGroup;
+      for (size_t i0 = 0; i0 < kTiles; i0 += kTileRows) {
+        const float* const v = batch + (t * kTiles + i0) * channels1;
+        Vector sum[kTileRows][kParts] = {};
+        for (size_t k = 0; k < s.filters1; ++k) {
+          Vector b[kParts];
+#pragma GCC unroll 4
+          for (size_t p = 0; p < kParts; ++p) b[p] = load(u + k * kGroup + p * kLanes);
+#pragma GCC unroll 13
+          for (size_t i = 0; i < kTileRows; ++i) {
+#pragma GCC unroll 4
+            for (size_t p = 0; p < kParts; ++p) sum[i][p] += b[p] * v[i * channels1 + k];
+          }
+        }
+        float* const to = products + (t * kTiles + i0) * channels2 + plane * kGroup;
+#pragma GCC unroll 13
+        for (size_t i = 0; i < kTileRows; ++i) {
+#pragma GCC unroll 4
+          for (size_t p = 0; p < kParts; ++p) store(to + i * channels2 + p * kLanes, sum[i][p]);
+        }
+      }
+    }
   }
 }
 
-void secondNormalise(const StemShape& s, const float* values, const float* scale, const float* shift, float* out) {
+void secondPool(const StemShape& s, TileKind kind, const float* products, size_t count, const float* bias,
+                const float* blank, const TileTarget* targets, float* sums) {
+  constexpr decltype(&poolOf<true, 2, 2>) kinds[] = {
+      poolOf<false, 2, 2>, poolOf<false, 2, 4>, poolOf<false, 4, 2>, poolOf<false, 4, 4>,
+      poolOf<true, 2, 2>,  poolOf<true, 2, 4>,  poolOf<true, 4, 2>,  poolOf<true, 4, 4>,
+  };
+  kinds[(sums ? TileKind::kCount : 0) + 2 * kind.tall + kind.wide](s, products, count, bias, blank, targets,
+                                                                   sums);
+}
+
+void secondNormalise(const StemShape& s, const float* values, const float* scale, const float* shift,
+                     float* out) {
   const size_t channels = s.planes2 * kGroup;
   // The padding of a position is overwritten by the next one.
   for (size_t i = 0; i < s.positions2(); ++i) {
@@ -132,9 +238,11 @@ void secondNormalise(const StemShape& s, const float* values, const float* scale
   }
 }
 
-// ---- Backward: only the winner of each window has a gradient --------------------------------------------------------
+// ---- Backward: only the winner of each window has a gradient
+// --------------------------------------------------------
 
-void secondNormSums(const StemShape& s, const float* gradient, const float* values, const float* mean, float* sums) {
+void secondNormSums(const StemShape& s, const float* gradient, const float* values, const float* mean,
+                    float* sums) {
   const size_t channels = s.planes2 * kGroup, positions = s.positions2();
   for (size_t c = 0; c < channels; c += kLanes) {
     const Vector centre = load(mean + c);
@@ -149,8 +257,8 @@ void secondNormSums(const StemShape& s, const float* gradient, const float* valu
   }
 }
 
-void secondGradient(const StemShape& s, const float* gradient, const float* coefficients, const Ink& ink, float* values,
-                    float* sums) {
+void secondGradient(const StemShape& s, const float* gradient, const float* coefficients, const Ink& ink,
+                    float* values, float* sums) {
   const size_t channels = s.planes2 * kGroup, positions = s.positions2();
   for (size_t c = 0; c < channels; c += kLanes) {
     const Vector a = load(coefficients + c), b = load(coefficients + channels + c);
@@ -161,8 +269,7 @@ void secondGradient(const StemShape& s, const float* gradient, const float* coef
       for (; i < ends[blank]; ++i) {
         const size_t at = (ink.second[i] >> 8) * s.width2 + (ink.second[i] & 255);
         const Vector value = load(values + at * channels + c);
-        const Vector g =
-            wherePositive(value, a * load(gradient + at * s.filters2 + c) + (b * value + shift));
+        const Vector g = wherePositive(value, a * load(gradient + at * s.filters2 + c) + (b * value + shift));
         store(values + at * channels + c, blank ? Vector{} : g);
         sum[blank] += g;
       }
@@ -185,7 +292,8 @@ void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winn
   for (size_t at = 0; at < positions; ++at) {
     const int32_t begin = (int32_t)((at / s.width2 * 2 * s.width1 + at % s.width2 * 2) * kGroup);
     for (size_t c = 0; c < channels; c += kLanes) {
-      const Integers place = (Integers)pickOfFour((const float*)places, loadBytes(winners + at * channels + c));
+      const Integers place =
+          (Integers)pickOfFour((const float*)places, loadBytes(winners + at * channels + c));
       store(offsets + at * channels + c, (Vector)(place + begin));
     }
   }
@@ -281,7 +389,8 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
     }
     uint32_t cursors[4] = {next[0], next[1], next[2], next[3]};
     for (size_t f = 0; f < s.filters2; ++f) {
-      // Without a branch, which would be mispredicted a third of the time: what has no gradient goes past the end.
+      // Without a branch, which would be mispredicted a third of the time: what has no gradient goes past the
+      // end.
       const bool some = g[f] != 0;
       const size_t to = some ? cursors[w[f]] : s.map2();
       list.factors[to] = g[f];
@@ -302,8 +411,8 @@ void secondInput(const StemShape& s, const float* weights, const Products& list,
     float* const plane = gradient1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
     for (size_t row = 0; row < 2 * s.height2; ++row) {
       prefetch.step();
-      // Three rows of the gradient; a pooling window's two places reach over four columns, of which the last two are
-      // also the next window's first two.
+      // Three rows of the gradient; a pooling window's two places reach over four columns, of which the last
+      // two are also the next window's first two.
       Vector sum[3][4] = {};
       float* to = plane + row * pitch;
       const auto flush = [&](size_t column) {

@@ -1,5 +1,7 @@
-// Trains one step of small networks on the CPU backend and compares everything with double precision. Run once per
-// instruction set, with CONVSWEEP_ISA naming it.
+// Trains one step of small networks on the CPU backend and compares everything with double precision. Run
+// once per instruction set, with CONVSWEEP_ISA naming it.
+#include "cpu/kernels.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -11,7 +13,6 @@
 #include <string>
 
 #include "cpu/blocks.h"
-#include "cpu/kernels.h"
 #include "cpu/stem.h"
 #include "engine/network.h"
 #include "test/native/reference.h"
@@ -27,7 +28,8 @@ void check(bool condition, const std::string& what) {
   ++failures;
 }
 
-// ---- Networks -------------------------------------------------------------------------------------------------------
+// ---- Networks
+// -------------------------------------------------------------------------------------------------------
 
 class Builder {
  public:
@@ -40,7 +42,9 @@ class Builder {
     return *this;
   }
   Builder& conv(int filters, int window = 3, int stride = 1, bool same = false, bool bias = true) {
-    const auto extent = [&](int in) { return same ? (in + stride - 1) / stride : (in - window) / stride + 1; };
+    const auto extent = [&](int in) {
+      return same ? (in + stride - 1) / stride : (in - window) / stride + 1;
+    };
     Layer& layer = add("Conv2D", {extent(shape_[0]), extent(shape_[1]), filters});
     layer.activation = "relu";
     layer.window = {window, window};
@@ -100,23 +104,27 @@ Weights randomWeights(const Plan& plan, std::mt19937& random) {
   Weights weights{std::vector<float>(plan.parameterCount), std::vector<float>(plan.statisticCount)};
   const auto fill = [&](size_t first, size_t count, float centre, float spread) {
     std::uniform_real_distribution<float> uniform(centre - spread, centre + spread);
-    std::generate_n(weights.parameters.begin() + static_cast<long>(first), count, [&] { return uniform(random); });
+    std::generate_n(weights.parameters.begin() + static_cast<long>(first), count,
+                    [&] { return uniform(random); });
   };
   for (const BlockSpec& block : plan.blocks) {
     if (const auto* conv = std::get_if<ConvSpec>(&block)) {
       const size_t window = static_cast<size_t>(conv->window.height * conv->window.width);
       const size_t in = static_cast<size_t>(conv->in.channels), out = static_cast<size_t>(conv->out.channels);
-      fill(conv->parameters.first, window * in * out, 0, std::sqrt(6.0f / static_cast<float>(window * (in + out))));
+      fill(conv->parameters.first, window * in * out, 0,
+           std::sqrt(6.0f / static_cast<float>(window * (in + out))));
       if (conv->bias) fill(conv->parameters.second, out, 0, 0.1f);
     }
     if (const auto* dense = std::get_if<DenseSpec>(&block)) {
-      fill(dense->parameters.first, dense->in * dense->out, 0, std::sqrt(6.0f / static_cast<float>(dense->in + dense->out)));
+      fill(dense->parameters.first, dense->in * dense->out, 0,
+           std::sqrt(6.0f / static_cast<float>(dense->in + dense->out)));
       if (dense->bias) fill(dense->parameters.second, dense->out, 0, 0.1f);
     }
     if (const auto* norm = std::get_if<NormSpec>(&block)) {
       fill(norm->parameters.first, norm->channels, 1, 0.2f);
       fill(norm->parameters.second, norm->channels, 0, 0.2f);
-      std::fill_n(weights.statistics.begin() + static_cast<long>(norm->statistics + norm->channels), norm->channels, 1.0f);
+      std::fill_n(weights.statistics.begin() + static_cast<long>(norm->statistics + norm->channels),
+                  norm->channels, 1.0f);
     }
   }
   return weights;
@@ -129,12 +137,15 @@ Batch randomBatch(size_t n, int height, int width, int channels, Pixels kind, st
   for (size_t i = 0; i < n; ++i) {
     std::vector<uint8_t> image(static_cast<size_t>(height * width * channels));
     const Pixels drawn = kind != Pixels::Mixed ? kind : static_cast<Pixels>(i % 4);
-    if (drawn == Pixels::Dense) std::generate(image.begin(), image.end(), [&] { return static_cast<uint8_t>(random()); });
-    if (drawn == Pixels::Uniform) std::fill(image.begin(), image.end(), static_cast<uint8_t>(1 + random() % 255));
+    if (drawn == Pixels::Dense)
+      std::generate(image.begin(), image.end(), [&] { return static_cast<uint8_t>(random()); });
+    if (drawn == Pixels::Uniform)
+      std::fill(image.begin(), image.end(), static_cast<uint8_t>(1 + random() % 255));
     if (drawn == Pixels::Strokes) {
       int y = height / 2, x = width / 2;
       for (int step = 0; step < 60; ++step) {
-        image[static_cast<size_t>(y * width + x) * static_cast<size_t>(channels)] = static_cast<uint8_t>(100 + random() % 156);
+        image[static_cast<size_t>(y * width + x) * static_cast<size_t>(channels)] =
+            static_cast<uint8_t>(100 + random() % 156);
         y = std::clamp(y + static_cast<int>(random() % 3) - 1, 2, height - 3);
         x = std::clamp(x + static_cast<int>(random() % 3) - 1, 2, width - 3);
       }
@@ -145,7 +156,8 @@ Batch randomBatch(size_t n, int height, int width, int channels, Pixels kind, st
   return batch;
 }
 
-// ---- One step -------------------------------------------------------------------------------------------------------
+// ---- One step
+// -------------------------------------------------------------------------------------------------------
 
 std::vector<uint32_t> upTo(size_t n) {
   std::vector<uint32_t> rows(n);
@@ -188,11 +200,13 @@ std::vector<Tensor> tensorsOf(const Plan& plan) {
     const std::string name = std::to_string(b);
     if (const auto* conv = std::get_if<ConvSpec>(&plan.blocks[b])) {
       const size_t out = static_cast<size_t>(conv->out.channels);
-      tensors.push_back({"conv " + name, conv->parameters.first, conv->parameters.second - conv->parameters.first});
+      tensors.push_back(
+          {"conv " + name, conv->parameters.first, conv->parameters.second - conv->parameters.first});
       if (conv->bias) tensors.push_back({"conv bias " + name, conv->parameters.second, out});
     }
     if (const auto* dense = std::get_if<DenseSpec>(&plan.blocks[b])) {
-      tensors.push_back({"dense " + name, dense->parameters.first, dense->parameters.second - dense->parameters.first});
+      tensors.push_back(
+          {"dense " + name, dense->parameters.first, dense->parameters.second - dense->parameters.first});
       if (dense->bias) tensors.push_back({"dense bias " + name, dense->parameters.second, dense->out});
     }
     if (const auto* norm = std::get_if<NormSpec>(&plan.blocks[b])) {
@@ -203,22 +217,52 @@ std::vector<Tensor> tensorsOf(const Plan& plan) {
   return tensors;
 }
 
+Weights stateOf(Network& network) {
+  Weights state{std::vector<float>(network.plan().parameterCount),
+                std::vector<float>(network.plan().statisticCount)};
+  StateView view;
+  view.parameters = state.parameters;
+  view.statistics = state.statistics;
+  network.readState(view);
+  return state;
+}
+
+void start(Network& network, Weights weights) {
+  StateView view;
+  view.parameters = weights.parameters;
+  view.statistics = weights.statistics;
+  network.writeState(view);
+}
+
+/** After `steps` steps on the first n images. */
+Weights trained(const std::vector<Layer>& layers, Weights weights, const DeviceDataset& dataset, size_t n,
+                size_t steps) {
+  Network network(0, layers, Adam{}, 1);
+  start(network, std::move(weights));
+  Control control;
+  const std::vector<uint32_t> sizes{static_cast<uint32_t>(n)};
+  for (size_t i = 0; i < steps; ++i) network.trainEpoch(dataset, upTo(n), sizes, control);
+  return stateOf(network);
+}
+
 /**
- * `tolerance`: of each tensor's gradient, ||g - reference|| / ||reference||. `floor`: the same relative to the whole
- * gradient, for tensors whose gradient is zero but for rounding.
+ * `tolerance`: of each tensor's gradient, ||g - reference|| / ||reference||. `floor`: the same relative to
+ * the whole gradient, for tensors whose gradient is zero but for rounding.
  */
-void compareStep(const std::string& name, const std::vector<Layer>& layers, size_t n, Pixels pixels, unsigned seed,
-                 bool stem, double tolerance, double floor) {
+void compareStep(const std::string& name, const std::vector<Layer>& layers, size_t n, Pixels pixels,
+                 unsigned seed, bool stem, double tolerance, double floor, size_t steps = 0) {
   std::mt19937 random(seed);
   const Plan plan = makePlan(layers);
-  const Weights weights = randomWeights(plan, random);
+  Weights weights = randomWeights(plan, random);
   const auto& shape = layers.front().inputShape;
   const Batch batch = randomBatch(n, shape[0], shape[1], shape[2], pixels, random);
   const auto dataset = backend::createDataset(0, batch.images.data(), batch.labels.data(), n, plan.imageSize);
   const auto rows = upTo(n);
+  if (steps > 0) weights = trained(layers, std::move(weights), *dataset, n, steps);
 
   const auto session = backend::createSession(0, plan, 1);
-  check((dynamic_cast<cpu::ConvStem*>(session->blocks()[0].get()) != nullptr) == stem, name + ": takes the expected path");
+  check((dynamic_cast<cpu::ConvStem*>(session->blocks()[0].get()) != nullptr) == stem,
+        name + ": takes the expected path");
   Weights state = weights;
   StateView view;
   view.parameters = state.parameters;
@@ -230,30 +274,34 @@ void compareStep(const std::string& name, const std::vector<Layer>& layers, size
   session->input().load(0, n);
   for (const auto& block : session->blocks()) block->forward(n, Mode::Training);
   session->loss().forward(n, Mode::Training);
-  const ReferenceResult expected = referenceStep(plan, weights.parameters, weights.statistics, batch, decisionsOf(*session, plan));
+  const ReferenceResult expected =
+      referenceStep(plan, weights.parameters, weights.statistics, batch, decisionsOf(*session, plan));
   for (size_t b = session->blocks().size(); b-- > 0;) session->blocks()[b]->backward(n);
   std::vector<float> gradients(plan.parameterCount);
   session->readGradients(gradients.data());
 
   const double loss = session->totals().loss / static_cast<double>(n);
   check(std::abs(loss - expected.loss) < 1e-5 * std::abs(expected.loss), name + ": loss");
-  check(expected.largestGap < 2e-6, name + ": decisions differ by rounding only, not " + std::to_string(expected.largestGap));
+  check(expected.largestGap < 2e-6,
+        name + ": decisions differ by rounding only, not " + std::to_string(expected.largestGap));
   std::vector<double> error(gradients.size());
   for (size_t i = 0; i < error.size(); ++i) error[i] = gradients[i] - expected.gradients[i];
   const double whole = norm(expected.gradients, 0, error.size());
   double worst = 0;
   std::string worstName;
   for (const Tensor& tensor : tensorsOf(plan)) {
-    const double off = norm(error, tensor.first, tensor.count), size = norm(expected.gradients, tensor.first, tensor.count);
+    const double off = norm(error, tensor.first, tensor.count),
+                 size = norm(expected.gradients, tensor.first, tensor.count);
     check(off <= tolerance * size + floor * whole,
-          name + ": gradient of " + tensor.name + ", off by " + std::to_string(off / size * 1e6) + "e-6, of the whole gradient " +
-              std::to_string(off / whole * 1e6) + "e-6");
+          name + ": gradient of " + tensor.name + ", off by " + std::to_string(off / size * 1e6) +
+              "e-6, of the whole gradient " + std::to_string(off / whole * 1e6) + "e-6");
     if (off / size > worst) worst = off / size, worstName = tensor.name;
   }
 
   session->readState(view);
   for (size_t i = 0; i < state.statistics.size(); ++i) {
-    check(std::abs(state.statistics[i] - expected.statistics[i]) < 2e-6 * std::max(1.0, std::abs(expected.statistics[i])),
+    check(std::abs(state.statistics[i] - expected.statistics[i]) <
+              2e-6 * std::max(1.0, std::abs(expected.statistics[i])),
           name + ": statistic " + std::to_string(i));
   }
   check(state.parameters == weights.parameters, name + ": parameters are read as they were written");
@@ -272,27 +320,12 @@ void compareStep(const std::string& name, const std::vector<Layer>& layers, size
                           std::abs(m[i] - m1) / (std::abs(m1) + 1e-12), std::abs(v[i] - v1) / (v1 + 1e-12)});
   }
   check(adamError < 2e-6, name + ": Adam, off by " + std::to_string(adamError * 1e6) + "e-6");
-  std::printf("%-44s loss %.6f, worst gradient %.1e (%s), %zu near-ties (gap %.0e)\n", name.c_str(), loss, worst,
-              worstName.c_str(), expected.adopted, expected.largestGap);
+  std::printf("%-44s loss %.6f, worst gradient %.1e (%s), %zu near-ties (gap %.0e)\n", name.c_str(), loss,
+              worst, worstName.c_str(), expected.adopted, expected.largestGap);
 }
 
-// ---- Other properties -----------------------------------------------------------------------------------------------
-
-Weights stateOf(Network& network) {
-  Weights state{std::vector<float>(network.plan().parameterCount), std::vector<float>(network.plan().statisticCount)};
-  StateView view;
-  view.parameters = state.parameters;
-  view.statistics = state.statistics;
-  network.readState(view);
-  return state;
-}
-
-void start(Network& network, Weights weights) {
-  StateView view;
-  view.parameters = weights.parameters;
-  view.statistics = weights.statistics;
-  network.writeState(view);
-}
+// ---- Other properties
+// -----------------------------------------------------------------------------------------------
 
 /** Same weights, same images: the same bits, after batches of several sizes. */
 void checkRepeatability() {
@@ -320,8 +353,10 @@ void checkRepeatability() {
   };
   const auto [state, metrics] = run({});
   const auto [state2, metrics2] = run({70});
-  check(state.parameters == state2.parameters && state.statistics == state2.statistics, "training repeats bit for bit");
-  check(metrics.loss == metrics2.loss && metrics.accuracy == metrics2.accuracy, "evaluation repeats bit for bit");
+  check(state.parameters == state2.parameters && state.statistics == state2.statistics,
+        "training repeats bit for bit");
+  check(metrics.loss == metrics2.loss && metrics.accuracy == metrics2.accuracy,
+        "evaluation repeats bit for bit");
 }
 
 /** Inference does not depend on how the images are grouped, and agrees with the definition. */
@@ -340,7 +375,8 @@ void checkInference() {
   network.predict(*dataset, upTo(53), 7, false, parts.data(), control);
   check(whole == parts, "predictions do not depend on the batch size");
   for (size_t i = 0; i < 53; ++i) {
-    const double sum = std::accumulate(whole.begin() + static_cast<long>(i * 10), whole.begin() + static_cast<long>(i * 10 + 10), 0.0);
+    const double sum = std::accumulate(whole.begin() + static_cast<long>(i * 10),
+                                       whole.begin() + static_cast<long>(i * 10 + 10), 0.0);
     check(std::abs(sum - 1) < 1e-6, "probabilities add up");
   }
 }
@@ -363,7 +399,8 @@ void checkNotANumber() {
       const std::vector<uint32_t> sizes{5};
       const double loss = training ? network.trainEpoch(*dataset, upTo(5), sizes, control).loss
                                    : network.evaluate(*dataset, upTo(5), 5, control).loss;
-      check(std::isnan(loss), std::string("NaN in ") + tensor.name + (training ? " while training" : " in evaluation"));
+      check(std::isnan(loss),
+            std::string("NaN in ") + tensor.name + (training ? " while training" : " in evaluation"));
     }
   }
 }
@@ -395,30 +432,40 @@ void checkTies() {
   session->blocks()[0]->forward(2, Mode::Training);
   auto& stem = dynamic_cast<cpu::ConvStem&>(*session->blocks()[0]);
   for (size_t f = 0; f < 28; ++f) {
-    check(stem.firstWinner(1, 6, 6, f) <= 0 && stem.secondWinner(1, 2, 2, f) <= 0, "the first place wins in a blank image");
+    check(stem.firstWinner(1, 6, 6, f) <= 0 && stem.secondWinner(1, 2, 2, f) <= 0,
+          "the first place wins in a blank image");
   }
 }
 
 void checkGemm() {
   std::mt19937 random(8);
   std::uniform_real_distribution<float> uniform(-1, 1);
-  for (const auto& [m, n, k] : {std::tuple<size_t, size_t, size_t>{1, 1, 1}, {13, 17, 300}, {128, 100, 129}, {7, 50, 5}, {29, 33, 64}, {3, 3, 3}}) {
+  for (const auto& [m, n, k] : {std::tuple<size_t, size_t, size_t>{1, 1, 1},
+                                {13, 17, 300},
+                                {128, 100, 129},
+                                {7, 50, 5},
+                                {29, 33, 64},
+                                {3, 3, 3}}) {
     for (int layout = 0; layout < 8; ++layout) {
       const bool transposeA = layout & 1, transposeB = layout & 2, add = layout & 4;
       std::vector<float> a(m * k), b(k * n), c(m * n, 0.5f), scratch(cpu::kGemmScratch);
       std::generate(a.begin(), a.end(), [&] { return uniform(random); });
       std::generate(b.begin(), b.end(), [&] { return uniform(random); });
-      cpu::kernels().gemm(m, n, k, {a.data(), transposeA ? 1 : k, transposeA ? m : 1}, {b.data(), transposeB ? 1 : n, transposeB ? k : 1},
-                          c.data(), n, add, scratch.data());
+      cpu::kernels().gemm(m, n, k, {a.data(), transposeA ? 1 : k, transposeA ? m : 1},
+                          {b.data(), transposeB ? 1 : n, transposeB ? k : 1}, c.data(), n, add,
+                          scratch.data());
       double worst = 0;
       for (size_t i = 0; i < m; ++i) {
         for (size_t j = 0; j < n; ++j) {
           double sum = add ? 0.5 : 0;
-          for (size_t p = 0; p < k; ++p) sum += static_cast<double>(a[transposeA ? p * m + i : i * k + p]) * b[transposeB ? j * k + p : p * n + j];
+          for (size_t p = 0; p < k; ++p)
+            sum += static_cast<double>(a[transposeA ? p * m + i : i * k + p]) *
+                   b[transposeB ? j * k + p : p * n + j];
           worst = std::max(worst, std::abs(sum - c[i * n + j]));
         }
       }
-      check(worst < 1e-5, "matrix product " + std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k) + " in layout " + std::to_string(layout));
+      check(worst < 1e-5, "matrix product " + std::to_string(m) + " x " + std::to_string(n) + " x " +
+                              std::to_string(k) + " in layout " + std::to_string(layout));
     }
   }
 }
@@ -430,15 +477,26 @@ int run() {
   const auto notebook = stemNetwork(28, 28, 28, 28, {100, 80, 60});
   compareStep("notebook, strokes, 128", notebook, 128, Pixels::Strokes, 11, true, 1e-5, 0);
   compareStep("notebook, dense, 128", notebook, 128, Pixels::Dense, 12, true, 1e-5, 0);
+  compareStep("notebook, strokes, 128, trained", notebook, 128, Pixels::Strokes, 31, true, 1e-5, 0, 20);
+  compareStep("notebook, strokes, 128, well trained", notebook, 128, Pixels::Strokes, 32, true, 1e-5, 0, 100);
+  compareStep("notebook, dense, 128, trained", notebook, 128, Pixels::Dense, 33, true, 1e-5, 0, 20);
   compareStep("notebook, mixed, 64", notebook, 64, Pixels::Mixed, 13, true, 1e-5, 0);
-  compareStep("odd widths, strokes, 48", stemNetwork(28, 28, 27, 19, {61, 83, 77}), 48, Pixels::Strokes, 14, true, 1e-5, 0);
-  compareStep("16 and 5 filters, mixed, 40", stemNetwork(28, 28, 16, 5, {33}), 40, Pixels::Mixed, 15, true, 1e-5, 0);
-  compareStep("3 and 33 filters, 19 x 30, dense, 32", stemNetwork(19, 30, 3, 33, {20}), 32, Pixels::Dense, 16, true, 1e-5, 0);
-  compareStep("64 x 64, 17 and 8 filters, strokes, 24", stemNetwork(64, 64, 17, 8, {12}), 24, Pixels::Strokes, 17, true, 1e-5, 0);
-  compareStep("10 x 11, 4 and 4 filters, mixed, 64", stemNetwork(10, 11, 4, 4, {12}), 64, Pixels::Mixed, 18, true, 1e-5, 0);
-  compareStep("offset, strokes, 32", stemNetwork(28, 28, 28, 28, {32}, -0.5f), 32, Pixels::Strokes, 19, true, 1e-5, 0);
-  compareStep("no bias, strokes, 32", stemNetwork(28, 28, 28, 28, {32}, 0, false), 32, Pixels::Strokes, 20, true, 1e-5, 0);
-  // All rows are equal, so the true gradient before a batch norm is 0, and each norm divides rounding by sqrt(epsilon).
+  compareStep("odd widths, strokes, 48", stemNetwork(28, 28, 27, 19, {61, 83, 77}), 48, Pixels::Strokes, 14,
+              true, 1e-5, 0);
+  compareStep("16 and 5 filters, mixed, 40", stemNetwork(28, 28, 16, 5, {33}), 40, Pixels::Mixed, 15, true,
+              1e-5, 0);
+  compareStep("3 and 33 filters, 19 x 30, dense, 32", stemNetwork(19, 30, 3, 33, {20}), 32, Pixels::Dense, 16,
+              true, 1e-5, 0);
+  compareStep("64 x 64, 17 and 8 filters, strokes, 24", stemNetwork(64, 64, 17, 8, {12}), 24, Pixels::Strokes,
+              17, true, 1e-5, 0);
+  compareStep("10 x 11, 4 and 4 filters, mixed, 64", stemNetwork(10, 11, 4, 4, {12}), 64, Pixels::Mixed, 18,
+              true, 1e-5, 0);
+  compareStep("offset, strokes, 32", stemNetwork(28, 28, 28, 28, {32}, -0.5f), 32, Pixels::Strokes, 19, true,
+              1e-5, 0);
+  compareStep("no bias, strokes, 32", stemNetwork(28, 28, 28, 28, {32}, 0, false), 32, Pixels::Strokes, 20,
+              true, 1e-5, 0);
+  // All rows are equal, so the true gradient before a batch norm is 0, and each norm divides rounding by
+  // sqrt(epsilon).
   compareStep("all blank, 8", stemNetwork(28, 28, 28, 28, {}), 8, Pixels::Blank, 21, true, 1e-5, 1e-4);
   compareStep("notebook, uniform, 8", notebook, 8, Pixels::Uniform, 22, true, 1e-4, 1e-5);
   // Batch norm over few rows amplifies rounding.
@@ -446,7 +504,15 @@ int run() {
   compareStep("notebook, strokes, 1", notebook, 1, Pixels::Strokes, 24, true, 1e-3, 1e-5);
 
   Builder strided(17, 14, 3);
-  strided.rescale(1.0f / 255, 0).conv(9, 5, 2, true).norm().conv(21, 3, 1, true, false).pool().flatten().dense(18).norm().dense(10, "softmax");
+  strided.rescale(1.0f / 255, 0)
+      .conv(9, 5, 2, true)
+      .norm()
+      .conv(21, 3, 1, true, false)
+      .pool()
+      .flatten()
+      .dense(18)
+      .norm()
+      .dense(10, "softmax");
   compareStep("general path, strided, same padding", strided.layers, 32, Pixels::Dense, 25, false, 1e-5, 0);
   Builder wide(66, 20, 1);
   wide.rescale(1.0f / 255, 0).conv(4).pool().norm().conv(6).pool().norm().flatten().dense(10, "softmax");

@@ -24,8 +24,8 @@ class Stage {
 };
 
 /**
- * Which of the values that a decision is between wins, -1 for none: the first largest positive one, unless the network
- * took another that is as good up to rounding.
+ * Which of the values that a decision is between wins, -1 for none: the first largest positive one, unless
+ * the network took another that is as good up to rounding.
  */
 int decide(State& state, size_t block, size_t image, size_t element, const Values& candidates,
            const std::vector<int>& places, bool relu, double scale) {
@@ -68,11 +68,13 @@ class ConvStage final : public Stage {
     each(n, [&](size_t i, int oy, int ox, int ky, int kx, size_t from, size_t to) {
       (void)i, (void)oy, (void)ox;
       for (int c = 0; c < in.channels; ++c) {
-        for (int f = 0; f < out.channels; ++f) y[to + static_cast<size_t>(f)] += x[from + static_cast<size_t>(c)] * w(ky, kx, c, f);
+        for (int f = 0; f < out.channels; ++f)
+          y[to + static_cast<size_t>(f)] += x[from + static_cast<size_t>(c)] * w(ky, kx, c, f);
       }
     });
     if (spec_.bias) {
-      for (size_t i = 0; i < y.size(); ++i) y[i] += state_.parameters[spec_.parameters.second + i % filters()];
+      for (size_t i = 0; i < y.size(); ++i)
+        y[i] += state_.parameters[spec_.parameters.second + i % filters()];
     }
     winner_.clear();
     if (!spec_.pool && !spec_.relu) return y;
@@ -90,16 +92,19 @@ class ConvStage final : public Stage {
         std::vector<size_t> indices;
         for (int ky = 0; ky < pool.height; ++ky) {
           for (int kx = 0; kx < pool.width; ++kx) {
-            const int row = py * pool.strideY + ky - pool.padTop, column = px * pool.strideX + kx - pool.padLeft;
+            const int row = py * pool.strideY + ky - pool.padTop,
+                      column = px * pool.strideX + kx - pool.padLeft;
             if (row < 0 || row >= out.height || column < 0 || column >= out.width) continue;
-            indices.push_back(i * out.size() + static_cast<size_t>((row * out.width + column) * out.channels + f));
+            indices.push_back(i * out.size() +
+                              static_cast<size_t>((row * out.width + column) * out.channels + f));
             candidates.push_back(y[indices.back()]);
             places.push_back(ky * pool.width + kx);
           }
         }
         const int place = decide(state_, block_, i, e, candidates, places, spec_.relu, scale);
         if (place < 0) continue;
-        const size_t chosen = static_cast<size_t>(std::find(places.begin(), places.end(), place) - places.begin());
+        const size_t chosen =
+            static_cast<size_t>(std::find(places.begin(), places.end(), place) - places.begin());
         winner_[i * pooled.size() + e] = indices[chosen];
         result[i * pooled.size() + e] = candidates[chosen];
       }
@@ -138,7 +143,8 @@ class ConvStage final : public Stage {
   size_t filters() const { return static_cast<size_t>(spec_.out.channels); }
   size_t index(int ky, int kx, int c, int f) const {
     return spec_.parameters.first +
-           static_cast<size_t>(((ky * spec_.window.width + kx) * spec_.in.channels + c) * spec_.out.channels + f);
+           static_cast<size_t>(((ky * spec_.window.width + kx) * spec_.in.channels + c) * spec_.out.channels +
+                               f);
   }
   double w(int ky, int kx, int c, int f) const { return state_.parameters[index(ky, kx, c, f)]; }
 
@@ -152,8 +158,10 @@ class ConvStage final : public Stage {
               const int y = oy * spec_.window.strideY + ky - spec_.window.padTop;
               const int x = ox * spec_.window.strideX + kx - spec_.window.padLeft;
               if (y < 0 || y >= spec_.in.height || x < 0 || x >= spec_.in.width) continue;
-              visit(i, oy, ox, ky, kx, i * spec_.in.size() + static_cast<size_t>((y * spec_.in.width + x) * spec_.in.channels),
-                    i * spec_.out.size() + static_cast<size_t>((oy * spec_.out.width + ox) * spec_.out.channels));
+              visit(i, oy, ox, ky, kx,
+                    i * spec_.in.size() + static_cast<size_t>((y * spec_.in.width + x) * spec_.in.channels),
+                    i * spec_.out.size() +
+                        static_cast<size_t>((oy * spec_.out.width + ox) * spec_.out.channels));
             }
           }
         }
@@ -177,7 +185,8 @@ class NormStage final : public Stage {
     mean_.assign(channels, 0);
     Values variance(channels);
     for (size_t i = 0; i < x.size(); ++i) mean_[i % channels] += x[i] / static_cast<double>(rows);
-    for (size_t i = 0; i < x.size(); ++i) variance[i % channels] += std::pow(x[i] - mean_[i % channels], 2) / static_cast<double>(rows);
+    for (size_t i = 0; i < x.size(); ++i)
+      variance[i % channels] += std::pow(x[i] - mean_[i % channels], 2) / static_cast<double>(rows);
     inverse_.resize(channels);
     const double count = static_cast<double>(rows);
     for (size_t c = 0; c < channels; ++c) {
@@ -217,7 +226,9 @@ class NormStage final : public Stage {
 
  private:
   double gamma(size_t c) const { return state_.parameters[spec_.parameters.first + c]; }
-  double normalised(size_t i) const { return (x_[i] - mean_[i % spec_.channels]) * inverse_[i % spec_.channels]; }
+  double normalised(size_t i) const {
+    return (x_[i] - mean_[i % spec_.channels]) * inverse_[i % spec_.channels];
+  }
 
   State& state_;
   NormSpec spec_;
@@ -233,21 +244,26 @@ ConvSpec asConvolution(const DenseSpec& dense) {
 }  // namespace
 
 ReferenceResult referenceStep(const Plan& plan, const std::vector<float>& parameters,
-                              const std::vector<float>& statistics, const Batch& batch, const Decision& decision) {
+                              const std::vector<float>& statistics, const Batch& batch,
+                              const Decision& decision) {
   ReferenceResult result;
   result.gradients.assign(plan.parameterCount, 0);
   result.statistics.assign(statistics.begin(), statistics.end());
   State state{parameters, decision, result};
   std::vector<std::unique_ptr<Stage>> stages;
   for (size_t b = 0; b < plan.blocks.size(); ++b) {
-    if (const auto* conv = std::get_if<ConvSpec>(&plan.blocks[b])) stages.push_back(std::make_unique<ConvStage>(state, b, *conv));
-    if (const auto* norm = std::get_if<NormSpec>(&plan.blocks[b])) stages.push_back(std::make_unique<NormStage>(state, *norm));
-    if (const auto* dense = std::get_if<DenseSpec>(&plan.blocks[b])) stages.push_back(std::make_unique<ConvStage>(state, b, asConvolution(*dense)));
+    if (const auto* conv = std::get_if<ConvSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<ConvStage>(state, b, *conv));
+    if (const auto* norm = std::get_if<NormSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<NormStage>(state, *norm));
+    if (const auto* dense = std::get_if<DenseSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<ConvStage>(state, b, asConvolution(*dense)));
   }
 
   const size_t n = batch.size();
   Values x(n * plan.imageSize);
-  for (size_t i = 0; i < x.size(); ++i) x[i] = batch.images[i] * static_cast<double>(plan.inputScale) + plan.inputOffset;
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = batch.images[i] * static_cast<double>(plan.inputScale) + plan.inputOffset;
   for (const auto& stage : stages) x = stage->forward(x, n);
   const size_t classes = plan.outputSize;
   Values dz(x.size());
@@ -257,7 +273,8 @@ ReferenceResult referenceStep(const Plan& plan, const std::vector<float>& parame
     for (size_t c = 0; c < classes; ++c) sum += std::exp(z[c] - z[batch.labels[i]]);
     result.loss += std::log(sum) / static_cast<double>(n);
     for (size_t c = 0; c < classes; ++c) {
-      dz[i * classes + c] = (std::exp(z[c] - z[batch.labels[i]]) / sum - (c == batch.labels[i])) / static_cast<double>(n);
+      dz[i * classes + c] =
+          (std::exp(z[c] - z[batch.labels[i]]) / sum - (c == batch.labels[i])) / static_cast<double>(n);
     }
   }
   for (size_t s = stages.size(); s-- > 0;) dz = stages[s]->backward(dz, n);
