@@ -189,7 +189,9 @@ const loaded = new Map<
 function load(backend: 'cpu' | 'cuda') {
   const known = loaded.get(backend);
   if (known) return known;
-  const path = join(packageRoot(), 'build', 'Release', `convsweep_${backend}.node`);
+  const built = join(packageRoot(), 'build', 'Release', `convsweep_${backend}.node`);
+  // Tests put the CUDA backend over a stand-in for NVIDIA's libraries in its place.
+  const path = (backend === 'cuda' && process.env.CONVSWEEP_CUDA_ADDON) || built;
   let result: ReturnType<typeof loaded.get> & object;
   if (!existsSync(path)) {
     result = { reason: `it is not built (${path} is missing); run: npm run build:native` };
