@@ -415,9 +415,17 @@ const char* cudaGetErrorName(cudaError_t error) {
     CASE(cudaErrorInsufficientDriver);
     CASE(cudaErrorNoDevice);
     CASE(cudaErrorInvalidDevice);
+    CASE(cudaErrorECCUncorrectable);
     CASE(cudaErrorInvalidResourceHandle);
     CASE(cudaErrorNotReady);
     CASE(cudaErrorIllegalAddress);
+    CASE(cudaErrorLaunchTimeout);
+    CASE(cudaErrorAssert);
+    CASE(cudaErrorHardwareStackError);
+    CASE(cudaErrorIllegalInstruction);
+    CASE(cudaErrorMisalignedAddress);
+    CASE(cudaErrorInvalidAddressSpace);
+    CASE(cudaErrorInvalidPc);
     CASE(cudaErrorLaunchFailure);
     CASE(cudaErrorNotSupported);
     CASE(cudaErrorStreamCaptureUnsupported);
