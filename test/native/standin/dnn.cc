@@ -90,7 +90,7 @@ struct Convolution {
   std::string kind(int algorithm) const {
     const std::vector<int> sizes{x.n, x.c, x.h, x.w, y.c, w.h, w.w, how.strideY, how.strideX, algorithm};
     std::string text;
-    for (const int size : sizes) text += " " + std::to_string(size);
+    for (const int size : sizes) text.append(1, ' ').append(std::to_string(size));
     return text;
   }
 
@@ -579,7 +579,8 @@ cudnnStatus_t cudnnBatchNormalizationForwardTraining(
       }
     }
   };
-  return enqueue(handle, kCall, std::string(" mode ") + std::to_string(mode), std::move(ranges), kernel);
+  return enqueue(handle, kCall, mode == CUDNN_BATCHNORM_PER_ACTIVATION ? " per activation" : " spatial",
+                 std::move(ranges), kernel);
 }
 
 cudnnStatus_t cudnnBatchNormalizationForwardInference(cudnnHandle_t handle, cudnnBatchNormMode_t mode,
@@ -595,7 +596,7 @@ cudnnStatus_t cudnnBatchNormalizationForwardInference(cudnnHandle_t handle, cudn
   const auto given = describe(kCall, mode, xs, ys, derived, epsilon);
   if (!given) return CUDNN_STATUS_BAD_PARAM;
   const size_t per = derived->bytes();
-  return enqueue(handle, kCall, std::string(" mode ") + std::to_string(mode),
+  return enqueue(handle, kCall, mode == CUDNN_BATCHNORM_PER_ACTIVATION ? " per activation" : " spatial",
                  {{"x", x, xs->bytes(), false},
                   {"y", y, ys->bytes(), true},
                   {"the scale", scale, per, false},
@@ -631,7 +632,7 @@ cudnnStatus_t cudnnBatchNormalizationBackward(
     return mismatch(kCall, "expected dx like x, and the saved moments");
   }
   const size_t per = derived->bytes();
-  return enqueue(handle, kCall, std::string(" mode ") + std::to_string(mode),
+  return enqueue(handle, kCall, mode == CUDNN_BATCHNORM_PER_ACTIVATION ? " per activation" : " spatial",
                  {{"x", x, xs->bytes(), false},
                   {"dy", dy, dys->bytes(), false},
                   {"dx", dx, dxs->bytes(), true},
