@@ -71,6 +71,8 @@ void State::parse(const std::string& words) {
       fresh.outOfMemoryAt = std::stoull(value);
     } else if (key == "sticky") {
       fresh.stickyAt = std::stoull(value);
+    } else if (key == "guard") {
+      fresh.guard = value == "on";
     } else {
       std::fprintf(stderr, "CONVSWEEP_STANDIN: unknown word %s\n", word.c_str());
       std::abort();
@@ -85,12 +87,13 @@ thread_local int threadDevice = 0;
 thread_local cudaError_t lastError = cudaSuccess;
 
 void setReach(int device, int protection) {
+  if (!state().faults.guard) return;
   for (auto& [address, allocation] : state().device) {
     if (allocation.device == device) mprotect(allocation.pages, allocation.mapped, protection);
   }
 }
 
-/** Makes a device's memory touchable for as long as it lives. */
+/** Makes a device's guarded memory touchable for as long as it lives. */
 class Reach {
  public:
   explicit Reach(int device) : device_(device) {
@@ -463,7 +466,8 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
     return remember(cudaErrorMemoryAllocation);
   }
   const auto [address, allocation] = map(bytes, threadDevice);
-  if (s.workers[threadDevice] == 0) mprotect(allocation.pages, allocation.mapped, PROT_NONE);
+  if (s.faults.guard && s.workers[threadDevice] == 0)
+    mprotect(allocation.pages, allocation.mapped, PROT_NONE);
   s.device[address] = allocation;
   s.used[threadDevice] += bytes;
   *pointer = reinterpret_cast<void*>(address);

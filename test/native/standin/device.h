@@ -58,9 +58,9 @@ struct Event {
 
 /**
  * What is simulated and what shall fail. From CONVSWEEP_STANDIN, words of the form key=value between commas:
- * `devices`, `memory` (MiB per device), `driver` (none, old or ok), `oom` (the count of
- * the allocation that fails, from 1), `sticky` (the count of the operation after which the device is lost,
- * from 1).
+ * `devices`, `memory` (MiB per device), `driver` (none, old or ok), `oom` (the count of the allocation that
+ * fails, from 1), `sticky` (the count of the operation after which the device is lost, from 1), `guard` (on:
+ * touching device memory from the host ends the process, at a price in time).
  */
 struct Faults {
   int devices = 2;
@@ -68,6 +68,7 @@ struct Faults {
   enum class Driver { None, Old, Ok } driver = Driver::Ok;
   uint64_t outOfMemoryAt = 0;
   uint64_t stickyAt = 0;
+  bool guard = false;
 };
 
 /** What is alive and what was done, for tests. */
