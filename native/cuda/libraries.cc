@@ -47,6 +47,13 @@ const std::string kCublas = "libcublas.so." CONVSWEEP_NUMBER(CUBLAS_VER_MAJOR);
 const std::string kCublasLt = "libcublasLt.so." CONVSWEEP_NUMBER(CUBLAS_VER_MAJOR);
 const std::string kNvrtc = "libnvrtc.so." CONVSWEEP_NUMBER(CUBLAS_VER_MAJOR);
 
+/** The folder of NVIDIA's Python wheel that has cuBLAS. */
+#if CUBLAS_VER_MAJOR >= 13
+constexpr const char* kCublasWheel = "cu" CONVSWEEP_NUMBER(CUBLAS_VER_MAJOR);
+#else
+constexpr const char* kCublasWheel = "cublas";
+#endif
+
 /** The package's folder, two above build/Release or wherever this addon lies in it. */
 std::filesystem::path packageFolder() {
   Dl_info info{};
@@ -90,17 +97,17 @@ constexpr const char* kRemedy = "install it into this package: npm run setup:cud
 Libraries open() {
   std::string problem;
   std::filesystem::path folder;
-  const auto require = [&problem](void* found, const std::string& what) {
+  const auto needed = [&problem](void* found, const std::string& what) {
     if (!found) throw Error("DEVICE_UNAVAILABLE", what + " is missing (" + problem + "); " + kRemedy);
     return found;
   };
-  const auto cublasFolders = foldersOf("CUDA_HOME", CONVSWEEP_CUBLAS_FOLDER, "cu" CONVSWEEP_NUMBER(CUBLAS_VER_MAJOR));
+  const auto cublasFolders = foldersOf("CUDA_HOME", CONVSWEEP_CUBLAS_FOLDER, kCublasWheel);
   // First what the others ask for by name alone. NVRTC is needed by few of cuDNN's engines: none may be chosen.
-  require(openFirst(kCublasLt, cublasFolders, folder, problem), "cuBLAS (" + kCublasLt + ")");
+  needed(openFirst(kCublasLt, cublasFolders, folder, problem), "cuBLAS (" + kCublasLt + ")");
   openFirst(kNvrtc, {folder}, folder, problem);
-  void* const cublas = require(openFirst(kCublas, {folder}, folder, problem), "cuBLAS (" + kCublas + ")");
+  void* const cublas = needed(openFirst(kCublas, {folder}, folder, problem), "cuBLAS (" + kCublas + ")");
   const auto cudnnFolders = foldersOf("CUDNN_PATH", CONVSWEEP_CUDNN_FOLDER, "cudnn");
-  void* const cudnn = require(openFirst(kCudnn, cudnnFolders, folder, problem), "cuDNN (" + kCudnn + ")");
+  void* const cudnn = needed(openFirst(kCudnn, cudnnFolders, folder, problem), "cuDNN (" + kCudnn + ")");
 
   Libraries calls;
   const auto find = [](void* library, const char* name) {
