@@ -9,7 +9,7 @@ import type { NativeState } from '../../lib/native.js';
 import { Random } from '../../lib/random.js';
 import { adam, ReferenceNetwork } from '../reference/network.js';
 import { distance, largestError, norm, relativeError } from './compare.js';
-import { device, deviceName } from './device.js';
+import { device, onDevice } from './device.js';
 import { type ShapesCase, shapesCases } from './shapes-cases.js';
 
 /** How far a case is from the reference; {@link Tolerances} says how each is measured. */
@@ -38,7 +38,7 @@ const DRAWS = 50;
 
 async function measure(given: ShapesCase): Promise<ShapesDistances> {
   const { specs, inputShape, seed, batch, classes } = given;
-  using model = sequential(specs, { inputShape, seed, device: deviceName });
+  using model = sequential(specs, { inputShape, seed, ...onDevice });
   model.setWeights(randomWeights(model, seed));
   const reference = new ReferenceNetwork(specs, inputShape);
   reference.setWeights(model.getWeights().map((weight) => weight.data));
