@@ -3,13 +3,13 @@ import { datasetInfo } from '../data/dataset-info.js';
 import { loadDigits } from '../data/digits.js';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { loadIdx } from '../data/idx.js';
-import type { DeviceName } from '../native.js';
+import type { Precision, SweepDeviceName } from '../native.js';
 import { notebookGrid } from '../sweep/grid.js';
 import { formatFloat32 } from '../sweep/models-csv.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
 import type { SweepResult } from '../sweep/run-sweep.js';
 import { sweep } from '../sweep/sweep.js';
-import { choice, deviceName, integer, integers, percentages } from './options.js';
+import { choice, integer, integers, percentages, sweepDeviceName } from './options.js';
 import { describeRecord, SweepDisplay } from './sweep-display.js';
 import { formatDuration, interruption, note, print, printJson } from './terminal.js';
 
@@ -25,7 +25,8 @@ interface SweepCommandOptions {
   batch: number;
   shuffle: Shuffle;
   seed: number;
-  device: DeviceName;
+  device: SweepDeviceName;
+  precision: Precision;
   jobs?: number;
   limit?: number;
   resume?: boolean;
@@ -66,7 +67,13 @@ export function addSweep(program: Command): void {
       'batches',
     )
     .option('--seed <n>', 'of the splits, the weights and the order', integer('--seed', 0), 0)
-    .option('--device <name>', 'auto, cpu, cuda or cuda:<index>', deviceName, 'auto')
+    .option('--device <name>', 'auto, cpu, cuda, cuda:<index> or cuda:all', sweepDeviceName, 'auto')
+    .option(
+      '--precision <name>',
+      'auto, fp32 or tf32: of convolutions and matrix products (auto: tf32 on a GPU, as in Keras)',
+      choice('--precision', ['auto', 'fp32', 'tf32']),
+      'auto',
+    )
     .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
     .option('--limit <n>', 'only the first trials', integer('--limit'))
     .option('--resume', 'continue the sweep in --out')
@@ -102,6 +109,7 @@ async function runSweepCommand(options: SweepCommandOptions): Promise<void> {
       shuffle: options.shuffle,
       seed,
       device: options.device,
+      precision: options.precision,
       ...(options.jobs !== undefined && { jobs: options.jobs }),
       ...(options.limit !== undefined && { limit: options.limit }),
       resume: options.resume ?? false,
