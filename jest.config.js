@@ -21,7 +21,7 @@ export default {
     {
       ...common,
       displayName: 'cuda stand-in',
-      testMatch: ['**/dist/test/{parity,cuda}/*.test.js'],
+      testMatch: ['**/dist/test/{parity,cuda,gpu}/*.test.js'],
       testEnvironmentOptions: {
         variables: {
           CONVSWEEP_TEST_DEVICE: 'cuda',
