@@ -30,12 +30,16 @@ BuildInfo buildInfo() {
   return info;
 }
 
-std::vector<DeviceInfo> devices() { return cuda::usableDevices(); }
+std::vector<DeviceInfo> devices() {
+  return cuda::usableDevices();
+}
 
-size_t memoryInUse() { return cuda::deviceBytesInUse; }
+size_t memoryInUse() {
+  return cuda::deviceBytesInUse;
+}
 
-std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels, size_t count,
-                                             size_t imageSize) {
+std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels,
+                                             size_t count, size_t imageSize) {
   return std::make_unique<cuda::CudaDataset>(cuda::Device::open(device), images, labels, count, imageSize);
 }
 

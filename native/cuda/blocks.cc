@@ -27,7 +27,8 @@ class AffineBlock final : public CudaBlock {
 
 class ReluBlock final : public CudaBlock {
  public:
-  ReluBlock(Context& context, const Node& from, const ReluSpec&, Order order) : CudaBlock(context, from, order) {}
+  ReluBlock(Context& context, const Node& from, const ReluSpec&, Order order)
+      : CudaBlock(context, from, order) {}
 
   void forward(size_t n, Mode) override { relu(stream(), from_.values, size(n), to_.values); }
   void backward(size_t n) override {
@@ -49,7 +50,8 @@ class PoolBlock final : public CudaBlock {
   }
   void backward(size_t n) override {
     if (!from_.differentiable) return;
-    maxPoolBackward(stream(), to_.gradient, nullptr, winners_, static_cast<uint32_t>(n), spec_, from_.gradient);
+    maxPoolBackward(stream(), to_.gradient, nullptr, winners_, static_cast<uint32_t>(n), spec_,
+                    from_.gradient);
   }
 
  private:
@@ -76,7 +78,8 @@ class DenseBlock final : public CudaBlock {
       channelSums(stream(), to_.gradient, nullptr, static_cast<uint32_t>(n), to_.order,
                   gradients(spec_.parameters.second));
     }
-    multiply(spec_.in, spec_.out, n, {from_.values, true}, {to_.gradient, false}, gradients(spec_.parameters.first));
+    multiply(spec_.in, spec_.out, n, {from_.values, true}, {to_.gradient, false},
+             gradients(spec_.parameters.first));
     if (from_.differentiable) {
       multiply(n, spec_.in, spec_.out, {to_.gradient, false}, {kernel(), true}, from_.gradient);
     }
@@ -89,8 +92,8 @@ class DenseBlock final : public CudaBlock {
   };
   const float* kernel() const { return parameters(spec_.parameters.first); }
 
-  /** c[rows x columns] = a[rows x depth] b[depth x columns], row by row; to cuBLAS, which goes column by column, these
-   * are the transposes, whose product has its factors swapped. */
+  /** c[rows x columns] = a[rows x depth] b[depth x columns], row by row; to cuBLAS, which goes column by
+   * column, these are the transposes, whose product has its factors swapped. */
   void multiply(size_t rows, size_t columns, size_t depth, Factor a, Factor b, float* c) {
     const auto m = static_cast<int>(rows), n = static_cast<int>(columns), k = static_cast<int>(depth);
     const auto operation = [](Factor factor) { return factor.transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
@@ -102,8 +105,8 @@ class DenseBlock final : public CudaBlock {
 };
 
 /**
- * Batch norm through cuDNN. Its running statistics are not used: their Bessel correction differs from Keras', which
- * depends on the layer. They follow from what it saves for the backward pass.
+ * Batch norm through cuDNN. Its running statistics are not used: their Bessel correction differs from Keras',
+ * which depends on the layer. They follow from what it saves for the backward pass.
  */
 class NormBlock final : public CudaBlock {
  public:
@@ -128,23 +131,24 @@ class NormBlock final : public CudaBlock {
     float* const movingMean = context_.state.statistics + spec_.statistics;
     float* const movingVariance = movingMean + spec_.channels;
     if (mode == Mode::Inference) {
-      CUDNN(cudnnBatchNormalizationForwardInference, cudnn(), mode_, &kOne, &kZero, values_.get(), from_.values,
-            values_.get(), to_.values, channels_.get(), gamma, beta, movingMean, movingVariance, spec_.epsilon);
+      CUDNN(cudnnBatchNormalizationForwardInference, cudnn(), mode_, &kOne, &kZero, values_.get(),
+            from_.values, values_.get(), to_.values, channels_.get(), gamma, beta, movingMean, movingVariance,
+            spec_.epsilon);
       return;
     }
     CUDNN(cudnnBatchNormalizationForwardTraining, cudnn(), mode_, &kOne, &kZero, values_.get(), from_.values,
-          values_.get(), to_.values, channels_.get(), gamma, beta, 1.0, nullptr, nullptr, spec_.epsilon, mean_,
-          inverseDeviation_);
+          values_.get(), to_.values, channels_.get(), gamma, beta, 1.0, nullptr, nullptr, spec_.epsilon,
+          mean_, inverseDeviation_);
     updateMoving(stream(), mean_, inverseDeviation_, spec_, n * spec_.rows, movingMean, movingVariance);
   }
 
   void backward(size_t n) override {
     describe(n);
     // The input's gradient is written even if nobody wants it: cuDNN knows no other way.
-    CUDNN(cudnnBatchNormalizationBackward, cudnn(), mode_, &kOne, &kZero, &kOne, &kZero, values_.get(), from_.values,
-          values_.get(), to_.gradient, values_.get(), from_.gradient, channels_.get(),
-          parameters(spec_.parameters.first), gradients(spec_.parameters.first), gradients(spec_.parameters.second),
-          spec_.epsilon, mean_, inverseDeviation_);
+    CUDNN(cudnnBatchNormalizationBackward, cudnn(), mode_, &kOne, &kZero, &kOne, &kZero, values_.get(),
+          from_.values, values_.get(), to_.gradient, values_.get(), from_.gradient, channels_.get(),
+          parameters(spec_.parameters.first), gradients(spec_.parameters.first),
+          gradients(spec_.parameters.second), spec_.epsilon, mean_, inverseDeviation_);
   }
 
  private:
@@ -167,7 +171,8 @@ class DropoutBlock final : public CudaBlock {
     if (mode == Mode::Training) {
       drop(n, from_.values, to_.values);
     } else {
-      CUDART(cudaMemcpyAsync, to_.values, from_.values, size(n) * sizeof(float), cudaMemcpyDeviceToDevice, stream());
+      CUDART(cudaMemcpyAsync, to_.values, from_.values, size(n) * sizeof(float), cudaMemcpyDeviceToDevice,
+             stream());
     }
   }
   void backward(size_t n) override {

@@ -31,8 +31,8 @@ struct Context {
 struct Node {
   Order order;
   float* values = nullptr;
-  /** Written in full by the block that follows; shared with other nodes, so it is valid only until the block before
-   * has used it. */
+  /** Written in full by the block that follows; shared with other nodes, so it is valid only until the block
+   * before has used it. */
   float* gradient = nullptr;
   /** Whether there are parameters before it, which need the gradient. */
   bool differentiable = false;
@@ -53,8 +53,8 @@ class CudaBlock : public Block {
   virtual void place(Arena& memory, size_t n) { to_.values = memory.take<float>(n * to_.order.size()); }
   /** Floats of scratch memory per image. */
   virtual size_t scratch() const { return 0; }
-  /** Chooses algorithms for batches of `n` images; returns the bytes of workspace that they need. Neither may be done
-   * while a step is recorded. */
+  /** Chooses algorithms for batches of `n` images; returns the bytes of workspace that they need. Neither may
+   * be done while a step is recorded. */
   virtual size_t prepare(size_t, Mode) { return 0; }
 
  protected:
@@ -69,7 +69,8 @@ class CudaBlock : public Block {
   Node to_;
 };
 
-/** Builds the block for `spec`, reading from `from`; `order` is that of its output. Both references outlive it. */
+/** Builds the block for `spec`, reading from `from`; `order` is that of its output. Both references outlive
+ * it. */
 std::unique_ptr<CudaBlock> makeBlock(Context& context, const Node& from, const BlockSpec& spec, Order order);
 
 }  // namespace convsweep::cuda

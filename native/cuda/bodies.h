@@ -47,7 +47,9 @@ struct Affine {
   CONVSWEEP_ANYWHERE void operator()(uint32_t i) const { out[i] = x[i] * scale + offset; }
 };
 
-CONVSWEEP_ANYWHERE inline float clipped(float x) { return x < 0 ? 0 : x; }  // keeps NaN
+CONVSWEEP_ANYWHERE inline float clipped(float x) {
+  return x < 0 ? 0 : x;
+}  // keeps NaN
 
 struct BiasRelu {
   float* x;
@@ -81,7 +83,8 @@ struct ChannelSums {
   float* sums;
   CONVSWEEP_ANYWHERE uint32_t terms(uint32_t) const { return n * order.positions; }
   CONVSWEEP_ANYWHERE float term(uint32_t channel, uint32_t i) const {
-    const uint32_t at = (i / order.positions * order.channels + channel) * order.positions + i % order.positions;
+    const uint32_t at =
+        (i / order.positions * order.channels + channel) * order.positions + i % order.positions;
     return y && !(y[at] > 0) ? 0 : gradient[at];
   }
   CONVSWEEP_ANYWHERE void finish(uint32_t channel, float sum) const { sums[channel] = sum; }
@@ -129,7 +132,8 @@ struct MaxPool {
   }
 };
 
-/** A thread per value of the full map, which collects from the windows that it lies in: no two threads add to one. */
+/** A thread per value of the full map, which collects from the windows that it lies in: no two threads add to
+ * one. */
 struct MaxPoolBackward {
   const float *gradient, *y;
   const uint16_t* winners;
@@ -169,7 +173,8 @@ struct Pad {
   Frame s;
   float* out;
   CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
-    const int column = static_cast<int>(i) % s.paddedWidth - s.left, rest = static_cast<int>(i) / s.paddedWidth;
+    const int column = static_cast<int>(i) % s.paddedWidth - s.left,
+              rest = static_cast<int>(i) / s.paddedWidth;
     const int row = rest % s.paddedHeight - s.top, map = rest / s.paddedHeight;
     const bool inside = row >= 0 && row < s.height && column >= 0 && column < s.width;
     out[i] = inside ? x[(map * s.height + row) * s.width + column] : 0;
@@ -258,7 +263,8 @@ struct CrossEntropy {
   }
 
   /** The label's own entry is minus the sum of the others: exact where softmax is near 1. */
-  CONVSWEEP_ANYWHERE void writeGradient(const float* z, float largest, double sum, uint32_t label, float* to) const {
+  CONVSWEEP_ANYWHERE void writeGradient(const float* z, float largest, double sum, uint32_t label,
+                                        float* to) const {
     double others = 0;
     for (uint32_t c = 0; c < order.size(); ++c) {
       if (c == label) continue;

@@ -39,7 +39,8 @@ bool isSticky(cudaError_t status) {
 std::string deviceError() {
   const cudaError_t status = cudaGetLastError();
   if (status == cudaSuccess) return "";
-  return std::string("; the device reports ") + cudaGetErrorName(status) + " (" + cudaGetErrorString(status) + ")";
+  return std::string("; the device reports ") + cudaGetErrorName(status) + " (" + cudaGetErrorString(status) +
+         ")";
 }
 
 }  // namespace
@@ -49,7 +50,8 @@ void check(cudaError_t status, Place place) {
   cudaGetLastError();  // or the next kernel launch would report this error again
   const std::string what = describe("CUDA", cudaGetErrorName(status), cudaGetErrorString(status), place);
   if (status == cudaErrorMemoryAllocation) throw Error("OUT_OF_MEMORY", what + "; " + freeMemory());
-  throw Error("NATIVE", what + (isSticky(status) ? "; this process can no longer use the device, start it again" : ""));
+  throw Error("NATIVE",
+              what + (isSticky(status) ? "; this process can no longer use the device, start it again" : ""));
 }
 
 void check(cudnnStatus_t status, Place place) {
@@ -57,7 +59,8 @@ void check(cudnnStatus_t status, Place place) {
   char details[512] = "";
   libraries().cudnnGetLastErrorString(details, sizeof details);
   std::string text = details[0] ? details : "no details";
-  const std::string what = describe("cuDNN", libraries().cudnnGetErrorString(status), text, place) + deviceError();
+  const std::string what =
+      describe("cuDNN", libraries().cudnnGetErrorString(status), text, place) + deviceError();
   if (status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED) {
     throw Error("OUT_OF_MEMORY", what + "; " + freeMemory());
   }

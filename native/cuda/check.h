@@ -5,8 +5,9 @@
 #include <cudnn.h>
 
 /**
- * Every status of NVIDIA's libraries goes through here: anything but success becomes an Error that says the status'
- * name, its text, the call and the place. Out of device memory has the code OUT_OF_MEMORY, all else NATIVE.
+ * Every status of NVIDIA's libraries goes through here: anything but success becomes an Error that says the
+ * status' name, its text, the call and the place. Out of device memory has the code OUT_OF_MEMORY, all else
+ * NATIVE.
  */
 namespace convsweep::cuda {
 

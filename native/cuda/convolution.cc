@@ -11,7 +11,8 @@
 namespace convsweep::cuda {
 namespace {
 
-/** An algorithm that wants more workspace is passed over. The same on every device, as results depend on it. */
+/** An algorithm that wants more workspace is passed over. The same on every device, as results depend on it.
+ */
 constexpr size_t kMostWorkspace = size_t{256} << 20;
 
 /** The algorithms for one batch size; those of the backward pass once it is trained with. */
@@ -52,8 +53,8 @@ auto firstDeterministic(const Found* found, int count, const char* pass) {
 }
 
 /**
- * Only the pooled map and its winners are kept: ReLU and max-pooling commute, so the pooled map tells where ReLU
- * clipped, and the full map's gradient is rebuilt from it. The full map itself is scratch.
+ * Only the pooled map and its winners are kept: ReLU and max-pooling commute, so the pooled map tells where
+ * ReLU clipped, and the full map's gradient is rebuilt from it. The full map itself is scratch.
  */
 class Convolution final : public CudaBlock {
  public:
@@ -88,12 +89,13 @@ class Convolution final : public CudaBlock {
     describe(n);
     const auto count = static_cast<uint32_t>(n);
     if (padded_) {
-      pad(stream(), from_.values, count, spec_.in, seen_, spec_.window.padTop, spec_.window.padLeft, paddedInput_);
+      pad(stream(), from_.values, count, spec_.in, seen_, spec_.window.padTop, spec_.window.padLeft,
+          paddedInput_);
     }
     float* const map = spec_.pool ? context_.scratch : to_.values;
     CUDNN(cudnnConvolutionForward, cudnn(), &kOne, input_.get(), seenInput(), filter_.get(), kernel(),
-          convolution_.get(), algorithms_.at(n).forward, context_.workspace.as(), context_.workspace.bytes(), &kZero,
-          output_.get(), map);
+          convolution_.get(), algorithms_.at(n).forward, context_.workspace.as(), context_.workspace.bytes(),
+          &kZero, output_.get(), map);
     const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
     if (spec_.pool) {
       maxPool(stream(), map, count, *spec_.pool, bias, spec_.relu, to_.values, winners_);
@@ -117,15 +119,16 @@ class Convolution final : public CudaBlock {
       reluBackward(stream(), to_.values, to_.gradient, size(n), map);
     }
     CUDNN(cudnnConvolutionBackwardFilter, cudnn(), &kOne, input_.get(), seenInput(), output_.get(), map,
-          convolution_.get(), algorithms_.at(n).filter, context_.workspace.as(), context_.workspace.bytes(), &kZero,
-          filter_.get(), gradients(spec_.parameters.first));
+          convolution_.get(), algorithms_.at(n).filter, context_.workspace.as(), context_.workspace.bytes(),
+          &kZero, filter_.get(), gradients(spec_.parameters.first));
     if (!from_.differentiable) return;
     float* const gradient = padded_ ? context_.scratch + n * mapScratch() : from_.gradient;
     CUDNN(cudnnConvolutionBackwardData, cudnn(), &kOne, filter_.get(), kernel(), output_.get(), map,
-          convolution_.get(), algorithms_.at(n).data, context_.workspace.as(), context_.workspace.bytes(), &kZero,
-          input_.get(), gradient);
+          convolution_.get(), algorithms_.at(n).data, context_.workspace.as(), context_.workspace.bytes(),
+          &kZero, input_.get(), gradient);
     if (padded_) {
-      crop(stream(), gradient, count, spec_.in, seen_, spec_.window.padTop, spec_.window.padLeft, from_.gradient);
+      crop(stream(), gradient, count, spec_.in, seen_, spec_.window.padTop, spec_.window.padLeft,
+           from_.gradient);
     }
   }
 
@@ -158,13 +161,13 @@ class Convolution final : public CudaBlock {
   void chooseBackward(Algorithms& chosen) {
     cudnnConvolutionBwdFilterAlgoPerf_t filters[CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT];
     int count = 0;
-    CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7, cudnn(), input_.get(), output_.get(), convolution_.get(),
-          filter_.get(), CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT, &count, filters);
+    CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7, cudnn(), input_.get(), output_.get(),
+          convolution_.get(), filter_.get(), CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT, &count, filters);
     chosen.filter = firstDeterministic(filters, count, "kernel gradient");
     if (from_.differentiable) {
       cudnnConvolutionBwdDataAlgoPerf_t datas[CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT];
-      CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7, cudnn(), filter_.get(), output_.get(), convolution_.get(),
-            input_.get(), CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT, &count, datas);
+      CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7, cudnn(), filter_.get(), output_.get(),
+            convolution_.get(), input_.get(), CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT, &count, datas);
       chosen.data = firstDeterministic(datas, count, "input gradient");
     }
     chosen.backwardKnown = true;
@@ -175,12 +178,12 @@ class Convolution final : public CudaBlock {
     CUDNN(cudnnGetConvolutionForwardWorkspaceSize, cudnn(), input_.get(), filter_.get(), convolution_.get(),
           output_.get(), chosen.forward, &forward);
     if (chosen.backwardKnown) {
-      CUDNN(cudnnGetConvolutionBackwardFilterWorkspaceSize, cudnn(), input_.get(), output_.get(), convolution_.get(),
-            filter_.get(), chosen.filter, &filter);
+      CUDNN(cudnnGetConvolutionBackwardFilterWorkspaceSize, cudnn(), input_.get(), output_.get(),
+            convolution_.get(), filter_.get(), chosen.filter, &filter);
     }
     if (chosen.backwardKnown && from_.differentiable) {
-      CUDNN(cudnnGetConvolutionBackwardDataWorkspaceSize, cudnn(), filter_.get(), output_.get(), convolution_.get(),
-            input_.get(), chosen.data, &data);
+      CUDNN(cudnnGetConvolutionBackwardDataWorkspaceSize, cudnn(), filter_.get(), output_.get(),
+            convolution_.get(), input_.get(), chosen.data, &data);
     }
     return std::max({forward, filter, data});
   }
@@ -200,7 +203,8 @@ class Convolution final : public CudaBlock {
 
 }  // namespace
 
-std::unique_ptr<CudaBlock> makeConvolution(Context& context, const Node& from, const ConvSpec& spec, Order order) {
+std::unique_ptr<CudaBlock> makeConvolution(Context& context, const Node& from, const ConvSpec& spec,
+                                           Order order) {
   return std::make_unique<Convolution>(context, from, spec, order);
 }
 

@@ -7,8 +7,8 @@
 namespace convsweep::cuda {
 
 /**
- * Where a network is in its epoch. It lies in device memory and each step moves it on, so that a recorded step can be
- * replayed as it is: nothing that changes from step to step is in the recording.
+ * Where a network is in its epoch. It lies in device memory and each step moves it on, so that a recorded
+ * step can be replayed as it is: nothing that changes from step to step is in the recording.
  */
 struct Cursor {
   const uint8_t* images = nullptr;
@@ -30,8 +30,8 @@ struct DeviceTotals {
 };
 
 /**
- * The order of an image's values: here channel by channel, in Keras position by position. Values without positions
- * have the same order in both.
+ * The order of an image's values: here channel by channel, in Keras position by position. Values without
+ * positions have the same order in both.
  */
 struct Order {
   uint32_t positions = 1, channels = 1;

@@ -9,7 +9,9 @@ namespace convsweep::cuda {
 template <typename T, auto create, auto destroy>
 class Descriptor {
  public:
-  Descriptor() { check((libraries().*create)(&descriptor_), {"cudnnCreate...Descriptor", __FILE__, __LINE__}); }
+  Descriptor() {
+    check((libraries().*create)(&descriptor_), {"cudnnCreate...Descriptor", __FILE__, __LINE__});
+  }
   ~Descriptor() { (libraries().*destroy)(descriptor_); }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;

@@ -15,7 +15,8 @@ namespace {
 /** The oldest GPUs that the build has code for: Ampere, compute capability 8.0. */
 constexpr int kOldestMajor = 8;
 
-/** A device, and the most that a network of the notebook's size takes: activations, workspaces and libraries. */
+/** A device, and the most that a network of the notebook's size takes: activations, workspaces and libraries.
+ */
 constexpr size_t kBytesPerTrial = size_t{512} << 20;
 /** Beyond this many streams a device gains nothing, and every trial costs the host a thread. */
 constexpr size_t kMostTrials = 16;
@@ -41,8 +42,9 @@ std::string driverProblem() {
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess) cudaGetLastError();
   if (status == cudaErrorInsufficientDriver) {
-    return "the NVIDIA driver is too old: it supports CUDA " + cudaVersion(driver) + ", this build needs CUDA " +
-           cudaVersion(runtime) + "; update the driver, or build with an older toolkit: CUDA_HOME=/usr/local/cuda-" +
+    return "the NVIDIA driver is too old: it supports CUDA " + cudaVersion(driver) +
+           ", this build needs CUDA " + cudaVersion(runtime) +
+           "; update the driver, or build with an older toolkit: CUDA_HOME=/usr/local/cuda-" +
            cudaVersion(driver) + " npm run build:native";
   }
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
@@ -74,7 +76,8 @@ std::vector<Gpu> suitableGpus(std::string& refused) {
     if (gpu.properties.major >= kOldestMajor) {
       gpus.push_back(gpu);
     } else {
-      refused += (refused.empty() ? "" : ", ") + std::string(gpu.properties.name) + " has " + version(gpu.properties);
+      refused += (refused.empty() ? "" : ", ") + std::string(gpu.properties.name) + " has " +
+                 version(gpu.properties);
     }
   }
   return gpus;
@@ -85,8 +88,8 @@ std::vector<Gpu> usableGpus() {
   std::vector<Gpu> gpus;
   if (problem.empty()) gpus = suitableGpus(refused);
   if (problem.empty() && gpus.empty()) {
-    problem = "the GPU is too old: compute capability " + std::to_string(kOldestMajor) + ".0 or newer is needed, " +
-              refused;
+    problem = "the GPU is too old: compute capability " + std::to_string(kOldestMajor) +
+              ".0 or newer is needed, " + refused;
   }
   try {
     libraries();
@@ -105,7 +108,8 @@ std::vector<DeviceInfo> usableDevices() {
     const cudaDeviceProp& it = gpu.properties;
     const size_t fits = std::clamp<size_t>(it.totalGlobalMem / kBytesPerTrial, 1, kMostTrials);
     char memory[32];
-    std::snprintf(memory, sizeof memory, "%.0f GiB", static_cast<double>(it.totalGlobalMem) / (size_t{1} << 30));
+    std::snprintf(memory, sizeof memory, "%.0f GiB",
+                  static_cast<double>(it.totalGlobalMem) / (size_t{1} << 30));
     devices.push_back({"cuda:" + std::to_string(devices.size()),
                        std::string(it.name) + ", " + memory + ", compute capability " + version(it),
                        static_cast<int>(fits)});
@@ -133,7 +137,9 @@ Device::~Device() {
   lanes_.clear();
 }
 
-void Device::makeCurrent() const { CUDART(cudaSetDevice, ordinal_); }
+void Device::makeCurrent() const {
+  CUDART(cudaSetDevice, ordinal_);
+}
 
 std::unique_ptr<Lane> Device::takeLane() {
   {

@@ -10,8 +10,9 @@
 namespace convsweep::cuda {
 
 /**
- * The GPUs that this build can use, in CUDA's order. Throws Error DEVICE_UNAVAILABLE with everything that is missing
- * and its remedy: the driver, a driver that is new enough, a GPU, one that is new enough, cuDNN, cuBLAS.
+ * The GPUs that this build can use, in CUDA's order. Throws Error DEVICE_UNAVAILABLE with everything that is
+ * missing and its remedy: the driver, a driver that is new enough, a GPU, one that is new enough, cuDNN,
+ * cuBLAS.
  */
 std::vector<DeviceInfo> usableDevices();
 

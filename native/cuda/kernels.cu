@@ -1,6 +1,5 @@
-#include "cuda/kernels.h"
-
 #include "cuda/bodies.h"
+#include "cuda/kernels.h"
 #include "cuda/launch.h"
 
 namespace convsweep::cuda {
@@ -45,22 +44,24 @@ void reluBackward(cudaStream_t stream, const float* y, const float* gradient, ui
   forEach(stream, size, ReluBackward{y, gradient, out});
 }
 
-void channelSums(cudaStream_t stream, const float* gradient, const float* y, uint32_t n, Order order, float* sums) {
+void channelSums(cudaStream_t stream, const float* gradient, const float* y, uint32_t n, Order order,
+                 float* sums) {
   reduce(stream, order.channels, ChannelSums{gradient, y, n, order, sums});
 }
 
-void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const float* bias, bool clip,
-             float* out, uint16_t* winners) {
+void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const float* bias,
+             bool clip, float* out, uint16_t* winners) {
   const auto channels = static_cast<uint32_t>(spec.in.channels);
   forEach(stream, sizeOf(n, spec.out), MaxPool{x, windowsOf(spec), channels, bias, clip, out, winners});
 }
 
-void maxPoolBackward(cudaStream_t stream, const float* gradient, const float* y, const uint16_t* winners, uint32_t n,
-                     const PoolSpec& spec, float* dx) {
+void maxPoolBackward(cudaStream_t stream, const float* gradient, const float* y, const uint16_t* winners,
+                     uint32_t n, const PoolSpec& spec, float* dx) {
   forEach(stream, sizeOf(n, spec.in), MaxPoolBackward{gradient, y, winners, windowsOf(spec), dx});
 }
 
-void pad(cudaStream_t stream, const float* x, uint32_t n, Extent in, Extent padded, int top, int left, float* out) {
+void pad(cudaStream_t stream, const float* x, uint32_t n, Extent in, Extent padded, int top, int left,
+         float* out) {
   const Frame frame{in.height, in.width, padded.height, padded.width, top, left};
   forEach(stream, sizeOf(n, padded), Pad{x, frame, out});
 }
@@ -77,7 +78,8 @@ void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDe
   const float bessel =
       spec.bessel ? static_cast<float>(count) / static_cast<float>(count > 1 ? count - 1 : 1) : 1.0f;
   forEach(stream, static_cast<uint32_t>(spec.channels),
-          UpdateMoving{mean, inverseDeviation, spec.epsilon, 1 - spec.momentum, bessel, movingMean, movingVariance});
+          UpdateMoving{mean, inverseDeviation, spec.epsilon, 1 - spec.momentum, bessel, movingMean,
+                       movingVariance});
 }
 
 void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,
@@ -85,13 +87,13 @@ void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t
   forEach(stream, n * order.size(), Dropout{cursor, x, order, spec.rate, spec.stream, seed, out});
 }
 
-void loss(cudaStream_t stream, const Cursor* cursor, const float* logits, uint32_t n, Order order, float* gradient,
-          DeviceTotals* totals) {
+void loss(cudaStream_t stream, const Cursor* cursor, const float* logits, uint32_t n, Order order,
+          float* gradient, DeviceTotals* totals) {
   reduce(stream, 1, CrossEntropy{cursor, logits, n, order, gradient, totals});
 }
 
-void adam(cudaStream_t stream, Cursor* cursor, const Adam& adam, uint32_t size, const float* gradient, float* w,
-          float* m, float* v) {
+void adam(cudaStream_t stream, Cursor* cursor, const Adam& adam, uint32_t size, const float* gradient,
+          float* w, float* m, float* v) {
   forEach(stream, 1, StepSize{cursor, adam});
   forEach(stream, size, AdamUpdate{cursor, adam.beta1, adam.beta2, adam.epsilon, gradient, w, m, v});
 }

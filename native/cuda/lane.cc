@@ -17,7 +17,9 @@ CudnnHandle::CudnnHandle(cudaStream_t stream) {
     throw;
   }
 }
-CudnnHandle::~CudnnHandle() { libraries().cudnnDestroy(handle_); }
+CudnnHandle::~CudnnHandle() {
+  libraries().cudnnDestroy(handle_);
+}
 
 CublasHandle::CublasHandle(cudaStream_t stream) : workspace_(kCublasWorkspace, "cuBLAS") {
   CUBLAS(cublasCreate_v2, &handle_);
@@ -30,6 +32,8 @@ CublasHandle::CublasHandle(cudaStream_t stream) : workspace_(kCublasWorkspace, "
     throw;
   }
 }
-CublasHandle::~CublasHandle() { libraries().cublasDestroy_v2(handle_); }
+CublasHandle::~CublasHandle() {
+  libraries().cublasDestroy_v2(handle_);
+}
 
 }  // namespace convsweep::cuda

@@ -19,7 +19,8 @@ class CudnnHandle {
   cudnnHandle_t handle_ = nullptr;
 };
 
-/** cuBLAS for one thread at a time, with a workspace of its own: the default one grows, which a recording forbids. */
+/** cuBLAS for one thread at a time, with a workspace of its own: the default one grows, which a recording
+ * forbids. */
 class CublasHandle {
  public:
   explicit CublasHandle(cudaStream_t stream);
@@ -33,7 +34,8 @@ class CublasHandle {
   cublasHandle_t handle_ = nullptr;
 };
 
-/** What one network needs to queue its work beside the others', on the device that was current when it was made. */
+/** What one network needs to queue its work beside the others', on the device that was current when it was
+ * made. */
 class Lane {
  public:
   cudaStream_t stream() const { return stream_.get(); }

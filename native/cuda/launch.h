@@ -9,12 +9,12 @@
 #include "engine/anywhere.h"
 
 /**
- * The two shapes that all of this backend's kernels have. A body is a small struct of pointers and numbers, copied to
- * the device; what it does for one element or one term is plain code that runs on the host as well.
+ * The two shapes that all of this backend's kernels have. A body is a small struct of pointers and numbers,
+ * copied to the device; what it does for one element or one term is plain code that runs on the host as well.
  *
  *   forEach   body(i) for every i below `count`, in no order
- *   reduce    for each of `blocks` blocks, body.finish(b, sum of body.term(b, i) over i below body.terms(b)), where
- *             Body::Sum is what the terms are; in an order that depends on the number of terms alone, so that equal
+ *   reduce    for each of `blocks` blocks, body.finish(b, sum of body.term(b, i) over i below body.terms(b)),
+ * where Body::Sum is what the terms are; in an order that depends on the number of terms alone, so that equal
  *             input gives equal bits
  */
 namespace convsweep::cuda {
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads) forEachKernel(uint32_t count, Body b
 template <typename Body>
 void forEach(cudaStream_t stream, uint32_t count, Body body) {
   if (count == 0) return;
-  forEachKernel<<<(count + kThreads - 1) / kThreads, kThreads, 0, stream>>>(count, body);
+  forEachKernel<<<(count + kThreads - 1) / kThreads, kThreads, 0, stream> > >(count, body);
   CUDART(cudaGetLastError);
 }
 
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kThreads) reduceKernel(Body body) {
 template <typename Body>
 void reduce(cudaStream_t stream, uint32_t blocks, Body body) {
   if (blocks == 0) return;
-  reduceKernel<<<blocks, kThreads, 0, stream>>>(body);
+  reduceKernel<<<blocks, kThreads, 0, stream> > >(body);
   CUDART(cudaGetLastError);
 }
 

@@ -18,7 +18,9 @@ struct NeededOrder {
     if (spec.rows == 1) return std::nullopt;
     return Order{static_cast<uint32_t>(spec.rows), static_cast<uint32_t>(spec.channels)};
   }
-  std::optional<Order> operator()(const DenseSpec& spec) const { return Order{1, static_cast<uint32_t>(spec.in)}; }
+  std::optional<Order> operator()(const DenseSpec& spec) const {
+    return Order{1, static_cast<uint32_t>(spec.in)};
+  }
   template <typename Elementwise>
   std::optional<Order> operator()(const Elementwise&) const {
     return std::nullopt;
@@ -51,21 +53,25 @@ std::vector<uint32_t> inOrder(size_t size) {
 }
 
 /** A batch norm behind a flattening has a channel per value, in the values' order. */
-bool isFlat(const NormSpec& spec, Order input) { return spec.rows == 1 && input.positions > 1; }
+bool isFlat(const NormSpec& spec, Order input) {
+  return spec.rows == 1 && input.positions > 1;
+}
 
 struct PlaceParameters {
   Order input;
   std::vector<uint32_t>& places;
 
   void operator()(const ConvSpec& spec) const {
-    const auto height = static_cast<uint32_t>(spec.window.height), width = static_cast<uint32_t>(spec.window.width);
+    const auto height = static_cast<uint32_t>(spec.window.height),
+               width = static_cast<uint32_t>(spec.window.width);
     const auto in = static_cast<uint32_t>(spec.in.channels), out = static_cast<uint32_t>(spec.out.channels);
     const auto first = static_cast<uint32_t>(spec.parameters.first);
     size_t there = first;
     for (uint32_t y = 0; y < height; ++y)
       for (uint32_t x = 0; x < width; ++x)
         for (uint32_t i = 0; i < in; ++i)
-          for (uint32_t o = 0; o < out; ++o) places[there++] = first + ((o * in + i) * height + y) * width + x;
+          for (uint32_t o = 0; o < out; ++o)
+            places[there++] = first + ((o * in + i) * height + y) * width + x;
   }
   void operator()(const DenseSpec& spec) const {
     const auto first = static_cast<uint32_t>(spec.parameters.first), out = static_cast<uint32_t>(spec.out);

@@ -7,9 +7,9 @@
 #include "engine/plan.h"
 
 /**
- * How a network lies in device memory. Maps are NCHW there and kernels [out][in][height][width], the layouts that
- * cuDNN's fp32 convolutions and batch norms are fastest with; the engine's are channels-last. What differs is
- * reordered on the host when state is read or written, never in a step.
+ * How a network lies in device memory. Maps are NCHW there and kernels [out][in][height][width], the layouts
+ * that cuDNN's fp32 convolutions and batch norms are fastest with; the engine's are channels-last. What
+ * differs is reordered on the host when state is read or written, never in a step.
  */
 namespace convsweep::cuda {
 

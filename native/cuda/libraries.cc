@@ -58,12 +58,15 @@ constexpr const char* kCublasWheel = "cublas";
 std::filesystem::path packageFolder() {
   Dl_info info{};
   dladdr(reinterpret_cast<const void*>(&libraries), &info);
-  return std::filesystem::path(info.dli_fname ? info.dli_fname : "").parent_path().parent_path().parent_path();
+  return std::filesystem::path(info.dli_fname ? info.dli_fname : "")
+      .parent_path()
+      .parent_path()
+      .parent_path();
 }
 
 /**
- * Where a library may lie, best first: where the user says, where the build found it, where `npm run setup:cuda` puts
- * it. The empty one stands for the system's own search.
+ * Where a library may lie, best first: where the user says, where the build found it, where `npm run
+ * setup:cuda` puts it. The empty one stands for the system's own search.
  */
 std::vector<std::filesystem::path> foldersOf(const char* variable, const char* built, const char* wheel) {
   std::vector<std::filesystem::path> folders;
@@ -102,7 +105,8 @@ Libraries open() {
     return found;
   };
   const auto cublasFolders = foldersOf("CUDA_HOME", CONVSWEEP_CUBLAS_FOLDER, kCublasWheel);
-  // First what the others ask for by name alone. NVRTC is needed by few of cuDNN's engines: none may be chosen.
+  // First what the others ask for by name alone. NVRTC is needed by few of cuDNN's engines: none may be
+  // chosen.
   needed(openFirst(kCublasLt, cublasFolders, folder, problem), "cuBLAS (" + kCublasLt + ")");
   openFirst(kNvrtc, {folder}, folder, problem);
   void* const cublas = needed(openFirst(kCublas, {folder}, folder, problem), "cuBLAS (" + kCublas + ")");
@@ -113,7 +117,8 @@ Libraries open() {
   const auto find = [](void* library, const char* name) {
     void* const call = dlsym(library, name);
     if (!call) {
-      throw Error("DEVICE_UNAVAILABLE", std::string("the library found for ") + name + " lacks it; " + kRemedy);
+      throw Error("DEVICE_UNAVAILABLE",
+                  std::string("the library found for ") + name + " lacks it; " + kRemedy);
     }
     return call;
   };

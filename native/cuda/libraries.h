@@ -7,9 +7,9 @@
 #include <string>
 
 /**
- * Every call that this backend makes into NVIDIA's libraries. The CUDA runtime is linked statically and called
- * directly; cuDNN and cuBLAS are opened when a device is first looked for, so that the addon loads on any machine and
- * can say what is missing there.
+ * Every call that this backend makes into NVIDIA's libraries. The CUDA runtime is linked statically and
+ * called directly; cuDNN and cuBLAS are opened when a device is first looked for, so that the addon loads on
+ * any machine and can say what is missing there.
  */
 
 // The CUDA runtime's calls, for whoever puts something else beneath them:
@@ -24,36 +24,36 @@
 //   kernels    <<<>>> in native/cuda/launch.h alone; with CONVSWEEP_CUDA_STANDIN instead
 //              standinLaunch(cudaStream_t, std::function<void()>), which that cuda_runtime.h declares
 
-#define CONVSWEEP_CUDNN_CALLS(X)                  \
-  X(cudnnGetVersion)                              \
-  X(cudnnGetErrorString)                          \
-  X(cudnnGetLastErrorString)                      \
-  X(cudnnCreate)                                  \
-  X(cudnnDestroy)                                 \
-  X(cudnnSetStream)                               \
-  X(cudnnCreateTensorDescriptor)                  \
-  X(cudnnDestroyTensorDescriptor)                 \
-  X(cudnnSetTensor4dDescriptor)                   \
-  X(cudnnCreateFilterDescriptor)                  \
-  X(cudnnDestroyFilterDescriptor)                 \
-  X(cudnnSetFilter4dDescriptor)                   \
-  X(cudnnCreateConvolutionDescriptor)             \
-  X(cudnnDestroyConvolutionDescriptor)            \
-  X(cudnnSetConvolution2dDescriptor)              \
-  X(cudnnSetConvolutionMathType)                  \
-  X(cudnnGetConvolutionForwardAlgorithm_v7)       \
-  X(cudnnGetConvolutionBackwardDataAlgorithm_v7)  \
-  X(cudnnGetConvolutionBackwardFilterAlgorithm_v7) \
-  X(cudnnGetConvolutionForwardWorkspaceSize)      \
-  X(cudnnGetConvolutionBackwardDataWorkspaceSize) \
+#define CONVSWEEP_CUDNN_CALLS(X)                    \
+  X(cudnnGetVersion)                                \
+  X(cudnnGetErrorString)                            \
+  X(cudnnGetLastErrorString)                        \
+  X(cudnnCreate)                                    \
+  X(cudnnDestroy)                                   \
+  X(cudnnSetStream)                                 \
+  X(cudnnCreateTensorDescriptor)                    \
+  X(cudnnDestroyTensorDescriptor)                   \
+  X(cudnnSetTensor4dDescriptor)                     \
+  X(cudnnCreateFilterDescriptor)                    \
+  X(cudnnDestroyFilterDescriptor)                   \
+  X(cudnnSetFilter4dDescriptor)                     \
+  X(cudnnCreateConvolutionDescriptor)               \
+  X(cudnnDestroyConvolutionDescriptor)              \
+  X(cudnnSetConvolution2dDescriptor)                \
+  X(cudnnSetConvolutionMathType)                    \
+  X(cudnnGetConvolutionForwardAlgorithm_v7)         \
+  X(cudnnGetConvolutionBackwardDataAlgorithm_v7)    \
+  X(cudnnGetConvolutionBackwardFilterAlgorithm_v7)  \
+  X(cudnnGetConvolutionForwardWorkspaceSize)        \
+  X(cudnnGetConvolutionBackwardDataWorkspaceSize)   \
   X(cudnnGetConvolutionBackwardFilterWorkspaceSize) \
-  X(cudnnConvolutionForward)                      \
-  X(cudnnConvolutionBackwardData)                 \
-  X(cudnnConvolutionBackwardFilter)               \
-  X(cudnnDeriveBNTensorDescriptor)                \
-  X(cudnnBatchNormalizationForwardTraining)       \
-  X(cudnnBatchNormalizationForwardInference)      \
-  X(cudnnBatchNormalizationBackward)              \
+  X(cudnnConvolutionForward)                        \
+  X(cudnnConvolutionBackwardData)                   \
+  X(cudnnConvolutionBackwardFilter)                 \
+  X(cudnnDeriveBNTensorDescriptor)                  \
+  X(cudnnBatchNormalizationForwardTraining)         \
+  X(cudnnBatchNormalizationForwardInference)        \
+  X(cudnnBatchNormalizationBackward)                \
   X(cudnnSoftmaxForward)
 
 #define CONVSWEEP_CUBLAS_CALLS(X) \

@@ -46,7 +46,11 @@ DeviceMemory::~DeviceMemory() {
   deviceBytesInUse -= bytes_;
 }
 
-PinnedBytes::PinnedBytes(size_t bytes) { CUDART(cudaMallocHost, &data_, bytes); }
-PinnedBytes::~PinnedBytes() { cudaFreeHost(data_); }
+PinnedBytes::PinnedBytes(size_t bytes) {
+  CUDART(cudaMallocHost, &data_, bytes);
+}
+PinnedBytes::~PinnedBytes() {
+  cudaFreeHost(data_);
+}
 
 }  // namespace convsweep::cuda

@@ -18,7 +18,8 @@ std::string freeMemory();
 class DeviceMemory {
  public:
   DeviceMemory() = default;
-  /** `purpose` is what an error calls it. Throws Error OUT_OF_MEMORY with what was needed and what is free. */
+  /** `purpose` is what an error calls it. Throws Error OUT_OF_MEMORY with what was needed and what is free.
+   */
   DeviceMemory(size_t bytes, const char* purpose);
   ~DeviceMemory();
   DeviceMemory(DeviceMemory&& other) noexcept
@@ -58,8 +59,8 @@ class PinnedBytes {
 };
 
 /**
- * Hands out places in one block of memory, each on a boundary that suits every library. Without a block it only
- * counts, so that the same code first measures what is needed and then takes it.
+ * Hands out places in one block of memory, each on a boundary that suits every library. Without a block it
+ * only counts, so that the same code first measures what is needed and then takes it.
  */
 class Arena {
  public:

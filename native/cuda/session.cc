@@ -11,7 +11,9 @@
 namespace convsweep::cuda {
 namespace {
 
-Totals fromDevice(const DeviceTotals& totals) { return {totals.loss, totals.correct, totals.images}; }
+Totals fromDevice(const DeviceTotals& totals) {
+  return {totals.loss, totals.correct, totals.images};
+}
 
 /** More than this in one batch and an index would not fit the kernels' 32 bits. */
 constexpr size_t kMostValues = size_t{1} << 31;
@@ -25,9 +27,11 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
       parameterPlaces_(parameterPlaces(plan)),
       statisticPlaces_(statisticPlaces(plan)),
       context_{*lane_, {}, nullptr, options.seed, options.precision != Precision::Fp32, {}} {
-  CUBLAS(cublasSetMathMode, lane_->cublas(), context_.tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH);
+  CUBLAS(cublasSetMathMode, lane_->cublas(),
+         context_.tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH);
   const auto place = [&](Arena memory) {
-    for (float** flat : {&context_.state.parameters, &context_.state.gradients, &context_.state.m, &context_.state.v}) {
+    for (float** flat :
+         {&context_.state.parameters, &context_.state.gradients, &context_.state.m, &context_.state.v}) {
       *flat = memory.take<float>(plan.parameterCount);
     }
     context_.state.statistics = memory.take<float>(plan.statisticCount);
@@ -52,14 +56,15 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
 
 CudaSession::~CudaSession() {
   cudaSetDevice(device_->ordinal());
-  // A lane that work failed on is not used again.
-  const bool sound = cudaStreamSynchronize(stream()) == cudaSuccess;
+  // A lane that work failed on is not used again; if memory ran out, it is wanted back.
+  const bool sound = cudaStreamSynchronize(stream()) == cudaSuccess && !failed_;
   recordings_.clear();
   blocks_.clear();
   if (sound) device_->giveBack(std::move(lane_));
 }
 
-// ---- A step ---------------------------------------------------------------------------------------------------------
+// ---- A step
+// ---------------------------------------------------------------------------------------------------------
 
 void CudaSession::run(Mode mode, size_t n, const std::function<void()>& step) {
   device_->makeCurrent();
@@ -71,10 +76,12 @@ void CudaSession::run(Mode mode, size_t n, const std::function<void()>& step) {
     running_.reset();
     cursorAdvanced(n, mode);
   } catch (...) {
+    failed_ = true;
     running_.reset();
     cursorKnown_ = false;
     recordings_.erase({mode, n});
-    cudaStreamSynchronize(stream());  // nothing reads the caller's data any more when it learns of the failure
+    cudaStreamSynchronize(
+        stream());  // nothing reads the caller's data any more when it learns of the failure
     throw;
   }
 }
@@ -99,7 +106,8 @@ void CudaSession::load(size_t first, size_t n) {
     advance(stream(), context_.cursor, count, true);
     cursorAdvanced(n, Mode::Training);
   }
-  gather(stream(), context_.cursor, count, inputNode_.order, plan_.inputScale, plan_.inputOffset, inputNode_.values);
+  gather(stream(), context_.cursor, count, inputNode_.order, plan_.inputScale, plan_.inputOffset,
+         inputNode_.values);
 }
 
 void CudaSession::forward(size_t n, Mode mode) {
@@ -115,7 +123,8 @@ void CudaSession::adam(const Adam& adam) {
              state.parameters, state.m, state.v);
 }
 
-// ---- The cursor -----------------------------------------------------------------------------------------------------
+// ---- The cursor
+// -----------------------------------------------------------------------------------------------------
 
 void CudaSession::bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) {
   device_->makeCurrent();
@@ -148,7 +157,8 @@ void CudaSession::cursorAdvanced(size_t n, Mode mode) {
   next_ = cursor_.next;
 }
 
-// ---- Memory ---------------------------------------------------------------------------------------------------------
+// ---- Memory
+// ---------------------------------------------------------------------------------------------------------
 
 void CudaSession::prepare(Mode mode, size_t n) {
   const Kind kind{mode, n};
@@ -177,7 +187,8 @@ void CudaSession::placeValues(size_t n) {
   };
   const size_t bytes = place(Arena());
   if (bytes / sizeof(float) >= kMostValues) {
-    throw Error("OUT_OF_MEMORY", "Batches of " + std::to_string(n) + " images are too large; use smaller ones");
+    throw Error("OUT_OF_MEMORY",
+                "Batches of " + std::to_string(n) + " images are too large; use smaller ones");
   }
   forgetRecordings();
   valueCapacity_ = 0;
@@ -189,7 +200,8 @@ void CudaSession::placeValues(size_t n) {
 
 void CudaSession::placeGradients(size_t n) {
   size_t largest = inputNode_.order.size();
-  for (size_t i = 0; i < blocks_.size(); ++i) largest = std::max<size_t>(largest, block(i).output().order.size());
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    largest = std::max<size_t>(largest, block(i).output().order.size());
   forgetRecordings();
   gradientCapacity_ = 0;
   gradientMemory_ = DeviceMemory();
@@ -208,9 +220,12 @@ void CudaSession::forgetRecordings() {
   prepared_.clear();
 }
 
-// ---- What the host reads and writes ---------------------------------------------------------------------------------
+// ---- What the host reads and writes
+// ---------------------------------------------------------------------------------
 
-void CudaSession::wait() const { CUDART(cudaStreamSynchronize, stream()); }
+void CudaSession::wait() const {
+  CUDART(cudaStreamSynchronize, stream());
+}
 
 void CudaSession::resetTotals() {
   device_->makeCurrent();
@@ -249,8 +264,8 @@ void CudaSession::readOutputs(size_t n, float* out) {
   if (plan_.softmax) {
     const float one = 1, zero = 0;
     const TensorDescriptor logits(n, plan_.outputSize, 1, 1);
-    CUDNN(cudnnSoftmaxForward, lane_->cudnn(), CUDNN_SOFTMAX_ACCURATE, CUDNN_SOFTMAX_MODE_CHANNEL, &one, logits.get(),
-          values, &zero, logits.get(), probabilities_);
+    CUDNN(cudnnSoftmaxForward, lane_->cudnn(), CUDNN_SOFTMAX_ACCURATE, CUDNN_SOFTMAX_MODE_CHANNEL, &one,
+          logits.get(), values, &zero, logits.get(), probabilities_);
     values = probabilities_;
   }
   std::vector<uint32_t> places(n * plan_.outputSize);

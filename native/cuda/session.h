@@ -27,8 +27,8 @@ class CudaSession final : public Session, private Input, private Loss {
   void adam(const Adam& adam) override;
 
   void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) override;
-  /** The first step of a kind runs as it comes, which loads the code it needs; the second is recorded, and from then
-   * on the recording is replayed without asking `step`. */
+  /** The first step of a kind runs as it comes, which loads the code it needs; the second is recorded, and
+   * from then on the recording is replayed without asking `step`. */
   void run(Mode mode, size_t n, const std::function<void()>& step) override;
 
   void resetTotals() override;
@@ -86,6 +86,8 @@ class CudaSession final : public Session, private Input, private Loss {
   int64_t step_ = 1;
   /** Within `run`, where the device moves the cursor itself. */
   std::optional<Mode> running_;
+  /** A step has failed. */
+  bool failed_ = false;
 
   /** A kind of step: how it runs and of how many images. */
   using Kind = std::pair<Mode, size_t>;
@@ -93,7 +95,8 @@ class CudaSession final : public Session, private Input, private Loss {
   /** Empty until the second step of the kind. */
   std::map<Kind, GraphExec> recordings_;
 
-  /** Copies of the totals: the last one waited for, and one that is on its way while `progress` does not wait. */
+  /** Copies of the totals: the last one waited for, and one that is on its way while `progress` does not
+   * wait. */
   struct Copies {
     DeviceTotals waited, underway;
   };

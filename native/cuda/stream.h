@@ -7,7 +7,8 @@
 
 namespace convsweep::cuda {
 
-/** A CUDA object that is destroyed with its holder. Destroying may fail only after an error that was reported. */
+/** A CUDA object that is destroyed with its holder. Destroying may fail only after an error that was
+ * reported. */
 template <typename T, auto destroy>
 class Owned {
  public:
@@ -39,8 +40,9 @@ Stream makeStream();
 Event makeEvent();
 
 /**
- * What `work` puts into `stream`, recorded instead of run. `work` must neither wait nor allocate, and everything in
- * it must have run once before: the first use of a kernel loads its code, which a recording cannot do.
+ * What `work` puts into `stream`, recorded instead of run. `work` must neither wait nor allocate, and
+ * everything in it must have run once before: the first use of a kernel loads its code, which a recording
+ * cannot do.
  */
 GraphExec capture(cudaStream_t stream, const std::function<void()>& work);
 

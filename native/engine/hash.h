@@ -20,8 +20,8 @@ CONVSWEEP_ANYWHERE inline uint64_t dropoutKey(uint32_t seed, unsigned stream, in
 }
 
 /**
- * What element `i` of the batch is multiplied by: 0, or 1 / (1 - rate). From a counter, not a state: an element is
- * dropped or not whatever ran before.
+ * What element `i` of the batch is multiplied by: 0, or 1 / (1 - rate). From a counter, not a state: an
+ * element is dropped or not whatever ran before.
  */
 CONVSWEEP_ANYWHERE inline float dropoutFactor(uint64_t key, uint64_t i, float rate) {
   const float uniform = static_cast<float>(hash(key + i) >> 40) * 0x1p-24f;

@@ -31,8 +31,7 @@ struct Control {
 /** A sequential network and its optimizer. One call at a time; any thread. */
 class Network {
  public:
-  Network(int device, const std::vector<Layer>& layers, const Adam& adam,
-          const SessionOptions& options);
+  Network(int device, const std::vector<Layer>& layers, const Adam& adam, const SessionOptions& options);
 
   const Plan& plan() const { return plan_; }
 

@@ -84,8 +84,9 @@ class Session {
    */
   virtual void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) = 0;
   /**
-   * Runs one step of `n` images, the bound rows behind those of the last step. A device that can record steps may
-   * replay such a recording instead of calling `step`, which therefore does the same whenever mode and `n` are.
+   * Runs one step of `n` images, the bound rows behind those of the last step. A device that can record steps
+   * may replay such a recording instead of calling `step`, which therefore does the same whenever mode and
+   * `n` are.
    */
   virtual void run(Mode mode, size_t n, const std::function<void()>& step) = 0;
 
