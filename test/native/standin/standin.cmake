@@ -14,3 +14,11 @@ set_source_files_properties(test/native/standin/dnn.cc test/native/standin/blas.
   COMPILE_OPTIONS "-fno-math-errno;-fassociative-math;-fno-signed-zeros;-fno-trapping-math")
 target_include_directories(convsweep_cudasim BEFORE PRIVATE test/native test/native/standin)
 target_compile_definitions(convsweep_cudasim PRIVATE CONVSWEEP_CUDA_STANDIN)
+
+# Whether the stand-in notices what it is there to notice.
+list(FILTER standin EXCLUDE REGEX "hooks\\.cc$")
+add_executable(standin_rules test/native/rules/rules.cc ${standin})
+target_link_libraries(standin_rules PRIVATE settings Threads::Threads)
+target_include_directories(standin_rules BEFORE PRIVATE test/native test/native/standin)
+set_target_properties(standin_rules PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
+add_dependencies(convsweep_cudasim standin_rules)
