@@ -13,7 +13,6 @@ class CudaDataset final : public DeviceDataset {
  public:
   CudaDataset(std::shared_ptr<Device> device, const uint8_t* images, const uint8_t* labels, size_t count,
               size_t imageSize);
-  ~CudaDataset() override;
 
   const Device& device() const { return *device_; }
   const uint8_t* images() const { return images_.as<uint8_t>(); }

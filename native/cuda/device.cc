@@ -134,11 +134,30 @@ std::shared_ptr<Device> Device::open(int index) {
 
 Device::~Device() {
   cudaSetDevice(ordinal_);
-  lanes_.clear();
+  freeKept();
 }
 
 void Device::makeCurrent() const {
   CUDART(cudaSetDevice, ordinal_);
+}
+
+DeviceMemory Device::memory(size_t bytes, const std::string& purpose) {
+  if (DeviceMemory memory = pool_.tryTake(bytes); memory.as()) return memory;
+  freeKept();
+  if (DeviceMemory memory = pool_.tryTake(bytes); memory.as()) return memory;
+  throw Error("OUT_OF_MEMORY", "The device has too little memory: " + readableSize(bytes) +
+                                   " are needed for " + purpose + ", " + freeMemory() +
+                                   "; train fewer models at a time (--jobs) or in smaller batches");
+}
+
+void Device::freeKept() {
+  std::vector<std::unique_ptr<Lane>> lanes;
+  {
+    const std::lock_guard lock(mutex_);
+    lanes.swap(lanes_);
+  }
+  lanes.clear();
+  pool_.freeKept();
 }
 
 std::unique_ptr<Lane> Device::takeLane() {
@@ -150,7 +169,7 @@ std::unique_ptr<Lane> Device::takeLane() {
       return lane;
     }
   }
-  return std::make_unique<Lane>();
+  return std::make_unique<Lane>(memory(Lane::kWorkspace, "cuBLAS"));
 }
 
 void Device::giveBack(std::unique_ptr<Lane> lane) {

@@ -16,7 +16,8 @@ namespace convsweep::cuda {
  */
 std::vector<DeviceInfo> usableDevices();
 
-/** A GPU in use. Lives as long as a dataset or a network is on it, and keeps lanes for the next networks. */
+/** A GPU in use. Lives as long as a dataset or a network is on it, and keeps what the next
+ * networks can use. */
 class Device {
  public:
   /** The device at `index` of usableDevices(), made current for this thread. */
@@ -28,12 +29,20 @@ class Device {
   /** Directs this thread's CUDA calls here. */
   void makeCurrent() const;
 
-  /** A lane that nobody else uses, a kept one if there is one: making one takes milliseconds. */
+  /**
+   * `purpose` is what an error calls it. Frees what is kept for later networks before it fails with Error
+   * OUT_OF_MEMORY, which says what was needed and what is free.
+   */
+  DeviceMemory memory(size_t bytes, const std::string& purpose);
+  /** A lane that nobody else uses, a kept one if there is one. */
   std::unique_ptr<Lane> takeLane();
   void giveBack(std::unique_ptr<Lane> lane);
 
  private:
+  void freeKept();
+
   const int ordinal_;
+  MemoryPool pool_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };

@@ -1,12 +1,10 @@
 #include "cuda/lane.h"
 
+#include <utility>
+
 #include "cuda/check.h"
 
 namespace convsweep::cuda {
-namespace {
-/** What NVIDIA advises for Hopper; elsewhere less would do. */
-constexpr size_t kCublasWorkspace = size_t{32} << 20;
-}  // namespace
 
 CudnnHandle::CudnnHandle(cudaStream_t stream) {
   CUDNN(cudnnCreate, &handle_);
@@ -21,7 +19,7 @@ CudnnHandle::~CudnnHandle() {
   libraries().cudnnDestroy(handle_);
 }
 
-CublasHandle::CublasHandle(cudaStream_t stream) : workspace_(kCublasWorkspace, "cuBLAS") {
+CublasHandle::CublasHandle(cudaStream_t stream, DeviceMemory workspace) : workspace_(std::move(workspace)) {
   CUBLAS(cublasCreate_v2, &handle_);
   try {
     // In this order: setting the stream takes the workspace away.

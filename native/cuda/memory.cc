@@ -4,12 +4,19 @@
 #include <cstdio>
 
 #include "cuda/check.h"
-#include "engine/error.h"
 
 namespace convsweep::cuda {
 namespace {
 
-std::string readable(size_t bytes) {
+/** Sizes are rounded up, so that blocks suit networks of slightly different widths. */
+size_t rounded(size_t bytes) {
+  const size_t step = bytes > size_t{1} << 20 ? size_t{1} << 20 : size_t{1} << 12;
+  return std::max<size_t>((bytes + step - 1) / step * step, step);
+}
+
+}  // namespace
+
+std::string readableSize(size_t bytes) {
   const bool large = bytes >= size_t{1} << 30;
   char text[32];
   std::snprintf(text, sizeof text, "%.1f %s", static_cast<double>(bytes) / (large ? 1 << 30 : 1 << 20),
@@ -17,33 +24,53 @@ std::string readable(size_t bytes) {
   return text;
 }
 
-}  // namespace
-
 std::string freeMemory() {
   size_t free = 0, total = 0;
   if (cudaMemGetInfo(&free, &total) != cudaSuccess) return "how much memory is free is not known";
-  return readable(free) + " of " + readable(total) + " are free";
+  return readableSize(free) + " of " + readableSize(total) + " are free";
 }
 
-DeviceMemory::DeviceMemory(size_t bytes, const char* purpose) {
-  bytes = std::max<size_t>(bytes, 1);
-  const cudaError_t status = cudaMalloc(&data_, bytes);
-  if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-    data_ = nullptr;
-    throw Error("OUT_OF_MEMORY", "The device has too little memory: " + readable(bytes) + " are needed for " +
-                                     purpose + ", " + freeMemory() +
-                                     "; train fewer models at a time (--jobs) or in smaller batches");
-  }
-  check(status, {"cudaMalloc", __FILE__, __LINE__});
-  bytes_ = bytes;
-  deviceBytesInUse += bytes_;
+DeviceMemory::DeviceMemory(MemoryPool* pool, void* data, size_t bytes, size_t asked)
+    : pool_(pool), data_(data), bytes_(bytes), asked_(asked) {
+  deviceBytesInUse += asked_;
 }
 
 DeviceMemory::~DeviceMemory() {
   if (!data_) return;
-  cudaFree(data_);
-  deviceBytesInUse -= bytes_;
+  deviceBytesInUse -= asked_;
+  pool_->giveBack(data_, bytes_);
+}
+
+DeviceMemory MemoryPool::tryTake(size_t bytes) {
+  const size_t needed = rounded(bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = kept_.lower_bound(needed);
+    if (found != kept_.end() && found->first <= needed + needed / 2) {
+      DeviceMemory memory(this, found->second, found->first, needed);
+      kept_.erase(found);
+      return memory;
+    }
+  }
+  void* data = nullptr;
+  const cudaError_t status = cudaMalloc(&data, needed);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    return {};
+  }
+  check(status, {"cudaMalloc", __FILE__, __LINE__});
+  return {this, data, needed, needed};
+}
+
+void MemoryPool::giveBack(void* data, size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  kept_.emplace(bytes, data);
+}
+
+void MemoryPool::freeKept() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [bytes, data] : kept_) cudaFree(data);
+  kept_.clear();
 }
 
 PinnedBytes::PinnedBytes(size_t bytes) {

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -11,22 +13,24 @@ namespace convsweep::cuda {
 /** Bytes of device memory that all networks and datasets of this process hold. */
 inline std::atomic<size_t> deviceBytesInUse{0};
 
+/** `1.5 GiB` or `320.0 MiB` */
+std::string readableSize(size_t bytes);
 /** `1.5 GiB of 80.0 GiB are free` on the current device. */
 std::string freeMemory();
 
-/** Memory on the device that was current when it was made. Its contents are unspecified. */
+class MemoryPool;
+
+/** A block of a pool's memory, which goes back to it with this object. Its contents are unspecified. */
 class DeviceMemory {
  public:
   DeviceMemory() = default;
-  /** `purpose` is what an error calls it. Throws Error OUT_OF_MEMORY with what was needed and what is free.
-   */
-  DeviceMemory(size_t bytes, const char* purpose);
   ~DeviceMemory();
-  DeviceMemory(DeviceMemory&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  DeviceMemory(DeviceMemory&& other) noexcept { *this = std::move(other); }
   DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+    std::swap(pool_, other.pool_);
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
+    std::swap(asked_, other.asked_);
     return *this;
   }
 
@@ -37,8 +41,39 @@ class DeviceMemory {
   size_t bytes() const { return bytes_; }
 
  private:
+  friend class MemoryPool;
+  DeviceMemory(MemoryPool* pool, void* data, size_t bytes, size_t asked);
+
+  MemoryPool* pool_ = nullptr;
   void* data_ = nullptr;
   size_t bytes_ = 0;
+  /** What counts as in use: the block may be a larger one that was kept. */
+  size_t asked_ = 0;
+};
+
+/**
+ * A device's memory. Blocks that come back are kept for the next network: freeing one would wait for
+ * everything that the device still has to do, also for other networks. So a block must come back only when
+ * its own work is done.
+ */
+class MemoryPool {
+ public:
+  MemoryPool() = default;
+  ~MemoryPool() { freeKept(); }
+  MemoryPool(const MemoryPool&) = delete;
+  MemoryPool& operator=(const MemoryPool&) = delete;
+
+  /** An empty one if the device has too little memory. It must be the current one. */
+  DeviceMemory tryTake(size_t bytes);
+  void freeKept();
+
+ private:
+  friend class DeviceMemory;
+  void giveBack(void* data, size_t bytes);
+
+  std::mutex mutex_;
+  /** Blocks that nobody uses, by their size. */
+  std::multimap<size_t, void*> kept_;
 };
 
 /** Page-locked host memory, which copies from the device reach without the host waiting. */

@@ -39,7 +39,7 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
     totals_ = memory.take<DeviceTotals>(1);
     return memory.used();
   };
-  stateMemory_ = DeviceMemory(place(Arena()), "the state of a network");
+  stateMemory_ = device_->memory(place(Arena()), "the state of a network");
   place(Arena(stateMemory_.as()));
   CUDART(cudaMemsetAsync, stateMemory_.as(), 0, stateMemory_.bytes(), stream());
 
@@ -133,7 +133,7 @@ void CudaSession::bind(const DeviceDataset& dataset, std::span<const uint32_t> r
   if (rows.size_bytes() > rowMemory_.bytes()) {
     wait();
     rowMemory_ = DeviceMemory();
-    rowMemory_ = DeviceMemory(rows.size_bytes(), "the order of the images");
+    rowMemory_ = device_->memory(rows.size_bytes(), "the order of the images");
   }
   CUDART(cudaMemcpyAsync, rowMemory_.as(), rows.data(), rows.size_bytes(), cudaMemcpyHostToDevice, stream());
   cursor_.images = data.images();
@@ -170,7 +170,7 @@ void CudaSession::prepare(Mode mode, size_t n) {
   if (workspace > context_.workspace.bytes()) {
     forgetRecordings();
     context_.workspace = DeviceMemory();
-    context_.workspace = DeviceMemory(workspace, "cuDNN's workspace");
+    context_.workspace = device_->memory(workspace, "cuDNN's workspace");
   }
   prepared_.insert(kind);
 }
@@ -193,7 +193,7 @@ void CudaSession::placeValues(size_t n) {
   forgetRecordings();
   valueCapacity_ = 0;
   valueMemory_ = DeviceMemory();
-  valueMemory_ = DeviceMemory(bytes, ("the values of " + std::to_string(n) + " images").c_str());
+  valueMemory_ = device_->memory(bytes, "the values of " + std::to_string(n) + " images");
   place(Arena(valueMemory_.as()));
   valueCapacity_ = n;
 }
@@ -205,8 +205,8 @@ void CudaSession::placeGradients(size_t n) {
   forgetRecordings();
   gradientCapacity_ = 0;
   gradientMemory_ = DeviceMemory();
-  gradientMemory_ = DeviceMemory(2 * n * largest * sizeof(float),
-                                 ("the gradients of " + std::to_string(n) + " images").c_str());
+  gradientMemory_ =
+      device_->memory(2 * n * largest * sizeof(float), "the gradients of " + std::to_string(n) + " images");
   // A block reads one and writes the other.
   float* const both[] = {gradientMemory_.as<float>(), gradientMemory_.as<float>() + n * largest};
   inputNode_.gradient = both[0];
@@ -235,7 +235,7 @@ void CudaSession::resetTotals() {
 
 Totals CudaSession::totals() {
   device_->makeCurrent();
-  DeviceTotals& copy = pinned_.as<Copies>()->waited;
+  DeviceTotals& copy = lane_->pinned().as<Copies>()->waited;
   CUDART(cudaMemcpyAsync, &copy, totals_, sizeof copy, cudaMemcpyDeviceToHost, stream());
   wait();
   underway_ = false;
@@ -244,15 +244,15 @@ Totals CudaSession::totals() {
 
 Totals CudaSession::progress() {
   device_->makeCurrent();
-  DeviceTotals& copy = pinned_.as<Copies>()->underway;
+  DeviceTotals& copy = lane_->pinned().as<Copies>()->underway;
   if (underway_) {
-    const cudaError_t status = cudaEventQuery(arrived_.get());
+    const cudaError_t status = cudaEventQuery(lane_->event());
     if (status == cudaErrorNotReady) return known_;
     check(status, {"cudaEventQuery", __FILE__, __LINE__});
     known_ = fromDevice(copy);
   }
   CUDART(cudaMemcpyAsync, &copy, totals_, sizeof copy, cudaMemcpyDeviceToHost, stream());
-  CUDART(cudaEventRecord, arrived_.get(), stream());
+  CUDART(cudaEventRecord, lane_->event(), stream());
   underway_ = true;
   return known_;
 }

@@ -100,8 +100,7 @@ class CudaSession final : public Session, private Input, private Loss {
   struct Copies {
     DeviceTotals waited, underway;
   };
-  PinnedBytes pinned_{sizeof(Copies)};
-  Event arrived_ = makeEvent();
+  static_assert(sizeof(Copies) <= Lane::kPinned);
   bool underway_ = false;
   Totals known_;
 };
