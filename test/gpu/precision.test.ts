@@ -46,8 +46,8 @@ describe('TF32', () => {
       return await model.evaluate(data);
     };
     const [tf32, fp32] = [await run('tf32'), await run('fp32')];
-    expect(fp32.accuracy).toBeGreaterThan(0.9);
-    expect(tf32.accuracy).toBeGreaterThan(0.9);
+    expect(fp32.accuracy).toBeGreaterThan(0.7);
+    expect(tf32.accuracy).toBeGreaterThan(0.7);
   });
 
   test('gives identical bits in repeated runs', async () => {

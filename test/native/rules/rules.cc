@@ -107,7 +107,12 @@ void report(const char* name, bool ok) {
 
 void breaks(const char* name, const std::function<void(Bench&)>& calls) {
   Bench bench;
-  report(name, noticed([&] { calls(bench); }));
+  const bool broken = noticed([&] { calls(bench); });
+  int device = 0;
+  const bool lost = cudaGetDevice(&device) == cudaErrorIllegalAddress;
+  report(name, broken && lost);
+  standin::configure("");
+  cudaSetDevice(0);
 }
 
 void keeps(const char* name, const std::function<bool(Bench&)>& calls) {
@@ -296,11 +301,11 @@ void libraries() {
 }
 
 void faults() {
-  standin::configure("oom=2");
-  keeps("the allocation that is told to fails, and the next does not", [](Bench&) {
-    void* pointer = nullptr;
-    const bool failed = cudaMalloc(&pointer, 4) == cudaErrorMemoryAllocation && !pointer;
-    return failed && Memory(4).data;
+  standin::configure("oom=3");
+  keeps("memory ends after so many allocations", [](Bench&) {
+    const Memory second(4);
+    void* third = nullptr;
+    return second.data && cudaMalloc(&third, 4) == cudaErrorMemoryAllocation && !third;
   });
   standin::configure("memory=1");
   keeps("memory ends", [](Bench&) {

@@ -232,6 +232,7 @@ void violation(const std::string& message) {
   std::fprintf(stderr, "stand-in: %s\n", message.c_str());
   const Lock lock(state().mutex);
   state().violations.push_back(message);
+  state().lost = true;
 }
 
 void born(const void* object, const char* kind) {
@@ -461,7 +462,8 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
   const Lock lock(s.mutex);
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
-  if (++s.allocations == s.faults.outOfMemoryAt || bytes > s.faults.memory ||
+  const uint64_t limit = s.faults.outOfMemoryAt;
+  if ((++s.allocations >= limit && limit > 0) || bytes > s.faults.memory ||
       s.used[threadDevice] > s.faults.memory - bytes) {
     return remember(cudaErrorMemoryAllocation);
   }

@@ -86,7 +86,7 @@ Report report();
 void configure(const std::string& words);
 const Faults& faults();
 
-/** Records that a rule was broken. */
+/** Records that a rule was broken. The device is lost with it, so that no test can pass over it. */
 void violation(const std::string& message);
 
 /** Counts live objects of a kind, so that a leak shows in the report. */
