@@ -69,13 +69,13 @@ class DenseBlock final : public CudaBlock {
   void forward(size_t n, Mode) override {
     multiply(n, spec_.out, spec_.in, {from_.values, false}, {kernel(), false}, to_.values);
     const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
-    biasRelu(stream(), to_.values, static_cast<uint32_t>(n), to_.order, bias, spec_.relu);
+    biasRelu(stream(), to_.values, static_cast<uint32_t>(n), flat(), bias, spec_.relu);
   }
 
   void backward(size_t n) override {
     if (spec_.relu) reluBackward(stream(), to_.values, to_.gradient, size(n), to_.gradient);
     if (spec_.bias) {
-      channelSums(stream(), to_.gradient, nullptr, static_cast<uint32_t>(n), to_.order,
+      channelSums(stream(), to_.gradient, nullptr, static_cast<uint32_t>(n), flat(),
                   gradients(spec_.parameters.second));
     }
     multiply(spec_.in, spec_.out, n, {from_.values, true}, {to_.gradient, false},
@@ -90,6 +90,8 @@ class DenseBlock final : public CudaBlock {
     const float* values;
     bool transposed;
   };
+  /** A bias per value, whatever follows sees in them. */
+  Order flat() const { return {1, static_cast<uint32_t>(spec_.out)}; }
   const float* kernel() const { return parameters(spec_.parameters.first); }
 
   /** c[rows x columns] = a[rows x depth] b[depth x columns], row by row; to cuBLAS, which goes column by

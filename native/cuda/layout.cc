@@ -27,23 +27,24 @@ struct NeededOrder {
   }
 };
 
-/** The order of a block's output. */
+/** The order of a block's output. A dense layer's is free, as its columns can be in any. */
 struct OutputOrder {
-  Order input;
+  Order input, free;
   Order operator()(const ConvSpec& spec) const { return orderOf(spec.pool ? spec.pool->out : spec.out); }
   Order operator()(const PoolSpec& spec) const { return orderOf(spec.out); }
-  Order operator()(const DenseSpec& spec) const { return {1, static_cast<uint32_t>(spec.out)}; }
+  Order operator()(const DenseSpec&) const { return free; }
   template <typename Elementwise>
   Order operator()(const Elementwise&) const {
     return input;
   }
 };
 
-Order inputOrder(const Plan& plan) {
-  for (const BlockSpec& spec : plan.blocks) {
-    if (const auto needed = std::visit(NeededOrder{}, spec)) return *needed;
+/** The order of `size` values that nothing has put in order, before block `first`. */
+Order orderBefore(const Plan& plan, size_t first, size_t size) {
+  for (size_t i = first; i < plan.blocks.size(); ++i) {
+    if (const auto needed = std::visit(NeededOrder{}, plan.blocks[i])) return *needed;
   }
-  return {1, static_cast<uint32_t>(plan.imageSize)};
+  return {1, static_cast<uint32_t>(size)};
 }
 
 std::vector<uint32_t> inOrder(size_t size) {
@@ -58,7 +59,7 @@ bool isFlat(const NormSpec& spec, Order input) {
 }
 
 struct PlaceParameters {
-  Order input;
+  Order input, output;
   std::vector<uint32_t>& places;
 
   void operator()(const ConvSpec& spec) const {
@@ -77,7 +78,11 @@ struct PlaceParameters {
     const auto first = static_cast<uint32_t>(spec.parameters.first), out = static_cast<uint32_t>(spec.out);
     size_t there = first;
     for (uint32_t i = 0; i < spec.in; ++i)
-      for (uint32_t o = 0; o < out; ++o) places[there++] = first + input.fromKeras(i) * out + o;
+      for (uint32_t o = 0; o < out; ++o)
+        places[there++] = first + input.fromKeras(i) * out + output.fromKeras(o);
+    if (!spec.bias) return;
+    const auto second = static_cast<uint32_t>(spec.parameters.second);
+    for (uint32_t o = 0; o < out; ++o) places[second + o] = second + output.fromKeras(o);
   }
   void operator()(const NormSpec& spec) const {
     if (!isFlat(spec, input)) return;
@@ -90,7 +95,7 @@ struct PlaceParameters {
 };
 
 struct PlaceStatistics {
-  Order input;
+  Order input, output;
   std::vector<uint32_t>& places;
 
   void operator()(const NormSpec& spec) const {
@@ -107,15 +112,19 @@ template <typename Placer>
 std::vector<uint32_t> placesOf(const Plan& plan, size_t size) {
   std::vector<uint32_t> places = inOrder(size);
   const std::vector<Order> orders = ordersOf(plan);
-  for (size_t i = 0; i < plan.blocks.size(); ++i) std::visit(Placer{orders[i], places}, plan.blocks[i]);
+  for (size_t i = 0; i < plan.blocks.size(); ++i)
+    std::visit(Placer{orders[i], orders[i + 1], places}, plan.blocks[i]);
   return places;
 }
 
 }  // namespace
 
 std::vector<Order> ordersOf(const Plan& plan) {
-  std::vector<Order> orders{inputOrder(plan)};
-  for (const BlockSpec& spec : plan.blocks) orders.push_back(std::visit(OutputOrder{orders.back()}, spec));
+  std::vector<Order> orders{orderBefore(plan, 0, plan.imageSize)};
+  for (size_t i = 0; i < plan.blocks.size(); ++i) {
+    const Order free = orderBefore(plan, i + 1, outputSize(plan.blocks[i]));
+    orders.push_back(std::visit(OutputOrder{orders.back(), free}, plan.blocks[i]));
+  }
   return orders;
 }
 
