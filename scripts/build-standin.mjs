@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const cmakeJs = join(createRequire(import.meta.url).resolve('cmake-js/package.json'), '..', 'bin', 'cmake-js');
+const cmakeJs = join(
+  createRequire(import.meta.url).resolve('cmake-js/package.json'),
+  '..',
+  'bin',
+  'cmake-js',
+);
 const { status, stdout, stderr } = spawnSync(
   process.execPath,
   [
