@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads) forEachKernel(uint32_t count, Body b
 template <typename Body>
 void forEach(cudaStream_t stream, uint32_t count, Body body) {
   if (count == 0) return;
-  forEachKernel<<<(count + kThreads - 1) / kThreads, kThreads, 0, stream> > >(count, body);
+  forEachKernel<<<(count + kThreads - 1) / kThreads, kThreads, 0, stream>>>(count, body);
   CUDART(cudaGetLastError);
 }
 
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kThreads) reduceKernel(Body body) {
 template <typename Body>
 void reduce(cudaStream_t stream, uint32_t blocks, Body body) {
   if (blocks == 0) return;
-  reduceKernel<<<blocks, kThreads, 0, stream> > >(body);
+  reduceKernel<<<blocks, kThreads, 0, stream>>>(body);
   CUDART(cudaGetLastError);
 }
 
