@@ -9,8 +9,11 @@ import {
 export const deviceName = (process.env.CONVSWEEP_TEST_DEVICE || 'cpu') as DeviceName;
 export const device: ResolvedDevice = resolveDevice(deviceName);
 
-/** On a GPU the parity tests are about fp32; what TF32 makes of it, test/gpu/precision.test.ts says. */
-export const precision = device.addon.buildInfo().backend === 'cuda' ? 'fp32' : 'auto';
+/** On a GPU the parity tests are about fp32; what TF32 makes of it, test/gpu/errors.test.ts says. */
+export const precision =
+  device.addon.buildInfo().backend === 'cuda'
+    ? ((process.env.CONVSWEEP_TEST_PRECISION || 'fp32') as 'fp32' | 'tf32')
+    : 'auto';
 /** For a model on the device under test. */
 export const onDevice = { device: deviceName, precision } as const;
 
