@@ -16,6 +16,8 @@ std::string describe(const char* library, const char* name, const std::string& t
          (slash ? slash + 1 : place.file) + ":" + std::to_string(place.line);
 }
 
+constexpr const char* kLost = "; this process can no longer use the device, start it again";
+
 /** Whether the device is lost to this process: after these, every further call returns the same error. */
 bool isSticky(cudaError_t status) {
   switch (status) {
@@ -35,12 +37,15 @@ bool isSticky(cudaError_t status) {
   }
 }
 
-/** What a library's own failure does not say: that the device failed beneath it. */
-std::string deviceError() {
-  const cudaError_t status = cudaGetLastError();
-  if (status == cudaSuccess) return "";
-  return std::string("; the device reports ") + cudaGetErrorName(status) + " (" + cudaGetErrorString(status) +
-         ")";
+/** A library's failure, which may be that of the device beneath it. */
+[[noreturn]] void fail(std::string what, bool memory) {
+  const cudaError_t device = cudaGetLastError();
+  if (device != cudaSuccess) {
+    what += std::string("; the device reports ") + cudaGetErrorName(device) + " (" +
+            cudaGetErrorString(device) + ")";
+  }
+  if (memory || device == cudaErrorMemoryAllocation) throw Error("OUT_OF_MEMORY", what + "; " + freeMemory());
+  throw Error("NATIVE", what + (isSticky(device) ? kLost : ""));
 }
 
 }  // namespace
@@ -50,31 +55,23 @@ void check(cudaError_t status, Place place) {
   cudaGetLastError();  // or the next kernel launch would report this error again
   const std::string what = describe("CUDA", cudaGetErrorName(status), cudaGetErrorString(status), place);
   if (status == cudaErrorMemoryAllocation) throw Error("OUT_OF_MEMORY", what + "; " + freeMemory());
-  throw Error("NATIVE",
-              what + (isSticky(status) ? "; this process can no longer use the device, start it again" : ""));
+  throw Error("NATIVE", what + (isSticky(status) ? kLost : ""));
 }
 
 void check(cudnnStatus_t status, Place place) {
   if (status == CUDNN_STATUS_SUCCESS) return;
+  const Libraries& calls = libraries();
   char details[512] = "";
-  libraries().cudnnGetLastErrorString(details, sizeof details);
-  std::string text = details[0] ? details : "no details";
-  const std::string what =
-      describe("cuDNN", libraries().cudnnGetErrorString(status), text, place) + deviceError();
-  if (status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED) {
-    throw Error("OUT_OF_MEMORY", what + "; " + freeMemory());
-  }
-  throw Error("NATIVE", what);
+  calls.cudnnGetLastErrorString(details, sizeof details);
+  fail(describe("cuDNN", calls.cudnnGetErrorString(status), details[0] ? details : "no details", place),
+       status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED);
 }
 
 void check(cublasStatus_t status, Place place) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
   const Libraries& calls = libraries();
-  const std::string what =
-      describe("cuBLAS", calls.cublasGetStatusName(status), calls.cublasGetStatusString(status), place) +
-      deviceError();
-  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw Error("OUT_OF_MEMORY", what + "; " + freeMemory());
-  throw Error("NATIVE", what);
+  fail(describe("cuBLAS", calls.cublasGetStatusName(status), calls.cublasGetStatusString(status), place),
+       status == CUBLAS_STATUS_ALLOC_FAILED);
 }
 
 }  // namespace convsweep::cuda

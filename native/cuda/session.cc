@@ -63,8 +63,7 @@ CudaSession::~CudaSession() {
   if (sound) device_->giveBack(std::move(lane_));
 }
 
-// ---- A step
-// ---------------------------------------------------------------------------------------------------------
+// ---- A step ----------------------------------------------------------------------------------------------
 
 void CudaSession::run(Mode mode, size_t n, const std::function<void()>& step) {
   device_->makeCurrent();
@@ -80,8 +79,8 @@ void CudaSession::run(Mode mode, size_t n, const std::function<void()>& step) {
     running_.reset();
     cursorKnown_ = false;
     recordings_.erase({mode, n});
-    cudaStreamSynchronize(
-        stream());  // nothing reads the caller's data any more when it learns of the failure
+    // Nothing reads the caller's data any more when it learns of the failure.
+    cudaStreamSynchronize(stream());
     throw;
   }
 }
@@ -123,8 +122,7 @@ void CudaSession::adam(const Adam& adam) {
              state.parameters, state.m, state.v);
 }
 
-// ---- The cursor
-// -----------------------------------------------------------------------------------------------------
+// ---- The cursor ------------------------------------------------------------------------------------------
 
 void CudaSession::bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) {
   device_->makeCurrent();
@@ -157,8 +155,7 @@ void CudaSession::cursorAdvanced(size_t n, Mode mode) {
   next_ = cursor_.next;
 }
 
-// ---- Memory
-// ---------------------------------------------------------------------------------------------------------
+// ---- Memory ----------------------------------------------------------------------------------------------
 
 void CudaSession::prepare(Mode mode, size_t n) {
   const Kind kind{mode, n};
@@ -220,8 +217,7 @@ void CudaSession::forgetRecordings() {
   prepared_.clear();
 }
 
-// ---- What the host reads and writes
-// ---------------------------------------------------------------------------------
+// ---- What the host reads and writes ----------------------------------------------------------------------
 
 void CudaSession::wait() const {
   CUDART(cudaStreamSynchronize, stream());
