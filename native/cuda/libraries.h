@@ -50,7 +50,6 @@
   X(cudnnConvolutionForward)                        \
   X(cudnnConvolutionBackwardData)                   \
   X(cudnnConvolutionBackwardFilter)                 \
-  X(cudnnDeriveBNTensorDescriptor)                  \
   X(cudnnBatchNormalizationForwardTraining)         \
   X(cudnnBatchNormalizationForwardInference)        \
   X(cudnnBatchNormalizationBackward)                \
@@ -76,8 +75,8 @@ struct Libraries {
   CONVSWEEP_CUBLAS_CALLS(X)
 #undef X
 
-  /** Versions as found, such as `9.24.0`, and where. */
-  std::string cudnnVersion, cublasVersion, folder;
+  /** Versions as found, such as `9.24.0`. */
+  std::string cudnnVersion, cublasVersion;
 };
 
 /** Opens both once per process. Throws Error DEVICE_UNAVAILABLE with what is missing and the remedy. */

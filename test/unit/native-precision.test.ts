@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { notebookModel } from '../../lib/model/notebook.js';
 import { type ResolvedDevice, resolvePrecision } from '../../lib/native.js';
 
 const deviceOf = (backend: 'cpu' | 'cuda') =>
@@ -24,6 +25,16 @@ describe('resolvePrecision', () => {
   test('other names are refused', () => {
     expect(() => resolvePrecision('bf16' as 'fp32', deviceOf('cuda'))).toThrow(
       'Expected "auto", "fp32" or "tf32" for precision but received "bf16"',
+    );
+  });
+});
+
+describe('a model', () => {
+  test('on the CPU is of fp32, and cannot be of TF32', () => {
+    using model = notebookModel([4, 4, 4], { device: 'cpu' });
+    expect(model.precision).toBe('fp32');
+    expect(() => notebookModel([4, 4, 4], { device: 'cpu', precision: 'tf32' })).toThrow(
+      'the CPU has no TF32',
     );
   });
 });
