@@ -26,7 +26,15 @@ export { type Activation, type LayerSpec, layers, type Padding } from './model/l
 export { type InferenceOptions, Model, type ModelOptions, sequential } from './model/model.js';
 export { type NotebookModelOptions, notebookModel } from './model/notebook.js';
 export type { NamedWeight } from './model/weights.js';
-export { type BackendStatus, backends, type DeviceName, devices, type NativeDevice } from './native.js';
+export {
+  type BackendStatus,
+  backends,
+  type DeviceName,
+  devices,
+  type NativeDevice,
+  type Precision,
+  type SweepDeviceName,
+} from './native.js';
 export { type BestModelReports, writeBestModelReports } from './report/best-model.js';
 export { architectureDiagram, modelDot } from './report/diagram.js';
 export { digitPng } from './report/digit-png.js';

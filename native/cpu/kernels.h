@@ -38,8 +38,8 @@ struct Kernels {
   void (*columnSums)(const float* x, size_t rows, size_t columns, float* sums);
 
   /**
-   * One image's patches: out[position][window y][window x][channel], zero where the window leaves the image. Reads and
-   * writes up to kSlack floats past their ends.
+   * One image's patches: out[position][window y][window x][channel], zero where the window leaves the image.
+   * Reads and writes up to kSlack floats past their ends.
    */
   void (*im2col)(const float* image, Extent in, Extent out, const Window& window, float* patches);
   /** Adds patches back onto the image they came from. */
