@@ -1,4 +1,4 @@
-import { ConvsweepError, invalidArgument, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
 import { Random } from '../random.js';
 import type { Dataset } from './dataset.js';
 import { tfdsOrder } from './tfds-order.js';
@@ -36,6 +36,7 @@ const INTERLEAVE_BLOCK = 16;
  * @throws ConvsweepError `INVALID_ARGUMENT` for a percentage outside (0, 100) or one that leaves a side empty
  */
 export function holdout(dataset: Dataset, options: SplitOptions): Split {
+  rejectUnknownOptions('holdout', options, ['percent', 'seed']);
   const { percent, seed } = options;
   requireInteger('seed', seed, 0);
   const cut = cutAt(percent, dataset.size, dataset.name);
@@ -57,6 +58,7 @@ export function holdout(dataset: Dataset, options: SplitOptions): Split {
  * @throws ConvsweepError `INVALID_ARGUMENT` for a percentage outside (0, 100) or one that leaves a slice of `test` empty
  */
 export function notebookSplit(data: TrainTest, options: SplitOptions): NotebookSplit {
+  rejectUnknownOptions('notebookSplit', options, ['percent', 'seed']);
   const { percent, seed } = options;
   requireInteger('seed', seed, 0);
   const { all, train, test } = data;

@@ -183,6 +183,9 @@ function requireSplits(splits: unknown): asserts splits is readonly SweepSplit[]
   const names = new Set<string>();
   const first: SweepSplit = splits[0];
   for (const [i, split] of (splits as SweepSplit[]).entries()) {
+    if (typeof split !== 'object' || split === null) {
+      throw invalidArgument(`splits[${i}]`, '{ name, train, validation }', split);
+    }
     const { name, train, validation, unseen } = split;
     if (typeof name !== 'string' || name === '') throw invalidArgument(`splits[${i}].name`, 'a name', name);
     if (names.has(name)) throw invalidArgument(`splits[${i}].name`, 'distinct names', name);

@@ -78,7 +78,14 @@ export function resolveFitOptions(options: FitOptions, modelSeed: number): FitSe
   }
   if (!['auto', 0, 1, 2].includes(verbose)) throw invalidArgument('verbose', '"auto", 0, 1 or 2', verbose);
   if (!Array.isArray(callbacks)) throw invalidArgument('callbacks', 'an array of callbacks', callbacks);
-  for (const { monitor } of callbacks) {
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw invalidArgument('signal', 'an AbortSignal', signal);
+  }
+  for (const [i, callback] of callbacks.entries()) {
+    if (typeof callback !== 'object' || callback === null) {
+      throw invalidArgument(`callbacks[${i}]`, 'a callback, e.g. earlyStopping()', callback);
+    }
+    const { monitor } = callback;
     if (monitor?.startsWith('val_') && !validationData) throw missingMonitor(monitor);
   }
   return {
