@@ -121,6 +121,7 @@ describe('wrong usage exits with 2 and names the argument', () => {
     [['sweep', '--protocol', 'leaky'], /"holdout" or "notebook" for --protocol but received "leaky"/],
     [['sweep', '--device', 'gpu'], /--device.*received "gpu"/],
     [['sweep', '--jobs', '0'], /--jobs/],
+    [['train', '--start-from-epoch', '30'], /below 30 .* for --start-from-epoch but received 30/],
     [['train', '--neurons', '60,60'], /3 positive integers separated by commas for --neurons/],
     [['evaluate'], /missing required argument 'model'/],
     [['data', 'show', '10000'], /from 0 to 9999/],
