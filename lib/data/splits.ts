@@ -20,6 +20,7 @@ export interface NotebookSplit extends Split {
   description: string;
 }
 
+/** Options of {@link holdout} and {@link notebookSplit}; both are required. */
 export interface SplitOptions {
   /** Where to cut, in percent, strictly between 0 and 100. Both sides must get at least one image. */
   percent: number;

@@ -41,6 +41,7 @@ import {
   validateWeights,
 } from './weights.js';
 
+/** Options of {@link sequential}. */
 export interface ModelOptions {
   /** Default `sequential`. */
   name?: string;

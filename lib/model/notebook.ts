@@ -2,6 +2,7 @@ import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors
 import { type LayerSpec, layers } from './layers.js';
 import { type Model, type ModelOptions, sequential } from './model.js';
 
+/** Options of {@link notebookModel}. */
 export interface NotebookModelOptions
   extends Pick<ModelOptions, 'seed' | 'device' | 'precision' | 'inputShape'> {
   /** Units of the final softmax. Default 10. */

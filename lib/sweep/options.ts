@@ -26,6 +26,7 @@ export interface BuildContext {
  */
 export type Builder<G extends Grid = Grid> = (parameters: GridPoint<G>, context: BuildContext) => Model;
 
+/** Options of `sweep`; all but `out` and `splits` have defaults. */
 export interface SweepOptions<G extends Grid = Grid> {
   /** The folder that everything is written to; made if it is missing. */
   out: string;

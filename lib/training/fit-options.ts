@@ -6,6 +6,7 @@ import type { Callback } from './callback.js';
 import { missingMonitor } from './monitor.js';
 import type { Verbosity } from './progress-bar.js';
 
+/** Options of `Model.fit`. */
 export interface FitOptions {
   /** Train until this many epochs are done, counted from 0, not from `initialEpoch`. Default 1. */
   epochs?: number;
