@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -132,26 +133,18 @@ try {
   chmodSync(join(folder, 'gpu'), 0o755);
   cpSync(join(root, 'scripts', 'offline', 'README-OFFLINE.md'), join(folder, 'README-OFFLINE.md'));
 
-  const archive = join(root, `${name}.tar.xz`);
-  run('tar', [
-    '--sort=name',
-    '--owner=0',
-    '--group=0',
-    '--mtime=@0',
-    '-C',
-    staging,
-    '-cf',
-    `${archive}.part.tar`,
-    name,
-  ]);
-  run('xz', ['-9e', '--threads=1', '--force', `${archive}.part.tar`]);
-  const { size } = statSync(`${archive}.part.tar.xz`);
+  const tar = join(staging, `${name}.tar`);
+  run('tar', ['--sort=name', '--owner=0', '--group=0', '--mtime=@0', '-C', staging, '-cf', tar, name]);
+  run('xz', ['-7', '--threads=0', tar]);
+  const { size } = statSync(`${tar}.xz`);
   if (size > LARGEST) {
     throw new Error(
       `The archive has ${(size / 2 ** 20).toFixed(1)} MiB; expected at most ${LARGEST / 2 ** 20} MiB`,
     );
   }
-  run('mv', [`${archive}.part.tar.xz`, archive]);
+  const archive = join(root, `${name}.tar.xz`);
+  cpSync(`${tar}.xz`, `${archive}.part`);
+  renameSync(`${archive}.part`, archive);
   console.log(`${archive}: ${(size / 2 ** 20).toFixed(1)} MiB, commit ${commit.slice(0, 12)}`);
 } finally {
   rmSync(staging, { recursive: true, force: true });

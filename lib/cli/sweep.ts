@@ -137,7 +137,10 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
     }
     display.stop();
     const result = await run.result;
-    const reproduction = reproducingCommand(command, { device: result.config.device });
+    const reproduction = reproducingCommand(command, {
+      device: result.config.device,
+      precision: result.config.precision,
+    });
     const { file, report } = await writeSweepReports(result, splits, reproduction, signal);
     await live?.finish(report);
     note(`Finished in ${formatDuration((performance.now() - begin) / 1000)}.`);

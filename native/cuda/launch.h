@@ -25,18 +25,22 @@ constexpr uint32_t kThreads = 256;
 
 template <typename Body>
 void forEach(cudaStream_t stream, uint32_t count, Body body) {
-  standinLaunch(stream, [=] {
+  CUDART(standinLaunch, stream, [=] {
     for (uint32_t i = 0; i < count; ++i) body(i);
   });
 }
 
+/** In the order of reduceKernel, thread by thread. */
 template <typename Body>
 void reduce(cudaStream_t stream, uint32_t blocks, Body body) {
-  standinLaunch(stream, [=] {
+  CUDART(standinLaunch, stream, [=] {
     for (uint32_t b = 0; b < blocks; ++b) {
-      typename Body::Sum sum{};
-      for (uint32_t i = 0; i < body.terms(b); ++i) sum += body.term(b, i);
-      body.finish(b, sum);
+      typename Body::Sum sums[kThreads]{};
+      for (uint32_t i = 0; i < body.terms(b); ++i) sums[i % kThreads] += body.term(b, i);
+      for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
+        for (uint32_t t = 0; t < half; ++t) sums[t] += sums[t + half];
+      }
+      body.finish(b, sums[0]);
     }
   });
 }

@@ -226,6 +226,7 @@ void CudaSession::wait() const {
 void CudaSession::resetTotals() {
   device_->makeCurrent();
   CUDART(cudaMemsetAsync, totals_, 0, sizeof(DeviceTotals), stream());
+  underway_ = false;  // a copy that an aborted call left
   known_ = {};
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <sstream>
 #include <unordered_map>
+#include <utility>
 
 namespace standin {
 namespace {
@@ -370,22 +371,6 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-  cudaDeviceProp properties;
-  if (const cudaError_t error = cudaGetDeviceProperties(&properties, device)) return error;
-  *value = attribute == cudaDevAttrMultiProcessorCount      ? properties.multiProcessorCount
-           : attribute == cudaDevAttrComputeCapabilityMajor ? properties.major
-                                                            : properties.minor;
-  return cudaSuccess;
-}
-
-cudaError_t cudaDeviceSynchronize() {
-  if (const cudaError_t error = unsafeCall("cudaDeviceSynchronize")) return remember(error);
-  ++state().waits;
-  runAll(threadDevice);
-  return remember(health());
-}
-
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   if (const cudaError_t error = health()) return remember(error);
   const Lock lock(state().mutex);
@@ -396,14 +381,9 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 
 cudaError_t cudaGetLastError() {
-  const cudaError_t error = cudaPeekAtLastError();
-  lastError = cudaSuccess;
-  return error;
-}
-
-cudaError_t cudaPeekAtLastError() {
   const Lock lock(state().mutex);
-  return state().lost ? cudaErrorIllegalAddress : lastError;
+  const cudaError_t error = std::exchange(lastError, cudaSuccess);
+  return state().lost ? cudaErrorIllegalAddress : error;
 }
 
 const char* cudaGetErrorName(cudaError_t error) {
@@ -497,11 +477,7 @@ cudaError_t cudaFree(void* pointer) {
 }
 
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
-  return cudaHostAlloc(pointer, bytes, cudaHostAllocDefault);
-}
-
-cudaError_t cudaHostAlloc(void** pointer, size_t bytes, unsigned) {
-  if (const cudaError_t error = unsafeCall("cudaHostAlloc")) return remember(error);
+  if (const cudaError_t error = unsafeCall("cudaMallocHost")) return remember(error);
   if (const cudaError_t error = health()) return remember(error);
   const auto [address, allocation] = map(bytes, threadDevice);
   *pointer = reinterpret_cast<void*>(address);
@@ -547,28 +523,6 @@ bool copiesWithinReach(void* to, const void* from, size_t bytes, cudaMemcpyKind 
 }
 
 }  // namespace
-
-cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-  if (const cudaError_t error = unsafeCall("cudaMemcpy")) return remember(error);
-  if (const cudaError_t error = health()) return remember(error);
-  if (!copiesWithinReach(to, from, bytes, kind, threadDevice, "cudaMemcpy"))
-    return remember(cudaErrorInvalidValue);
-  // It waits for the default stream alone: streams that do not block go on, and what they have yet to write
-  // is poison.
-  ++state().waits;
-  const Reach reach(threadDevice);
-  std::memcpy(to, from, bytes);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemset(void* to, int value, size_t bytes) {
-  if (const cudaError_t error = unsafeCall("cudaMemset")) return remember(error);
-  if (const cudaError_t error = health()) return remember(error);
-  if (!inDeviceMemory(to, bytes, threadDevice, "cudaMemset")) return remember(cudaErrorInvalidValue);
-  const Reach reach(threadDevice);
-  std::memset(to, value, bytes);
-  return cudaSuccess;
-}
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
@@ -653,28 +607,6 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return remember(health());
 }
 
-cudaError_t cudaStreamQuery(cudaStream_t stream) {
-  if (const cudaError_t error = unsafeCall("cudaStreamQuery")) return remember(error);
-  if (const cudaError_t error = checkedStream(stream, "cudaStreamQuery")) return remember(error);
-  runUntil(stream, stream->done + 1);
-  if (const cudaError_t error = health()) return remember(error);
-  return stream->done == stream->submitted ? cudaSuccess : cudaErrorNotReady;
-}
-
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  if (!alive(event, "event")) return remember(cudaErrorInvalidResourceHandle);
-  if (stream && stream->capture != cudaStreamCaptureStatusNone) {
-    violation("cudaStreamWaitEvent in a capture: the stand-in captures single streams");
-    return remember(cudaErrorNotSupported);
-  }
-  Stream* const other = event->stream;
-  const uint64_t place = event->place;
-  return remember(submit(stream, {"wait for an event", [=] {
-                                    if (other && other != stream && alive(other, "stream"))
-                                      runUntil(other, place);
-                                  }}));
-}
-
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   if (const cudaError_t error = health()) return remember(error);
   if (const cudaError_t error = checkedStream(stream, "cudaStreamBeginCapture")) return remember(error);
@@ -709,12 +641,6 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  if (const cudaError_t error = checkedStream(stream, "cudaStreamIsCapturing")) return remember(error);
-  *status = stream->capture;
-  return cudaSuccess;
-}
-
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   if (const cudaError_t error = health()) return remember(error);
   *event = new Event;
@@ -722,10 +648,6 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   const Lock lock(state().mutex);
   state().events.insert(*event);
   return cudaSuccess;
-}
-
-cudaError_t cudaEventCreate(cudaEvent_t* event) {
-  return cudaEventCreateWithFlags(event, cudaEventDefault);
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -764,30 +686,12 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   return remember(health());
 }
 
-cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  if (const cudaError_t error = unsafeCall("cudaEventSynchronize")) return remember(error);
-  if (!alive(event, "event")) return remember(cudaErrorInvalidResourceHandle);
-  ++state().waits;
-  if (event->stream) runUntil(event->stream, event->place);
-  return remember(health());
-}
-
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
-  *milliseconds = 0;
-  return remember(health());
-}
-
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
   if (const cudaError_t error = health()) return remember(error);
   if (!alive(graph, "graph")) return remember(cudaErrorInvalidResourceHandle);
   *exec = new GraphExec{graph->device, graph->operations};
   born(*exec, "executable graph");
   return cudaSuccess;
-}
-
-cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream) {
-  if (!alive(exec, "executable graph")) return remember(cudaErrorInvalidResourceHandle);
-  return remember(checkedStream(stream, "cudaGraphUpload"));
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {

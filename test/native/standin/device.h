@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -40,7 +41,7 @@ struct Stream {
 
   int device;
   std::deque<Operation> pending;
-  uint64_t submitted = 0, done = 0;
+  std::atomic<uint64_t> submitted{0}, done{0};
   /** Held while an operation runs: operations of one stream never overlap. */
   std::recursive_mutex running;
 
