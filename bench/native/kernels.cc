@@ -128,6 +128,7 @@ int main(int, char**) {
   time("listByPosition", [&] { k.listByPosition(s, gradient2, winners2, list, begins); });
   time("secondInput", [&] { k.secondInput(s, weights2, list, begins, {}, gradient1); });
   time("firstQuads", [&] { k.firstQuads(s, pixels, quads); });
-  time("firstWeights",
-       [&] { k.firstWeights(s, quads, ink, gradient1, values1, winners1, coefficients, weights1, sums); });
+  time("firstWeights", [&] {
+    k.firstWeights(s, quads, ink, gradient1, values1, winners1, zero, coefficients, weights1, sums);
+  });
 }

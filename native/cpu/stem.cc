@@ -1,6 +1,7 @@
 #include "cpu/stem.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -111,7 +112,7 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
   normSums2_.resize(2 * c2);
   biasSums1_.resize(2 * c1);
   firstGradientSums_.resize(c1);
-  biasSums2_.resize(2 * c2);
+  biasSums2_.resize(c2);
 }
 
 // ---- Ink
@@ -119,9 +120,12 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
 
 namespace {
 
-/** Sorts windows of `size` pixels at a distance of `step` into inked ones and, behind them, blank ones. */
+/**
+ * Sorts windows of `size` pixels at a distance of `step` into inked ones and, behind them, blank ones. Bit x
+ * of inkedRows[y] tells which a window is.
+ */
 uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t step, size_t size,
-                     uint16_t* out) {
+                     uint16_t* out, uint64_t* inkedRows) {
   uint16_t blank[kMaxWidth / 2 * kMaxWidth / 2];
   size_t inked = 0, blanks = 0;
   for (size_t y = 0; y < height; ++y) {
@@ -130,8 +134,10 @@ uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t s
     // Bit x * step: any of the `size` columns from there on.
     uint64_t windows = any;
     for (size_t i = 1; i < size; ++i) windows |= any >> i;
+    inkedRows[y] = 0;
     for (size_t x = 0; x < width; ++x, windows >>= step) {
       const bool ink = windows & 1;
+      inkedRows[y] |= uint64_t{ink} << x;
       out[inked] = blank[blanks] = static_cast<uint16_t>(y << 8 | x);
       inked += ink;
       blanks += !ink;
@@ -170,11 +176,12 @@ Ink ConvStem::inkOf(size_t image) const {
   return {at[0], at[1], at + 2, at + 2 + shape_.positions1()};
 }
 
-void ConvStem::findInk(uint16_t* at) const {
+void ConvStem::findInk(uint16_t* at) {
   uint64_t rows[kMaxWidth];
   stem().inkRows(shape_, pixels_.data(), rows);
-  at[0] = sortWindows(rows, shape_.height1, shape_.width1, 2, 4, at + 2);
-  at[1] = sortWindows(rows, shape_.height2, shape_.width2, 4, 10, at + 2 + shape_.positions1());
+  at[0] = sortWindows(rows, shape_.height1, shape_.width1, 2, 4, at + 2, inkedRows1_.data());
+  at[1] = sortWindows(rows, shape_.height2, shape_.width2, 4, 10, at + 2 + shape_.positions1(),
+                      inkedRows2_.data());
 }
 
 void ConvStem::takePixels(size_t image) {
@@ -210,11 +217,12 @@ void ConvStem::packSecond() {
   const size_t filters1 = shape_.filters1, filters2 = shape_.filters2;
   const float* const kernel = parameters(spec_.second.parameters.first);
   const float* const bias = spec_.second.bias ? parameters(spec_.second.parameters.second) : nullptr;
-  std::vector<double> shifted(filters2), blank(filters2);
+  std::vector<double> shifted(filters2);
   for (size_t f = 0; f < filters2; ++f) shifted[f] = bias ? bias[f] : 0;
   for (size_t c = 0; c < filters1; ++c) {
     const float scale = norm1_.scale.data()[c];
-    const double shift = norm1_.shift.data()[c], empty = blank1_.data()[c];
+    // Of the batch norm's input without what a blank position has.
+    const double shift = norm1_.shift.data()[c] + static_cast<double>(scale) * blank1_.data()[c];
     float* const raw = weights2_.data() + c / kGroup * filters2 * kTaps * kGroup + c % kGroup;
     for (size_t t = 0; t < kTaps; ++t) {
       const float* const row = kernel + (t * filters1 + c) * filters2;
@@ -223,7 +231,6 @@ void ConvStem::packSecond() {
         folded[f] = scale * row[f];
         raw[(f * kTaps + t) * kGroup] = row[f];
         shifted[f] += row[f] * shift;
-        blank[f] += row[f] * (scale * empty);
       }
     }
   }
@@ -232,7 +239,7 @@ void ConvStem::packSecond() {
   }
   for (size_t f = 0; f < filters2; ++f) {
     bias2_.data()[f] = static_cast<float>(shifted[f]);
-    blank2_.data()[f] = clipped(shifted[f] + blank[f]);
+    blank2_.data()[f] = clipped(shifted[f]);
   }
 }
 
@@ -292,7 +299,11 @@ void ConvStem::forward(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
   float* const out = prepare(n, mode);
   slots_ = training ? n : 1;
-  first_.ensure(slots_ * slotBytes());
+  if (first_.capacity() < slots_ * slotBytes()) {
+    first_.ensure(slots_ * slotBytes());
+    first_.zero(slots_ * slotBytes());
+    drawn_.assign(slots_ * shape_.height1, 0);
+  }
   const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
   values2_.ensure(values2);
   ink_.ensure(n * (shape_.positions1() + shape_.positions2() + 4));
@@ -331,11 +342,26 @@ void ConvStem::forwardFirst(size_t image, bool training) {
   const size_t slot = training ? image : 0;
   takePixels(image);
   findInk(inkAt(image));
+  eraseStale(slot);
   stem().firstRows(shape_, pixels_.data(), rows_.data());
   stem().firstForward(shape_, rows_.data(), inkOf(image), weights1_.data(), bias1_.data(), blank1_.data(),
                       kept(slot + 1), values1(slot), training ? winners1(slot) : nullptr,
                       training ? channelSums_.data() : nullptr);
   if (training) addTo(statistics1_, channelSums_);
+}
+
+/** Makes the positions blank that only the slot's previous image has inked. */
+void ConvStem::eraseStale(size_t slot) {
+  uint64_t* const drawn = drawn_.data() + slot * shape_.height1;
+  for (size_t y = 0; y < shape_.height1; ++y) {
+    for (uint64_t stale = drawn[y] & ~inkedRows1_[y]; stale != 0; stale &= stale - 1) {
+      const size_t at = (y * shape_.width1 + static_cast<size_t>(std::countr_zero(stale))) * kGroup;
+      for (size_t plane = 0; plane < shape_.planes1; ++plane) {
+        std::memset(values1(slot) + plane * shape_.positions1() * kGroup + at, 0, kGroup * sizeof(float));
+      }
+    }
+    drawn[y] = inkedRows1_[y];
+  }
 }
 
 void ConvStem::forwardSecond(size_t image, bool training) {
@@ -425,7 +451,7 @@ void ConvStem::backward(size_t n) {
     takePixels(i);
     stem().firstQuads(shape_, pixels_.data(), quads_.data());
     stem().firstWeights(shape_, quads_.data(), inkOf(i), gradient1_.data(), values1(i), winners1(i),
-                        norm1_.coefficients.data(), sums1_.data(), channelSums_.data());
+                        blank1_.data(), norm1_.coefficients.data(), sums1_.data(), channelSums_.data());
     addTo(biasSums1_, channelSums_);
     inked += inkOf(i).inked1;
   }
@@ -441,17 +467,16 @@ void ConvStem::backward(size_t n) {
 void ConvStem::finishSecond(size_t n) {
   const size_t filters1 = shape_.filters1, filters2 = shape_.filters2;
   const double* const all = biasSums2_.data();
-  const double* const blank = all + norm2_.channels;
   const float* const beta = parameters(norm1_.spec.parameters.second);
   float* const kernelGradient = gradients(spec_.second.parameters.first);
   for (size_t c = 0; c < filters1; ++c) {
-    const double mean = norm1_.mean.data()[c], scale = norm1_.scale.data()[c], empty = blank1_.data()[c];
+    const double scale = norm1_.scale.data()[c];
+    const double centre = static_cast<double>(norm1_.mean.data()[c]) - blank1_.data()[c];
     double sum = 0, products = 0;
     for (size_t f = 0; f < filters2; ++f) {
-      const double fromBlank = blank[f] * empty - mean * all[f];
       const size_t at = (c / kGroup * filters2 + f) * kTaps * kGroup + c % kGroup;
       for (size_t t = 0; t < kTaps; ++t) {
-        const double s = sums2_.data()[at + t * kGroup] + fromBlank;
+        const double s = sums2_.data()[at + t * kGroup] - centre * all[f];
         const double w = weights2_.data()[at + t * kGroup];
         sum += w * all[f];
         products += w * s;
@@ -494,7 +519,7 @@ void ConvStem::finishFirst(size_t blanks) {
 int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) {
   const size_t at =
       (filter / kGroup * shape_.positions1() + y * shape_.width1 + x) * kGroup + filter % kGroup;
-  if (!(values1(image)[at] > 0)) return -1;
+  if (!(values1(image)[at] + blank1_.data()[filter] > 0)) return -1;
   const Ink ink = inkOf(image);
   const uint16_t* const end = ink.first + ink.inked1;
   return std::find(ink.first, const_cast<uint16_t*>(end), static_cast<uint16_t>(y << 8 | x)) != end

@@ -72,7 +72,9 @@ class ConvStem final : public CpuBlock {
 
   uint16_t* inkAt(size_t image) const;
   Ink inkOf(size_t image) const;
-  void findInk(uint16_t* at) const;
+  /** Of the taken pixels; leaves bit masks in inkedRows1_ and inkedRows2_, too. */
+  void findInk(uint16_t* at);
+  void eraseStale(size_t slot);
   /** Copies an image to where vectors may be read past its end. */
   void takePixels(size_t image);
 
@@ -105,6 +107,9 @@ class ConvStem final : public CpuBlock {
   Buffer<uint8_t> first_, winners2_;
   Buffer<float> values2_;
   size_t slots_ = 0;
+  /** Per slot and row of the first map, a bit for each position that may not be blank. */
+  std::vector<uint64_t> drawn_;
+  std::array<uint64_t, kMaxWidth> inkedRows1_, inkedRows2_;
   Buffer<uint16_t> ink_;
 
   // Of the weights.

@@ -84,18 +84,14 @@ void forwardPlanes(const StemShape& s, const float* rows, const Ink& ink, const 
       const size_t at = (y * s.width1 + x) * kGroup;
       if (i % 8 == 0) prefetch.step();
       Integers winner;
-      const Vector value = clip(firstWindow<kTraining>(rows + y * 8 * kRowStride + x, w, &winner) + b);
+      const Vector value =
+          clip(firstWindow<kTraining>(rows + y * 8 * kRowStride + x, w, &winner) + b) - empty;
       store(to + at, value);
       if (kTraining) {
         storeBytes(winnersTo + at, winner);
-        const Vector d = value - empty;
-        sum += d;
-        squares += d * d;
+        sum += value;
+        squares += value * value;
       }
-    }
-    for (size_t i = ink.inked1; i < positions; ++i) {
-      const size_t y = ink.first[i] >> 8, x = ink.first[i] & 255;
-      store(to + (y * s.width1 + x) * kGroup, empty);
     }
     if (kTraining) {
       store(sums + c, sum);
@@ -140,8 +136,8 @@ void firstQuads(const StemShape& s, const uint8_t* pixels, float* quads) {
 }
 
 void firstWeights(const StemShape& s, const float* quads, const Ink& ink, const float* gradient,
-                  const float* values, const uint8_t* winners, const float* coefficients, float* weights,
-                  float* sums) {
+                  const float* values, const uint8_t* winners, const float* blank, const float* coefficients,
+                  float* weights, float* sums) {
   const size_t positions = s.positions1(), channels = s.planes1 * kGroup;
   const size_t pitch = (s.width - 1) * 4;
   for (size_t c = 0; c < channels; c += kLanes) {
@@ -149,11 +145,12 @@ void firstWeights(const StemShape& s, const float* quads, const Ink& ink, const 
     const size_t from = plane * positions * kGroup + part;
     const Vector a = load(coefficients + c), b = load(coefficients + channels + c);
     const Vector shift = load(coefficients + 2 * channels + c);
+    const Vector empty = load(blank + c);
     Vector sum[kTaps] = {}, biasSum = {}, inkSum = {};
     for (size_t i = 0; i < ink.inked1; ++i) {
       const size_t y = ink.first[i] >> 8, x = ink.first[i] & 255;
       const size_t at = from + (y * s.width1 + x) * kGroup;
-      const Vector value = load(values + at), incoming = load(gradient + at);
+      const Vector value = load(values + at) + empty, incoming = load(gradient + at);
       const Vector g = wherePositive(value, a * incoming + (b * value + shift));
       biasSum += g;
       inkSum += incoming;

@@ -39,7 +39,7 @@ void secondInput(const StemShape&, const float* weights, const Products& list, c
                  const Ahead&, float* gradient1);
 void firstQuads(const StemShape&, const uint8_t* pixels, float* quads);
 void firstWeights(const StemShape&, const float* quads, const Ink&, const float* gradient,
-                  const float* values, const uint8_t* winners, const float* coefficients, float* weights,
-                  float* sums);
+                  const float* values, const uint8_t* winners, const float* blank, const float* coefficients,
+                  float* weights, float* sums);
 
 }  // namespace convsweep::cpu::CONVSWEEP_ISA

