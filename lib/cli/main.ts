@@ -51,4 +51,8 @@ async function main(): Promise<void> {
   }
 }
 
+// The reader of a pipe may leave early (`convsweep data info | head -1`); that must not end a sweep.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 await main();

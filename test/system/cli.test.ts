@@ -168,6 +168,14 @@ describe('failures exit with 1', () => {
 });
 
 describe('the other commands', () => {
+  test('a reader that leaves early is no failure', async () => {
+    const { code, stderr } = await runCli(['data', 'info'], {
+      onStart: (child) => child.stdout!.destroy(),
+    });
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
+
   const model = () => join(finished, 'model.h5');
 
   test('evaluate prints loss, accuracy, confusion matrix and report', async () => {
