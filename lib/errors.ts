@@ -61,8 +61,11 @@ export function requireInteger(name: string, value: unknown, minimum = 1): asser
   }
 }
 
-/** Throws when `options` has a key that is not in `known`, suggesting the nearest known one. */
+/** Throws unless `options` is an object all of whose keys are in `known`, suggesting the nearest known one. */
 export function rejectUnknownOptions(where: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgument(`the options of ${where}`, 'an object', options);
+  }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
     const nearest = known.find((k) => k.toLowerCase() === key.toLowerCase()) ?? nearestWord(key, known);

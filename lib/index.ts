@@ -13,7 +13,9 @@ export {
   downloadMnist,
 } from './data/download.js';
 export type { Shuffle } from './data/epoch-plan.js';
+export { type FittedImage, fitImage } from './data/fit-image.js';
 export { type IdxOptions, loadIdx } from './data/idx.js';
+export { type RgbaImage, readPng } from './data/png-image.js';
 export { renderDigit } from './data/render-digit.js';
 export { holdout, type NotebookSplit, notebookSplit, type Split, type SplitOptions } from './data/splits.js';
 export { divideSixToOne, type TrainTest } from './data/train-test.js';
@@ -24,7 +26,18 @@ export { type Activation, type LayerSpec, layers, type Padding } from './model/l
 export { type InferenceOptions, Model, type ModelOptions, sequential } from './model/model.js';
 export { type NotebookModelOptions, notebookModel } from './model/notebook.js';
 export type { NamedWeight } from './model/weights.js';
-export { type BackendStatus, backends, type DeviceName, devices, type NativeDevice } from './native.js';
+export {
+  type BackendStatus,
+  backends,
+  type DeviceName,
+  devices,
+  type NativeDevice,
+  type Precision,
+  type SweepDeviceName,
+} from './native.js';
+export { type BestModelReports, writeBestModelReports } from './report/best-model.js';
+export { architectureDiagram, modelDot } from './report/diagram.js';
+export { digitPng } from './report/digit-png.js';
 export {
   type ClassificationReport,
   classificationReport,
@@ -32,6 +45,12 @@ export {
   formatClassificationReport,
   formatConfusionMatrix,
 } from './report/evaluation.js';
+export { evaluationText, writeEvaluation } from './report/evaluation-folder.js';
+export { evaluateModel, type ModelEvaluation } from './report/model-evaluation.js';
+export { plotTraining, type TrainingRun } from './report/plots.js';
+export { svgToPng } from './report/svg-to-png.js';
+export { bestTrialRun, trialRun } from './report/trial-run.js';
+export { rebuildReport, type WrittenReport, writeReport } from './report/write-report.js';
 export type { SweepConfig } from './sweep/config.js';
 export type { SweepEvent } from './sweep/events.js';
 export { type Grid, type GridPoint, type GridValue, notebookGrid } from './sweep/grid.js';

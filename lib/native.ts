@@ -54,6 +54,13 @@ export interface NativeAdam {
   epsilon: number;
 }
 
+/**
+ * How the factors of convolutions and matrix products are rounded: `fp32`, not at all; `tf32`, to 10 bits, which NVIDIA's
+ * tensor cores multiply much faster; sums stay float32. `auto`: as Keras does on the device, `tf32` on a GPU, `fp32` on
+ * the CPU, which knows no other.
+ */
+export type Precision = 'auto' | 'fp32' | 'tf32';
+
 export interface NativeNetworkOptions {
   layers: NativeLayer[];
   adam: NativeAdam;
@@ -61,6 +68,8 @@ export interface NativeNetworkOptions {
   device: number;
   /** uint32, seeds the masks of Dropout. */
   seed: number;
+  /** Default `auto`. */
+  precision?: Precision;
 }
 
 /** Means over the images seen: in training over the forward passes before each update, as Keras logs them. */
@@ -164,6 +173,9 @@ export interface NativeAddon {
 /** `cpu`, `cuda`, `cuda:<index>`, or `auto`: a working GPU if there is one, else the CPU. */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
+/** A device to spread trials over: `cuda:all` means every GPU. */
+export type SweepDeviceName = DeviceName | 'cuda:all';
+
 /** A device that {@link resolveDevice} chose, with its addon. */
 export interface ResolvedDevice extends NativeDevice {
   readonly addon: NativeAddon;
@@ -189,7 +201,9 @@ const loaded = new Map<
 function load(backend: 'cpu' | 'cuda') {
   const known = loaded.get(backend);
   if (known) return known;
-  const path = join(packageRoot(), 'build', 'Release', `convsweep_${backend}.node`);
+  const built = join(packageRoot(), 'build', 'Release', `convsweep_${backend}.node`);
+  // Tests put the CUDA backend over a stand-in for NVIDIA's libraries in its place.
+  const path = (backend === 'cuda' && process.env.CONVSWEEP_CUDA_ADDON) || built;
   let result: ReturnType<typeof loaded.get> & object;
   if (!existsSync(path)) {
     result = { reason: `it is not built (${path} is missing); run: npm run build:native` };
@@ -250,4 +264,39 @@ export function resolveDevice(name: DeviceName = 'auto'): ResolvedDevice {
     `Device ${describeValue(name)} is not available: ${reasons.join('; ')}`,
     { cause },
   );
+}
+
+/**
+ * The devices that trials are spread over: one, or for `cuda:all` every GPU.
+ * @throws ConvsweepError as {@link resolveDevice}; `INVALID_ARGUMENT` where the GPUs are of several kinds, since a
+ * trial's result depends on the kind of its device
+ */
+export function resolveDevices(name: SweepDeviceName = 'auto'): ResolvedDevice[] {
+  if (name !== 'cuda:all') return [resolveDevice(name)];
+  const first = resolveDevice('cuda');
+  const all = first.addon.devices().map((device, index) => ({ ...device, addon: first.addon, index }));
+  const kinds = [...new Set(all.map(({ description }) => description))];
+  if (kinds.length > 1) {
+    throw new ConvsweepError(
+      'INVALID_ARGUMENT',
+      `Expected GPUs of one kind for device "cuda:all" but there are ${kinds.join(' and ')}; name one: ${all.map((device) => device.name).join(' or ')}`,
+    );
+  }
+  return all;
+}
+
+/**
+ * What `precision` amounts to on `device`.
+ * @throws ConvsweepError `INVALID_ARGUMENT` for TF32 on the CPU
+ */
+export function resolvePrecision(precision: Precision, device: ResolvedDevice): 'fp32' | 'tf32' {
+  if (!['auto', 'fp32', 'tf32'].includes(precision)) {
+    throw invalidArgument('precision', '"auto", "fp32" or "tf32"', precision);
+  }
+  const isCpu = device.addon.buildInfo().backend === 'cpu';
+  if (precision === 'auto') return isCpu ? 'fp32' : 'tf32';
+  if (isCpu && precision === 'tf32') {
+    throw invalidArgument('precision', '"fp32" or "auto" (the CPU has no TF32)', precision);
+  }
+  return precision;
 }

@@ -31,8 +31,15 @@ const shared = [
 ];
 
 module.exports = class extends TestEnvironment {
+  constructor(config, context) {
+    super(config, context);
+    /** Environment variables of the project's tests: see jest.config.js. */
+    this.variables = config.projectConfig.testEnvironmentOptions.variables;
+  }
+
   async setup() {
     await super.setup();
     for (const name of shared) this.global[name] = globalThis[name];
+    Object.assign(this.global.process.env, this.variables);
   }
 };

@@ -138,7 +138,7 @@ void measure(const Digits& digits, const DeviceDataset& dataset, const int* widt
 #if defined(__SSE2__)
   _mm_setcsr(_mm_getcsr() | 0x8040);
 #endif
-  Network network(0, layers(widths[0], widths[1], widths[2]), Adam{}, 1);
+  Network network(0, layers(widths[0], widths[1], widths[2]), Adam{}, {1});
   initialise(network);
   constexpr size_t kImages = 1280;
   Control control;

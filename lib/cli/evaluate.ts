@@ -38,7 +38,7 @@ export function addEvaluate(program: Command): void {
     .description(
       'loss, accuracy, confusion matrix, classification report and misclassified images of a model',
     )
-    .argument('<model>', 'a Keras .h5 file')
+    .argument('<model>', 'a Keras .h5 or .keras file')
     .option('--out <dir>', 'folder for the report and its pictures', 'evaluation');
   withImages(command).action(async (path: string, options: EvaluateOptions) => {
     const images = await selectImages(options);

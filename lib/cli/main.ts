@@ -4,6 +4,7 @@ import { ConvsweepError } from '../errors.js';
 import { packageVersion } from '../package.js';
 import { addData } from './data.js';
 import { addEvaluate } from './evaluate.js';
+import { addExport } from './export.js';
 import { addInspect } from './inspect.js';
 import { exitCode } from './options.js';
 import { addPlot } from './plot.js';
@@ -27,6 +28,7 @@ function createProgram(): Command {
   addEvaluate(program);
   addPredict(program);
   addPlot(program);
+  addExport(program);
   addReport(program);
   addSummary(program);
   addData(program);
@@ -49,4 +51,8 @@ async function main(): Promise<void> {
   }
 }
 
+// The reader of a pipe may leave early (`convsweep data info | head -1`); that must not end a sweep.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 await main();

@@ -1,5 +1,5 @@
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import type { DeviceName } from '../native.js';
+import type { DeviceName, SweepDeviceName } from '../native.js';
 
 /** An argument as commander hands it over, e.g. `--epochs`; errors name it and count as wrong usage. */
 export type Parse<T> = (text: string) => T;
@@ -74,6 +74,11 @@ export function deviceName(text: string): DeviceName {
     throw invalidArgument('--device', '"auto", "cpu", "cuda" or "cuda:<index>"', text);
   }
   return text as DeviceName;
+}
+
+/** As {@link deviceName}, or all GPUs. */
+export function sweepDeviceName(text: string): SweepDeviceName {
+  return text === 'cuda:all' ? text : deviceName(text);
 }
 
 /** 2 for wrong usage, 130 after an interruption, 1 for every other failure. */

@@ -29,7 +29,7 @@ export function addPredict(program: Command): void {
   const command = program
     .command('predict')
     .description('classify PNG files, or images of the data set')
-    .argument('<model>', 'a Keras .h5 file')
+    .argument('<model>', 'a Keras .h5 or .keras file')
     .argument(
       ARGUMENT,
       `PNG files of any size ("-": standard input), or positions in the data set, from 0 (default: the first ${DEFAULT_COUNT})`,

@@ -9,7 +9,7 @@ export function addSummary(program: Command): void {
   program
     .command('summary')
     .description("print a model's layers as Keras does")
-    .argument('[model]', 'a Keras .h5 file')
+    .argument('[model]', 'a Keras .h5 or .keras file')
     .option(
       '--neurons <a,b,c>',
       "the notebook's model with these widths instead of a file",

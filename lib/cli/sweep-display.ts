@@ -47,8 +47,10 @@ export class SweepDisplay {
     else note(text);
   }
 
+  /** Ends the bar. Once it has ended, stopping again would move the cursor up into the lines printed since. */
   stop(): void {
-    this.#bars?.stop();
+    if (!this.#bar) return;
+    this.#bars!.stop();
     this.#bar = undefined;
   }
 

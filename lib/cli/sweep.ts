@@ -3,7 +3,7 @@ import { datasetInfo } from '../data/dataset-info.js';
 import { loadDigits } from '../data/digits.js';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { loadIdx } from '../data/idx.js';
-import type { DeviceName } from '../native.js';
+import type { Precision, SweepDeviceName } from '../native.js';
 import { formatDuration } from '../report/duration.js';
 import { LiveView } from '../report/live-view.js';
 import { notebookGrid } from '../sweep/grid.js';
@@ -11,7 +11,7 @@ import { formatFloat32 } from '../sweep/models-csv.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
 import type { SweepResult } from '../sweep/run-sweep.js';
 import { sweep } from '../sweep/sweep.js';
-import { choice, deviceName, integer, integers, percentages, port } from './options.js';
+import { choice, integer, integers, percentages, port, sweepDeviceName } from './options.js';
 import { reproducingCommand } from './reproduction.js';
 import { describeRecord, SweepDisplay } from './sweep-display.js';
 import { writeSweepReports } from './sweep-reports.js';
@@ -29,7 +29,8 @@ interface SweepCommandOptions {
   batch: number;
   shuffle: Shuffle;
   seed: number;
-  device: DeviceName;
+  device: SweepDeviceName;
+  precision: Precision;
   jobs?: number;
   limit?: number;
   resume?: boolean;
@@ -74,7 +75,13 @@ export function addSweep(program: Command): void {
       'batches',
     )
     .option('--seed <n>', 'of the splits, the weights and the order', integer('--seed', 0), 0)
-    .option('--device <name>', 'auto, cpu, cuda or cuda:<index>', deviceName, 'auto')
+    .option('--device <name>', 'auto, cpu, cuda, cuda:<index> or cuda:all', sweepDeviceName, 'auto')
+    .option(
+      '--precision <name>',
+      'auto, fp32 or tf32: of convolutions and matrix products (auto: tf32 on a GPU, as in Keras)',
+      choice('--precision', ['auto', 'fp32', 'tf32']),
+      'auto',
+    )
     .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
     .option('--limit <n>', 'only the first trials', integer('--limit'))
     .option('--resume', 'continue the sweep in --out')
@@ -118,6 +125,7 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
       shuffle: options.shuffle,
       seed,
       device: options.device,
+      precision: options.precision,
       ...(options.jobs !== undefined && { jobs: options.jobs }),
       ...(options.limit !== undefined && { limit: options.limit }),
       resume: options.resume ?? false,
@@ -129,7 +137,10 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
     }
     display.stop();
     const result = await run.result;
-    const reproduction = reproducingCommand(command, { device: result.config.device });
+    const reproduction = reproducingCommand(command, {
+      device: result.config.device,
+      precision: result.config.precision,
+    });
     const { file, report } = await writeSweepReports(result, splits, reproduction, signal);
     await live?.finish(report);
     note(`Finished in ${formatDuration((performance.now() - begin) / 1000)}.`);

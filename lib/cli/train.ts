@@ -5,9 +5,10 @@ import { loadDigits } from '../data/digits.js';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { loadIdx } from '../data/idx.js';
 import { holdout } from '../data/splits.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import { notebookModel } from '../model/notebook.js';
-import type { DeviceName } from '../native.js';
+import type { DeviceName, Precision } from '../native.js';
 import { settledStartEpoch } from '../sweep/start-epoch.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
@@ -26,6 +27,7 @@ interface TrainOptions {
   shuffle: Shuffle;
   seed: number;
   device: DeviceName;
+  precision: Precision;
   json?: boolean;
 }
 
@@ -53,12 +55,22 @@ export function addTrain(program: Command): void {
     .option('--shuffle <how>', 'batches or samples', choice('--shuffle', ['batches', 'samples']), 'batches')
     .option('--seed <n>', 'of the split, the weights and the order', integer('--seed', 0), 0)
     .option('--device <name>', 'auto, cpu, cuda or cuda:<index>', deviceName, 'auto')
+    .option(
+      '--precision <name>',
+      'auto, fp32 or tf32: of convolutions and matrix products (auto: tf32 on a GPU, as in Keras)',
+      choice('--precision', ['auto', 'fp32', 'tf32']),
+      'auto',
+    )
     .option('--json', 'print JSON')
     .action(train);
 }
 
 async function train(options: TrainOptions): Promise<void> {
-  const { out, data, split, epochs, patience, batch, shuffle, seed, device, json } = options;
+  const { out, data, split, epochs, patience, batch, shuffle, seed, device, precision, json } = options;
+  if (options.startFromEpoch !== undefined && options.startFromEpoch >= epochs) {
+    const expected = `an epoch below ${epochs} (the number of epochs)`;
+    throw invalidArgument('--start-from-epoch', expected, options.startFromEpoch);
+  }
   const images = data === undefined ? await loadDigits() : (await loadIdx(data)).all;
   const sides = holdout(images, { percent: split, seed });
   const start =
@@ -73,12 +85,17 @@ async function train(options: TrainOptions): Promise<void> {
     verbose: json ? 0 : 1,
   });
   const stopping = earlyStopping({ patience, startFromEpoch: start.epoch });
-  mkdirSync(dirname(out), { recursive: true });
-  const { signal, release } = interruption(() => note('\nInterrupted; the best epoch so far is kept.'));
+  makeFolder(dirname(out));
+  const { signal, release } = interruption(() => {
+    const kept =
+      checkpoint.bestEpoch === undefined ? 'no epoch was kept yet' : `${out} is the best epoch so far`;
+    note(`\nInterrupted; ${kept}.`);
+  });
   try {
     using model = notebookModel(options.neurons as [number, number, number], {
       seed,
       device,
+      precision,
       inputShape: images.imageShape,
       classes: images.classes,
     });
@@ -91,11 +108,27 @@ async function train(options: TrainOptions): Promise<void> {
       signal,
       verbose: json ? 0 : process.stdout.isTTY ? 1 : 2,
     });
-    using best = await Model.load(out, { device });
+    if (checkpoint.bestEpoch === undefined) {
+      throw new ConvsweepError(
+        'NATIVE',
+        `Training diverged: val_loss was not a finite number in any epoch from ${start.epoch + 1} on; nothing was written to ${out}`,
+      );
+    }
+    using best = await Model.load(out, { device, precision });
     const { loss, accuracy } = await best.evaluate(sides.validation, { signal });
     if (json) printJson({ model: out, loss, accuracy, startFromEpoch: start, history: history.history });
     else print(`${out}: val_loss ${loss.toFixed(4)}, val_accuracy ${accuracy.toFixed(4)}`);
   } finally {
     release();
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw new ConvsweepError('FILE', `Cannot make the folder ${folder}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }

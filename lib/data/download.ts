@@ -29,6 +29,7 @@ const MNIST_FILES: readonly PinnedFile[] = [
 /** Where {@link downloadMnist} gets the files from by default. */
 export const MNIST_MIRROR = 'https://storage.googleapis.com/cvdf-datasets/mnist/';
 
+/** Options of {@link downloadMnist}. */
 export interface DownloadOptions {
   /**
    * Base URL, http or https, of a folder with the four files. Default: the environment variable
@@ -42,6 +43,7 @@ export interface DownloadOptions {
   retries?: number;
 }
 
+/** How far one file of a download is. */
 export interface DownloadProgress {
   /** The file that is being received. */
   file: string;
@@ -51,6 +53,7 @@ export interface DownloadProgress {
   total: number;
 }
 
+/** What became of one file of a download. */
 export interface DownloadedFile {
   path: string;
   /** False: it was there before, with the right checksum. */

@@ -5,6 +5,7 @@ import { Dataset } from './dataset.js';
 import { type IdxFile, invalidData, readIdxFile } from './idx-file.js';
 import type { TrainTest } from './train-test.js';
 
+/** Options of {@link loadIdx}. */
 export interface IdxOptions {
   /**
    * Number of classes; a label that is not below it is an error. Default: the training labels tell, which must then

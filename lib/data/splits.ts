@@ -1,4 +1,4 @@
-import { ConvsweepError, invalidArgument, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
 import { Random } from '../random.js';
 import type { Dataset } from './dataset.js';
 import { tfdsOrder } from './tfds-order.js';
@@ -20,6 +20,7 @@ export interface NotebookSplit extends Split {
   description: string;
 }
 
+/** Options of {@link holdout} and {@link notebookSplit}; both are required. */
 export interface SplitOptions {
   /** Where to cut, in percent, strictly between 0 and 100. Both sides must get at least one image. */
   percent: number;
@@ -36,6 +37,7 @@ const INTERLEAVE_BLOCK = 16;
  * @throws ConvsweepError `INVALID_ARGUMENT` for a percentage outside (0, 100) or one that leaves a side empty
  */
 export function holdout(dataset: Dataset, options: SplitOptions): Split {
+  rejectUnknownOptions('holdout', options, ['percent', 'seed']);
   const { percent, seed } = options;
   requireInteger('seed', seed, 0);
   const cut = cutAt(percent, dataset.size, dataset.name);
@@ -57,6 +59,7 @@ export function holdout(dataset: Dataset, options: SplitOptions): Split {
  * @throws ConvsweepError `INVALID_ARGUMENT` for a percentage outside (0, 100) or one that leaves a slice of `test` empty
  */
 export function notebookSplit(data: TrainTest, options: SplitOptions): NotebookSplit {
+  rejectUnknownOptions('notebookSplit', options, ['percent', 'seed']);
   const { percent, seed } = options;
   requireInteger('seed', seed, 0);
   const { all, train, test } = data;

@@ -1,6 +1,8 @@
 import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
 
+/** What a layer's outputs pass through; softmax in the last layer only. */
 export type Activation = 'linear' | 'relu' | 'softmax';
+/** `valid` drops what no whole window covers, `same` pads with zeros (pooling: with nothing) as TensorFlow does. */
 export type Padding = 'valid' | 'same';
 
 interface Named {

@@ -7,8 +7,10 @@ import {
   type NativeDataset,
   type NativeNetwork,
   type NativeState,
+  type Precision,
   type ResolvedDevice,
   resolveDevice,
+  resolvePrecision,
 } from '../native.js';
 import { deriveSeed } from '../random.js';
 import type { ModelSnapshot } from '../training/callback.js';
@@ -39,6 +41,7 @@ import {
   validateWeights,
 } from './weights.js';
 
+/** Options of {@link sequential}. */
 export interface ModelOptions {
   /** Default `sequential`. */
   name?: string;
@@ -48,6 +51,8 @@ export interface ModelOptions {
   seed?: number;
   /** Default `auto`: a working GPU if there is one, else the CPU. */
   device?: DeviceName;
+  /** Of convolutions and matrix products. Default `auto`: `tf32` on a GPU, as in Keras, `fp32` on the CPU. */
+  precision?: Precision;
   optimizer?: Partial<Adam>;
 }
 
@@ -69,6 +74,8 @@ export class Model implements Trainer {
   readonly name: string;
   readonly seed: number;
   readonly optimizer: Readonly<Adam>;
+  /** Of convolutions and matrix products. */
+  readonly precision: 'fp32' | 'tf32';
   /** Set to true while `fit` runs: training ends after this epoch. */
   stopTraining = false;
   readonly #architecture: Architecture;
@@ -78,8 +85,22 @@ export class Model implements Trainer {
 
   /** As {@link sequential}. */
   constructor(layers: readonly LayerSpec[], options: ModelOptions = {}) {
-    rejectUnknownOptions('sequential', options, ['name', 'inputShape', 'seed', 'device', 'optimizer']);
-    const { name = 'sequential', inputShape = [28, 28, 1], seed = 0, device, optimizer = {} } = options;
+    rejectUnknownOptions('sequential', options, [
+      'name',
+      'inputShape',
+      'seed',
+      'device',
+      'precision',
+      'optimizer',
+    ]);
+    const {
+      name = 'sequential',
+      inputShape = [28, 28, 1],
+      seed = 0,
+      device,
+      precision = 'auto',
+      optimizer = {},
+    } = options;
     validateName('name', name);
     requireInteger('seed', seed, 0);
     this.name = name;
@@ -88,6 +109,7 @@ export class Model implements Trainer {
     this.#architecture = resolveLayers(layers, inputShape);
     requireClassifier(this.#architecture);
     this.#device = resolveDevice(device);
+    this.precision = resolvePrecision(precision, this.#device);
     this.#network = callNative(
       () =>
         new this.#device.addon.Network({
@@ -95,6 +117,7 @@ export class Model implements Trainer {
           adam: this.optimizer,
           device: this.#device.index,
           seed: deriveSeed(seed, 'dropout'),
+          precision: this.precision,
         }),
     );
     this.#write(packWeights(this.#architecture, initialWeights(this.#architecture, seed)));
@@ -106,8 +129,11 @@ export class Model implements Trainer {
    * @param options `seed` of dropout and the order of images, default 0
    * @throws ConvsweepError `FILE`, `INVALID_MODEL` naming what is unsupported, `DEVICE_UNAVAILABLE`
    */
-  static async load(path: string, options: Pick<ModelOptions, 'device' | 'seed'> = {}): Promise<Model> {
-    rejectUnknownOptions('Model.load', options, ['device', 'seed']);
+  static async load(
+    path: string,
+    options: Pick<ModelOptions, 'device' | 'precision' | 'seed'> = {},
+  ): Promise<Model> {
+    rejectUnknownOptions('Model.load', options, ['device', 'precision', 'seed']);
     requirePath(path);
     const { name, layers, inputShape, weights, optimizer } = await readKerasFile(path);
     const [height, width, channels] = inputShape as [number, number, number];

@@ -2,7 +2,13 @@ import { ConvsweepError, type ErrorCode } from '../errors.js';
 import type { NativeNetwork } from '../native.js';
 
 /** The codes that the addon gives to its errors. */
-const NATIVE_CODES: readonly string[] = ['ABORTED', 'STATE', 'OUT_OF_MEMORY', 'NATIVE'] satisfies ErrorCode[];
+const NATIVE_CODES: readonly string[] = [
+  'ABORTED',
+  'STATE',
+  'OUT_OF_MEMORY',
+  'DEVICE_UNAVAILABLE',
+  'NATIVE',
+] satisfies ErrorCode[];
 
 /** Runs `call`, a synchronous one into the addon, and throws its errors as ConvsweepErrors. */
 export function callNative<T>(call: () => T): T {

@@ -2,7 +2,9 @@ import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors
 import { type LayerSpec, layers } from './layers.js';
 import { type Model, type ModelOptions, sequential } from './model.js';
 
-export interface NotebookModelOptions extends Pick<ModelOptions, 'seed' | 'device' | 'inputShape'> {
+/** Options of {@link notebookModel}. */
+export interface NotebookModelOptions
+  extends Pick<ModelOptions, 'seed' | 'device' | 'precision' | 'inputShape'> {
   /** Units of the final softmax. Default 10. */
   classes?: number;
   /** Of Adam. Default 0.001. */
@@ -43,7 +45,7 @@ export function notebookModel(
   widths: readonly [number, number, number],
   options: NotebookModelOptions = {},
 ): Model {
-  const known = ['seed', 'device', 'inputShape', 'classes', 'learningRate'];
+  const known = ['seed', 'device', 'precision', 'inputShape', 'classes', 'learningRate'];
   rejectUnknownOptions('notebookModel', options, known);
   const { classes, learningRate, ...rest } = options;
   const optimizer = learningRate === undefined ? {} : { learningRate };

@@ -3,7 +3,7 @@ import type { ImageStore } from '../data/dataset.js';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
-import type { ResolvedDevice } from '../native.js';
+import { type DeviceName, type ResolvedDevice, resolvePrecision } from '../native.js';
 import { packageVersion } from '../package.js';
 import type { Grid } from './grid.js';
 import type { SweepSettings } from './options.js';
@@ -24,7 +24,9 @@ export interface SweepConfig {
   batchSize: number;
   shuffle: Shuffle;
   seed: number;
+  /** `cuda:all` where there were several. */
   device: string;
+  precision: 'fp32' | 'tf32';
   /** SHA-256 of all models' layers and optimizers, which stands for the builder. */
   modelsSha256: string;
   engine: { version: string; backend: string; compiler: string; instructionSet?: string };
@@ -46,16 +48,18 @@ export interface SplitConfig {
 }
 
 /**
- * Resolves what `settings` amount to on `device`. Builds every model of the grid once, so that a combination that the
+ * Resolves what `settings` amount to on `devices`, which are of one kind. Builds every model of the grid once, so that a combination that the
  * builder refuses, or a model that does not fit the images, fails here and not after hours.
  * @throws ConvsweepError from the builder; `INVALID_ARGUMENT`, `SHAPE_MISMATCH`
  */
 export function resolveConfig(
   settings: SweepSettings,
-  device: ResolvedDevice,
+  devices: readonly ResolvedDevice[],
   startEpochs: ReadonlyMap<SweepSplit, StartEpoch>,
 ): SweepConfig {
   const { splits, grid, total, epochs, patience, batchSize, shuffle, seed } = settings;
+  const device = devices[0]!;
+  const precision = resolvePrecision(settings.precision, device);
   const { backend, version, compiler, instructionSet } = device.addon.buildInfo();
   const stores = new Map<ImageStore, Buffer>();
   return {
@@ -76,8 +80,9 @@ export function resolveConfig(
     batchSize,
     shuffle,
     seed,
-    device: device.name,
-    modelsSha256: modelsFingerprint(settings, device),
+    device: devices.length > 1 ? 'cuda:all' : device.name,
+    precision,
+    modelsSha256: modelsFingerprint(settings, device, precision),
     engine: { version, backend, compiler, ...(instructionSet !== undefined && { instructionSet }) },
     versions: { convsweep: packageVersion(), node: process.versions.node },
   };
@@ -122,13 +127,18 @@ function splitFingerprint(split: SweepSplit, stores: Map<ImageStore, Buffer>): s
   return hash.digest('hex');
 }
 
-function modelsFingerprint({ points, build, seed, splits }: SweepSettings, device: ResolvedDevice): string {
+function modelsFingerprint(
+  { points, build, seed, splits }: SweepSettings,
+  device: ResolvedDevice,
+  precision: 'fp32' | 'tf32',
+): string {
   const hash = createHash('sha256');
   const { train } = splits[0]!;
   for (const point of points) {
     const context = {
       seed,
-      device: device.name as 'cpu',
+      device: device.name as DeviceName,
+      precision,
       inputShape: train.imageShape,
       classes: train.classes,
     };
@@ -138,6 +148,9 @@ function modelsFingerprint({ points, build, seed, splits }: SweepSettings, devic
       model.requireFitting('splits', train);
       if (model.device !== device.name) {
         throw invalidArgument('build', `a model on the device it is given, ${device.name}`, model.device);
+      }
+      if (model.precision !== precision) {
+        throw invalidArgument('build', `a model of the precision it is given, ${precision}`, model.precision);
       }
       hash.update(JSON.stringify([model.layers, model.optimizer]));
     } finally {

@@ -3,7 +3,7 @@ import type { Shuffle } from '../data/epoch-plan.js';
 import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { notebookModel } from '../model/notebook.js';
-import type { DeviceName } from '../native.js';
+import type { DeviceName, Precision, SweepDeviceName } from '../native.js';
 import { type Grid, type GridPoint, gridPoints, notebookGrid } from './grid.js';
 import type { SweepSplit } from './trial.js';
 
@@ -13,6 +13,8 @@ export interface BuildContext {
   seed: number;
   /** To be given to the model. */
   device: DeviceName;
+  /** To be given to the model. */
+  precision: Precision;
   /** `[height, width, channels]` of the images. */
   inputShape: [number, number, number];
   classes: number;
@@ -24,6 +26,7 @@ export interface BuildContext {
  */
 export type Builder<G extends Grid = Grid> = (parameters: GridPoint<G>, context: BuildContext) => Model;
 
+/** Options of `sweep`; all but `out` and `splits` have defaults. */
 export interface SweepOptions<G extends Grid = Grid> {
   /** The folder that everything is written to; made if it is missing. */
   out: string;
@@ -48,8 +51,10 @@ export interface SweepOptions<G extends Grid = Grid> {
   shuffle?: Shuffle;
   /** An integer of at least 0 from which every trial's own is derived. Default 0. */
   seed?: number;
-  /** Default `auto`. */
-  device?: DeviceName;
+  /** Default `auto`. `cuda:all` spreads the trials over all GPUs, which must be of one kind. */
+  device?: SweepDeviceName;
+  /** Of convolutions and matrix products. Default `auto`: `tf32` on a GPU, as in Keras, `fp32` on the CPU. */
+  precision?: Precision;
   /** Trials that run side by side; the results do not depend on it. Default: as many as the device can use. */
   jobs?: number;
   /** Train only the first trials. Default: all. */
@@ -73,7 +78,8 @@ export interface SweepSettings {
   batchSize: number;
   shuffle: Shuffle;
   seed: number;
-  device: DeviceName;
+  device: SweepDeviceName;
+  precision: Precision;
   jobs: number | undefined;
   /** Number of trials. */
   total: number;
@@ -96,6 +102,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     'shuffle',
     'seed',
     'device',
+    'precision',
     'jobs',
     'limit',
     'resume',
@@ -113,6 +120,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     shuffle = 'batches',
     seed = 0,
     device = 'auto',
+    precision = 'auto',
     jobs,
     limit,
     resume = false,
@@ -158,6 +166,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     shuffle,
     seed,
     device,
+    precision,
     jobs,
     total: Math.min(limit ?? trials, trials),
     resume,
@@ -175,6 +184,9 @@ function requireSplits(splits: unknown): asserts splits is readonly SweepSplit[]
   const names = new Set<string>();
   const first: SweepSplit = splits[0];
   for (const [i, split] of (splits as SweepSplit[]).entries()) {
+    if (typeof split !== 'object' || split === null) {
+      throw invalidArgument(`splits[${i}]`, '{ name, train, validation }', split);
+    }
     const { name, train, validation, unseen } = split;
     if (typeof name !== 'string' || name === '') throw invalidArgument(`splits[${i}].name`, 'a name', name);
     if (names.has(name)) throw invalidArgument(`splits[${i}].name`, 'distinct names', name);

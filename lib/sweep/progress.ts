@@ -41,6 +41,11 @@ export class ProgressCounter {
     this.#running.set(trial.number, 0);
   }
 
+  /** The trial is to begin again; what it has used so far is not counted. */
+  restart(trial: Trial): void {
+    this.#running.delete(trial.number);
+  }
+
   epoch(trial: Trial): void {
     const images = trial.split.train.size;
     this.#epochs++;

@@ -14,7 +14,8 @@ export type Protocol = 'holdout' | 'notebook';
  * The splits of a sweep, one per percentage, named `60%` and so on.
  * @param source all images, or files with a test set of their own. The notebook's protocol needs the latter; images
  * without are divided six to one, as MNIST is, and the splits' descriptions say so.
- * @throws ConvsweepError `INVALID_ARGUMENT` for a percentage outside (0, 100), or one that appears twice
+ * @throws ConvsweepError `INVALID_ARGUMENT` for another protocol, a percentage outside (0, 100), or one that
+ * appears twice
  */
 export function protocolSplits(
   source: Dataset | TrainTest,
@@ -22,6 +23,9 @@ export function protocolSplits(
   percentages: readonly number[],
   seed: number,
 ): SweepSplit[] {
+  if (protocol !== 'holdout' && protocol !== 'notebook') {
+    throw invalidArgument('protocol', '"holdout" or "notebook"', protocol);
+  }
   if (percentages.length === 0 || new Set(percentages).size !== percentages.length) {
     throw invalidArgument('splits', 'distinct percentages', percentages);
   }

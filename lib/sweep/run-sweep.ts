@@ -32,13 +32,14 @@ export interface SweepResult {
 /** Runs the sweep from checking its folder to writing its last file. */
 export async function runSweep(
   settings: SweepSettings,
-  device: ResolvedDevice,
+  devices: readonly ResolvedDevice[],
   send: (event: SweepEvent) => void,
 ): Promise<SweepResult> {
   const { splits, points, seed, total, resume } = settings;
   const startEpochs = new Map(splits.map((split) => [split, startEpochOf(split, settings)]));
   const trials = planTrials(splits, points, seed, startEpochs).slice(0, total);
-  const config = resolveConfig(settings, device, startEpochs);
+  const config = resolveConfig(settings, devices, startEpochs);
+  const names = devices.map(({ name }) => name as DeviceName);
   const folder = new SweepFolder(settings.out);
 
   if (resume) requireSameConfig(await folder.readConfig(), config, folder.path);
@@ -52,19 +53,20 @@ export async function runSweep(
     const counter = new ProgressCounter(trials, records);
     const report = (step: SweepStep): void => send({ ...step, progress: counter.snapshot() });
     for (const message of notices) report({ type: 'notice', message });
-    const jobs = settings.jobs ?? device.concurrency;
+    const jobs = settings.jobs ?? devices.reduce((sum, { concurrency }) => sum + concurrency, 0);
     report({ type: 'start', config, jobs, resumed: [...records.values()] });
     await trainTrials({
       trials,
       settings,
-      device: device.name as DeviceName,
+      devices: names,
+      precision: config.precision,
       jobs,
       folder,
       records,
       counter,
       report,
     });
-    return await finish(folder, records, config, device.name as DeviceName);
+    return await finish(folder, records, config, names[0]!);
   } finally {
     await lock.release();
   }
@@ -78,7 +80,9 @@ function startEpochOf(split: SweepSplit, { startFromEpoch, batchSize, epochs }: 
 interface Training {
   trials: readonly Trial[];
   settings: SweepSettings;
-  device: DeviceName;
+  /** Each slot of the pool has one, in turn. */
+  devices: readonly DeviceName[];
+  precision: 'fp32' | 'tf32';
   jobs: number;
   folder: SweepFolder;
   /** Of finished trials; `counter` adds to it. */
@@ -89,27 +93,39 @@ interface Training {
 
 /** Trains the trials that have no record yet, and journals each. */
 async function trainTrials(training: Training): Promise<void> {
-  const { trials, settings, device, jobs, folder, records, counter, report } = training;
+  const { trials, settings, devices, precision, jobs, folder, records, counter, report } = training;
   const { signal } = settings;
   const remaining = trials.filter(({ number }) => !records.has(number));
   const journal = await Journal.open(folder.journal);
   try {
-    await runPool(remaining, jobs, signal, async (trial, poolSignal) => {
+    const train = async (trial: Trial, poolSignal: AbortSignal, slot: number): Promise<void> => {
       counter.start(trial);
       report({ type: 'trialStart', trial });
       const onEpoch = (epoch: number, logs: Logs): void => {
         counter.epoch(trial);
         report({ type: 'epoch', trial, epoch, logs });
       };
+      const device = devices[slot % devices.length]!;
       try {
-        const record = await runTrial(trial, { settings, device, jobs, folder, signal: poolSignal, onEpoch });
+        const context = { settings, device, precision, jobs, folder, signal: poolSignal, onEpoch };
+        const record = await runTrial(trial, context);
         await journal.append(record);
         counter.finish(record);
         report({ type: 'trialEnd', trial, record });
       } catch (error) {
         throw trialFailure(error, trial);
       }
-    });
+    };
+    const tooMany = (error: unknown, trial: Trial, left: number): boolean => {
+      if (!(error instanceof ConvsweepError && error.code === 'OUT_OF_MEMORY')) return false;
+      counter.restart(trial);
+      report({
+        type: 'notice',
+        message: `${error.message}; it is trained again, with at most ${left} at a time`,
+      });
+      return true;
+    };
+    await runPool(remaining, jobs, signal, train, tooMany);
     if (records.size < trials.length)
       throw new ConvsweepError('ABORTED', 'Stopped', { cause: signal?.reason });
   } catch (error) {

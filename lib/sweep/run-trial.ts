@@ -14,6 +14,7 @@ import type { Trial, TrialRecord } from './trial.js';
 export interface TrialContext {
   settings: SweepSettings;
   device: DeviceName;
+  precision: 'fp32' | 'tf32';
   jobs: number;
   folder: SweepFolder;
   signal: AbortSignal;
@@ -27,7 +28,7 @@ export interface TrialContext {
  * @throws ConvsweepError `ABORTED`, or what went wrong
  */
 export async function runTrial(trial: Trial, context: TrialContext): Promise<TrialRecord> {
-  const { settings, device, folder, signal, jobs } = context;
+  const { settings, device, precision, folder, signal, jobs } = context;
   const { split, parameters, seed } = trial;
   const begin = performance.now();
   const file = folder.checkpoint(trial.number);
@@ -38,7 +39,7 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Tri
   const checkpoint = modelCheckpoint(folder.file(file), { startFromEpoch, deferred: true });
   const report: Callback = { onEpochEnd: context.onEpoch };
   const { imageShape: inputShape, classes } = split.train;
-  const model = settings.build(parameters, { seed, device, inputShape, classes });
+  const model = settings.build(parameters, { seed, device, precision, inputShape, classes });
   const { history, fitSeconds } = await useModel(model, async () => {
     const fitBegin = performance.now();
     const result = await model.fit(split.train, {
@@ -60,7 +61,7 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Tri
     );
   }
 
-  const best = await Model.load(folder.file(file), { device });
+  const best = await Model.load(folder.file(file), { device, precision });
   const accuracies = await useModel(best, async () => {
     const test = async (data: typeof split.validation): Promise<number> =>
       accuracyOf(data.labels(), predictedClasses(await best.predict(data, { signal }), best.classes));

@@ -1,4 +1,4 @@
-import { resolveDevice } from '../native.js';
+import { resolveDevices } from '../native.js';
 import { Channel } from './channel.js';
 import type { SweepEvent } from './events.js';
 import type { Grid } from './grid.js';
@@ -36,11 +36,11 @@ export interface SweepRun extends AsyncIterable<SweepEvent> {
  */
 export function sweep<G extends Grid>(options: SweepOptions<G>): SweepRun {
   const settings = resolveSweepOptions(options);
-  const device = resolveDevice(settings.device);
+  const devices = resolveDevices(settings.device);
   const events = new Channel<SweepEvent>();
   // Begins in a later microtask, so that the caller can iterate first.
   const result = Promise.resolve()
-    .then(() => runSweep(settings, device, (event) => events.send(event)))
+    .then(() => runSweep(settings, devices, (event) => events.send(event)))
     .finally(() => events.end());
   return {
     result,

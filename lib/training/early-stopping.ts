@@ -2,6 +2,7 @@ import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors
 import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
 import { MonitoredQuantity, type MonitorMode } from './monitor.js';
 
+/** Options of {@link earlyStopping}. */
 export interface EarlyStoppingOptions {
   /** Default `val_loss`. */
   monitor?: Monitor;

@@ -6,6 +6,7 @@ import type { Callback } from './callback.js';
 import { missingMonitor } from './monitor.js';
 import type { Verbosity } from './progress-bar.js';
 
+/** Options of `Model.fit`. */
 export interface FitOptions {
   /** Train until this many epochs are done, counted from 0, not from `initialEpoch`. Default 1. */
   epochs?: number;
@@ -78,7 +79,14 @@ export function resolveFitOptions(options: FitOptions, modelSeed: number): FitSe
   }
   if (!['auto', 0, 1, 2].includes(verbose)) throw invalidArgument('verbose', '"auto", 0, 1 or 2', verbose);
   if (!Array.isArray(callbacks)) throw invalidArgument('callbacks', 'an array of callbacks', callbacks);
-  for (const { monitor } of callbacks) {
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw invalidArgument('signal', 'an AbortSignal', signal);
+  }
+  for (const [i, callback] of callbacks.entries()) {
+    if (typeof callback !== 'object' || callback === null) {
+      throw invalidArgument(`callbacks[${i}]`, 'a callback, e.g. earlyStopping()', callback);
+    }
+    const { monitor } = callback;
     if (monitor?.startsWith('val_') && !validationData) throw missingMonitor(monitor);
   }
   return {

@@ -5,6 +5,7 @@ import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './ca
 import { MonitoredQuantity, type MonitorMode } from './monitor.js';
 import { formatFixed } from './python-format.js';
 
+/** Options of {@link modelCheckpoint}. */
 export interface ModelCheckpointOptions {
   /** Default `val_loss`. */
   monitor?: Monitor;

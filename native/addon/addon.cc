@@ -4,6 +4,9 @@
 #include "addon/job.h"
 #include "addon/network.h"
 #include "ops/session.h"
+#ifdef CONVSWEEP_CUDA_STANDIN
+#include "standin/hooks.h"
+#endif
 
 namespace convsweep {
 namespace {
@@ -60,6 +63,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("memoryInUse", Napi::Function::New<memoryInUse>(env, "memoryInUse"));
   exports.Set("Dataset", DatasetHandle::define(env));
   exports.Set("Network", NetworkHandle::define(env));
+#ifdef CONVSWEEP_CUDA_STANDIN
+  standin::expose(env, exports);
+#endif
   return exports;
 }
 

@@ -26,16 +26,16 @@ void flushDenormals() {
 #endif
 }
 
-size_t widestDevice() {
-  int widest = 1;
-  for (const DeviceInfo& device : backend::devices()) widest = std::max(widest, device.concurrency);
-  return static_cast<size_t>(widest);
+size_t allDevices() {
+  size_t all = 0;
+  for (const DeviceInfo& device : backend::devices()) all += static_cast<size_t>(device.concurrency);
+  return all;
 }
 
 }  // namespace
 
 Executor& Executor::shared() {
-  static Executor executor(widestDevice());
+  static Executor executor(allDevices());
   return executor;
 }
 

@@ -31,7 +31,7 @@ class Executor {
   /** Runs `task`, which must not throw and heeds `control`. */
   void submit(std::shared_ptr<Control> control, Task task);
 
-  /** The one executor, as wide as the backend's devices allow. */
+  /** The one executor, as wide as the backend's devices together. */
   static Executor& shared();
 
  private:

@@ -59,11 +59,12 @@ Napi::Function NetworkHandle::define(Napi::Env env) {
 NetworkHandle::NetworkHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NetworkHandle>(info) {
   const auto options = info[0].As<Napi::Object>();
   const int device = options.Get("device").ToNumber().Int32Value();
-  const uint32_t seed = options.Get("seed").ToNumber().Uint32Value();
+  const SessionOptions sessionOptions{options.Get("seed").ToNumber().Uint32Value(),
+                                      precisionFrom(options.Get("precision"))};
   const auto layers = layersFrom(options.Get("layers"));
   const Adam adam = adamFrom(options.Get("adam"));
   try {
-    network_ = std::make_shared<Network>(device, layers, adam, seed);
+    network_ = std::make_shared<Network>(device, layers, adam, sessionOptions);
   } catch (const std::exception& error) {
     throw toJavaScript(info.Env(), error);
   }

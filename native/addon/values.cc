@@ -69,6 +69,14 @@ Adam adamFrom(const Napi::Value& value) {
   return adam;
 }
 
+Precision precisionFrom(const Napi::Value& value) {
+  const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : "auto";
+  if (name == "auto") return Precision::Automatic;
+  if (name == "fp32") return Precision::Fp32;
+  if (name == "tf32") return Precision::Tf32;
+  throw Napi::TypeError::New(value.Env(), "Expected auto, fp32 or tf32 for precision");
+}
+
 std::vector<uint32_t> indicesFrom(const Napi::Value& value) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
     throw Napi::TypeError::New(value.Env(), "Expected a Uint32Array");

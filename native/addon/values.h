@@ -7,6 +7,7 @@
 
 #include "engine/adam.h"
 #include "engine/layer.h"
+#include "ops/session.h"
 
 namespace convsweep {
 
@@ -14,6 +15,7 @@ namespace convsweep {
  * contract. */
 std::vector<Layer> layersFrom(const Napi::Value& value);
 Adam adamFrom(const Napi::Value& value);
+Precision precisionFrom(const Napi::Value& value);
 
 /** The numbers of a Uint32Array, copied: JavaScript may change the array while a thread works on them. */
 std::vector<uint32_t> indicesFrom(const Napi::Value& value);

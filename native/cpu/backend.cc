@@ -228,8 +228,9 @@ std::unique_ptr<DeviceDataset> createDataset(int, const uint8_t* images, const u
   return std::make_unique<cpu::HostDataset>(images, labels, count, imageSize);
 }
 
-std::unique_ptr<Session> createSession(int, const Plan& plan, uint32_t seed) {
-  return std::make_unique<cpu::HostSession>(plan, seed);
+std::unique_ptr<Session> createSession(int, const Plan& plan, const SessionOptions& options) {
+  require(options.precision != Precision::Tf32, "the CPU computes in float32");
+  return std::make_unique<cpu::HostSession>(plan, options.seed);
 }
 
 }  // namespace backend

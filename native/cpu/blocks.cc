@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/hash.h"
+
 namespace convsweep::cpu {
 
 float* CpuBlock::prepare(size_t n, Mode mode) {
@@ -234,7 +236,6 @@ class NormBlock final : public CpuBlock {
   Buffer<float> channel_;
 };
 
-/** Masks come from a counter, not a state: element i of step t is dropped or not whatever ran before. */
 class DropoutBlock final : public CpuBlock {
  public:
   DropoutBlock(const Context& context, const Node& from, const DropoutSpec& spec)
@@ -248,12 +249,9 @@ class DropoutBlock final : public CpuBlock {
       return;
     }
     factors_.ensure(size);
-    const uint64_t key = hash((static_cast<uint64_t>(context_.seed) << 32 | spec_.stream) ^
-                              hash(static_cast<uint64_t>(context_.step)));
-    const float kept = 1 / (1 - spec_.rate);
+    const uint64_t key = dropoutKey(context_.seed, spec_.stream, context_.step);
     for (size_t i = 0; i < size; ++i) {
-      const float uniform = static_cast<float>(hash(key + i) >> 40) * 0x1p-24f;
-      factors_.data()[i] = uniform < spec_.rate ? 0 : kept;
+      factors_.data()[i] = dropoutFactor(key, i, spec_.rate);
       out[i] = from_.values[i] * factors_.data()[i];
     }
   }
@@ -264,14 +262,6 @@ class DropoutBlock final : public CpuBlock {
   }
 
  private:
-  /** splitmix64's finaliser (Steele, Lea and Flood, 2014). */
-  static uint64_t hash(uint64_t x) {
-    x += 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
-  }
-
   DropoutSpec spec_;
   Buffer<float> factors_;
 };

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "engine/anywhere.h"
+
 namespace convsweep {
 
 /** Keras' Adam: epsilon outside the square root, not bias-corrected ("epsilon hat"). */
@@ -13,7 +15,7 @@ struct Adam {
   float epsilon = 1e-7f;
 
   /** The bias-corrected step size of step `t`, counted from 1. */
-  float stepSize(int64_t t) const {
+  CONVSWEEP_ANYWHERE float stepSize(int64_t t) const {
     const double power1 = std::pow(static_cast<double>(beta1), static_cast<double>(t));
     const double power2 = std::pow(static_cast<double>(beta2), static_cast<double>(t));
     return static_cast<float>(learningRate * std::sqrt(1 - power2) / (1 - power1));

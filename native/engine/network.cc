@@ -6,8 +6,9 @@
 
 namespace convsweep {
 
-Network::Network(int device, const std::vector<Layer>& layers, const Adam& adam, uint32_t seed)
-    : plan_(makePlan(layers)), adam_(adam), session_(backend::createSession(device, plan_, seed)) {}
+Network::Network(int device, const std::vector<Layer>& layers, const Adam& adam,
+                 const SessionOptions& options)
+    : plan_(makePlan(layers)), adam_(adam), session_(backend::createSession(device, plan_, options)) {}
 
 void Network::trainStep(size_t first, size_t n) {
   session_->beginStep(iterations_ + 1);
@@ -30,11 +31,11 @@ void Network::backward(size_t n) {
   for (size_t i = blocks.size(); i-- > 0;) blocks[i]->backward(n);
 }
 
-namespace {
-void stopIfAborted(const Control& control) {
-  if (control.abort.load(std::memory_order_relaxed)) throw Error("ABORTED", "The call was aborted");
+void Network::stopIfAborted(const Control& control) {
+  if (!control.abort.load(std::memory_order_relaxed)) return;
+  session_->totals();  // what is under way still reads the caller's data
+  throw Error("ABORTED", "The call was aborted");
 }
-}  // namespace
 
 void Network::report(Control& control) {
   const Totals totals = session_->progress();

@@ -31,7 +31,7 @@ struct Control {
 /** A sequential network and its optimizer. One call at a time; any thread. */
 class Network {
  public:
-  Network(int device, const std::vector<Layer>& layers, const Adam& adam, uint32_t seed);
+  Network(int device, const std::vector<Layer>& layers, const Adam& adam, const SessionOptions& options);
 
   const Plan& plan() const { return plan_; }
 
@@ -57,6 +57,7 @@ class Network {
   void forward(size_t first, size_t n, Mode mode);
   void backward(size_t n);
   void report(Control& control);
+  void stopIfAborted(const Control& control);
   Metrics metrics();
 
   Plan plan_;

@@ -83,7 +83,11 @@ class Session {
   /** Makes `rows` of `dataset` the ones that `Input::load` addresses; both outlive the calls that use them.
    */
   virtual void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) = 0;
-  /** Runs one step of `n` images. A device that can record and replay steps does so here. */
+  /**
+   * Runs one step of `n` images, the bound rows behind those of the last step. A device that can record steps
+   * may replay such a recording instead of calling `step`, which therefore does the same whenever mode and
+   * `n` are.
+   */
   virtual void run(Mode mode, size_t n, const std::function<void()>& step) = 0;
 
   virtual void resetTotals() = 0;
@@ -96,6 +100,22 @@ class Session {
   virtual void readGradients(float* out) = 0;
   virtual void readState(StateView to) = 0;
   virtual void writeState(StateView from) = 0;
+};
+
+/** How factors of convolutions and matrix products are rounded. */
+enum class Precision {
+  /** As Keras does on the device: Tf32 where there is such hardware. */
+  Automatic,
+  /** Not at all. */
+  Fp32,
+  /** To the 10 bits of NVIDIA's TF32; sums stay float32. */
+  Tf32,
+};
+
+struct SessionOptions {
+  /** Selects the dropout masks. */
+  uint32_t seed = 0;
+  Precision precision = Precision::Automatic;
 };
 
 struct DeviceInfo {
@@ -121,8 +141,8 @@ size_t memoryInUse();
 /** Copies `count` images of `imageSize` pixels, and their labels. */
 std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels,
                                              size_t count, size_t imageSize);
-/** `seed` selects the dropout masks. State is all zeros until written. */
-std::unique_ptr<Session> createSession(int device, const Plan& plan, uint32_t seed);
+/** State is all zeros until written. */
+std::unique_ptr<Session> createSession(int device, const Plan& plan, const SessionOptions& options);
 
 }  // namespace backend
 }  // namespace convsweep

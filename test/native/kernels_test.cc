@@ -238,7 +238,7 @@ void start(Network& network, Weights weights) {
 /** After `steps` steps on the first n images. */
 Weights trained(const std::vector<Layer>& layers, Weights weights, const DeviceDataset& dataset, size_t n,
                 size_t steps) {
-  Network network(0, layers, Adam{}, 1);
+  Network network(0, layers, Adam{}, {1});
   start(network, std::move(weights));
   Control control;
   const std::vector<uint32_t> sizes{static_cast<uint32_t>(n)};
@@ -336,7 +336,7 @@ void checkRepeatability() {
   const auto dataset = backend::createDataset(0, batch.images.data(), batch.labels.data(), 70, 784);
   Control control;
   const auto run = [&](const std::vector<uint32_t>& before) {
-    Network network(0, layers, Adam{}, 1);
+    Network network(0, layers, Adam{}, {1});
     if (!before.empty()) {
       start(network, weights);
       network.trainEpoch(*dataset, upTo(std::accumulate(before.begin(), before.end(), 0u)), before, control);
@@ -363,7 +363,7 @@ void checkRepeatability() {
 void checkInference() {
   std::mt19937 random(4);
   const auto layers = stemNetwork(28, 28, 20, 28, {30});
-  Network network(0, layers, Adam{}, 1);
+  Network network(0, layers, Adam{}, {1});
   Weights weights = randomWeights(network.plan(), random);
   for (float& s : weights.statistics) s += 0.3f;
   start(network, weights);
@@ -392,7 +392,7 @@ void checkNotANumber() {
   const Weights weights = randomWeights(plan, random);
   for (const Tensor& tensor : tensorsOf(plan)) {
     for (const bool training : {true, false}) {
-      Network network(0, layers, Adam{}, 1);
+      Network network(0, layers, Adam{}, {1});
       Weights broken = weights;
       broken.parameters[tensor.first] = std::numeric_limits<float>::quiet_NaN();
       start(network, broken);

@@ -9,6 +9,14 @@ import {
 export const deviceName = (process.env.CONVSWEEP_TEST_DEVICE || 'cpu') as DeviceName;
 export const device: ResolvedDevice = resolveDevice(deviceName);
 
+/** On a GPU the parity tests are about fp32; what TF32 makes of it, test/gpu/errors.test.ts says. */
+export const precision =
+  device.addon.buildInfo().backend === 'cuda'
+    ? ((process.env.CONVSWEEP_TEST_PRECISION || 'fp32') as 'fp32' | 'tf32')
+    : 'auto';
+/** For a model on the device under test. */
+export const onDevice = { device: deviceName, precision } as const;
+
 /** How far a device's float32 may be from exact arithmetic. */
 export interface Tolerances {
   /** One layer's output for given inputs, relative to its largest value. */
@@ -29,6 +37,15 @@ export interface Tolerances {
 
 const TOLERANCES: Partial<Record<NativeBuildInfo['backend'], Tolerances>> = {
   cpu: {
+    layerForward: 2e-6,
+    layerBackward: 5e-6,
+    outputs: 1e-5,
+    loss: 3e-6,
+    gradients: 1e-5,
+    statistics: 2e-7,
+    adam: 1e-6,
+  },
+  cuda: {
     layerForward: 2e-6,
     layerBackward: 5e-6,
     outputs: 1e-5,

@@ -8,7 +8,7 @@ import type {
   NativeNetwork,
   NativeState,
 } from '../../lib/native.js';
-import { device } from './device.js';
+import { device, precision } from './device.js';
 
 /**
  * A network on the device under test, driven through the native contract: unlike a Model it may end anywhere, starts
@@ -25,6 +25,7 @@ export class Engine {
       adam: resolveAdam({}),
       device: device.index,
       seed: 0,
+      precision,
     });
   }
 

@@ -4,7 +4,7 @@ import { type Model, sequential } from '../../lib/model/model.js';
 import type { NamedWeight } from '../../lib/model/weights.js';
 import { ReferenceNetwork } from '../reference/network.js';
 import { above, distance, norm } from './compare.js';
-import { deviceName, tolerances } from './device.js';
+import { onDevice, tolerances } from './device.js';
 import { drawDecided, drawWeights, noise } from './draw.js';
 
 const inputShape: [number, number, number] = [9, 8, 2];
@@ -26,7 +26,7 @@ const network = (activation: 'relu' | 'linear', between: LayerSpec[]): LayerSpec
 ];
 
 function setUp(specs: LayerSpec[]): { model: Model; reference: ReferenceNetwork; images: Uint8Array } {
-  const model = sequential(specs, { inputShape, seed, device: deviceName });
+  const model = sequential(specs, { inputShape, seed, ...onDevice });
   model.setWeights(drawWeights(model.getWeights(), seed));
   const reference = new ReferenceNetwork(specs, inputShape);
   reference.setWeights(model.getWeights().map(({ data }) => data));

@@ -8,7 +8,7 @@ import type { NativeState } from '../../lib/native.js';
 import * as golden from '../golden.js';
 import { adam, type KnownOutputs, ReferenceNetwork } from '../reference/network.js';
 import { above, distance, largestError, norm, relativeError } from './compare.js';
-import { deviceName, tolerances } from './device.js';
+import { onDevice, tolerances } from './device.js';
 import { Engine } from './engine.js';
 import { Slice } from './slice.js';
 
@@ -256,7 +256,7 @@ describe('the engine, whole passes', () => {
 
   // Six steps on its own, the first of them as above.
   test('fits with the history and the final probabilities of Keras', async () => {
-    const model = notebookModel(golden.widths, { device: deviceName });
+    const model = notebookModel(golden.widths, onDevice);
     const weights = model.getWeights();
     model.setWeights(weights.map((weight) => ({ ...weight, data: golden.floats(`init/${weight.name}`) })));
     const square = { height: 28, width: 28, classes: 10 };

@@ -8,7 +8,7 @@ import type { NativeState } from '../../lib/native.js';
 import type { Random } from '../../lib/random.js';
 import { adam, ReferenceNetwork } from '../reference/network.js';
 import { distance, largestError, norm, relativeError } from './compare.js';
-import { device, deviceName } from './device.js';
+import { device, onDevice } from './device.js';
 import { drawDecided, drawWeights, noise } from './draw.js';
 import { type ShapesCase, shapesCases } from './shapes-cases.js';
 import { report } from './worker.js';
@@ -35,7 +35,7 @@ export interface ShapesReport {
 
 async function measure(given: ShapesCase): Promise<ShapesDistances> {
   const { specs, inputShape, seed, batch, classes } = given;
-  using model = sequential(specs, { inputShape, seed, device: deviceName });
+  using model = sequential(specs, { inputShape, seed, ...onDevice });
   model.setWeights(drawWeights(model.getWeights(), seed));
   const reference = new ReferenceNetwork(specs, inputShape);
   reference.setWeights(model.getWeights().map((weight) => weight.data));

@@ -1,7 +1,7 @@
 import type { LayerSpec } from '../../lib/model/layers.js';
 import { type Model, sequential } from '../../lib/model/model.js';
 import { ReferenceNetwork } from '../reference/network.js';
-import { deviceName } from './device.js';
+import { onDevice } from './device.js';
 import { drawDecided, drawWeights, noise } from './draw.js';
 import { TfjsNetwork } from './tfjs-network.js';
 
@@ -17,7 +17,7 @@ export async function pair(
   specs: readonly LayerSpec[],
   { inputShape, seed }: Setting,
 ): Promise<[Model, TfjsNetwork]> {
-  const model = sequential(specs, { inputShape, seed, device: deviceName });
+  const model = sequential(specs, { inputShape, seed, ...onDevice });
   model.setWeights(drawWeights(model.getWeights(), seed));
   const peer = await TfjsNetwork.of(specs, inputShape);
   peer.weights = dataOf(model);

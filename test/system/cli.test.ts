@@ -121,6 +121,7 @@ describe('wrong usage exits with 2 and names the argument', () => {
     [['sweep', '--protocol', 'leaky'], /"holdout" or "notebook" for --protocol but received "leaky"/],
     [['sweep', '--device', 'gpu'], /--device.*received "gpu"/],
     [['sweep', '--jobs', '0'], /--jobs/],
+    [['train', '--start-from-epoch', '30'], /below 30 .* for --start-from-epoch but received 30/],
     [['train', '--neurons', '60,60'], /3 positive integers separated by commas for --neurons/],
     [['evaluate'], /missing required argument 'model'/],
     [['data', 'show', '10000'], /from 0 to 9999/],
@@ -167,6 +168,14 @@ describe('failures exit with 1', () => {
 });
 
 describe('the other commands', () => {
+  test('a reader that leaves early is no failure', async () => {
+    const { code, stderr } = await runCli(['data', 'info'], {
+      onStart: (child) => child.stdout!.destroy(),
+    });
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
+
   const model = () => join(finished, 'model.h5');
 
   test('evaluate prints loss, accuracy, confusion matrix and report', async () => {

@@ -16,6 +16,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   /** Called with everything printed to either stream so far, whenever there is more. */
   onOutput?: (text: string, child: ChildProcess) => void;
+  /** Called before it can have printed anything. */
+  onStart?: (child: ChildProcess) => void;
 }
 
 /** Runs `node ...args` to its end. */
@@ -25,6 +27,7 @@ export function runNode(args: readonly string[], options: RunOptions = {}): Prom
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  options.onStart?.(child);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

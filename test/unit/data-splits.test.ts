@@ -96,6 +96,12 @@ describe('holdout', () => {
     expect(() => holdout(three, { percent: 99, seed: 1 })).toThrow('puts 3 of the 3 images');
   });
 
+  test('refuses a misspelled option', () => {
+    const options = { percent: 60, seed: 1, sede: 2 };
+    expect(() => holdout(all, options)).toThrow('Unknown option sede for holdout; did you mean seed?');
+    expect(() => notebookSplit(trainTest(10, 5), options)).toThrow('Unknown option sede for notebookSplit');
+  });
+
   test('refuses a seed that is no integer', () => {
     expect(() => holdout(all, { percent: 60, seed: 0.5 })).toThrow('for seed but received 0.5');
   });

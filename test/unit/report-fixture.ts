@@ -24,6 +24,7 @@ export function sweepConfig(more: Partial<SweepConfig> = {}): SweepConfig {
     shuffle: 'batches',
     seed: 4,
     device: 'cpu',
+    precision: 'fp32',
     modelsSha256: 'b'.repeat(64),
     engine: { version: '1.2.3', backend: 'cpu', compiler: 'GNU 1.0', instructionSet: 'avx2' },
     versions: { convsweep: '0.9.0', node: '20.0.0' },

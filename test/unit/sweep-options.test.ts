@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Dataset } from '../../lib/data/dataset.js';
 import { configDifferences, type SweepConfig } from '../../lib/sweep/config.js';
 import { resolveSweepOptions, type SweepOptions } from '../../lib/sweep/options.js';
+import { type Protocol, protocolSplits } from '../../lib/sweep/protocol.js';
 
 const data = Dataset.from({ images: new Uint8Array(4), labels: Uint8Array.of(0, 1), height: 1, width: 2 });
 const other = Dataset.from({ images: new Uint8Array(4), labels: Uint8Array.of(0, 1), height: 2, width: 1 });
@@ -20,6 +21,7 @@ describe('resolveSweepOptions', () => {
       shuffle: 'batches',
       seed: 0,
       device: 'auto',
+      precision: 'auto',
       jobs: undefined,
       total: 27,
       resume: false,
@@ -36,6 +38,7 @@ describe('resolveSweepOptions', () => {
     [{ epoch: 3 }, 'INVALID_ARGUMENT', /did you mean epochs\?/],
     [{ out: '' }, 'INVALID_ARGUMENT', /Expected the path of a folder for out but received ""/],
     [{ splits: [] }, 'INVALID_ARGUMENT', /a non-empty array of { name, train, validation } for splits/],
+    [{ splits: [undefined] }, 'INVALID_ARGUMENT', /{ name, train, validation } for splits\[0\]/],
     [{ splits: [{ ...split, name: '' }] }, 'INVALID_ARGUMENT', /splits\[0\].name/],
     [
       { splits: [split, split] },
@@ -102,6 +105,7 @@ describe('configDifferences', () => {
     shuffle: 'batches',
     seed: 1,
     device: 'cpu',
+    precision: 'fp32',
     modelsSha256: 'bb',
     engine: { version: '0.1.0', backend: 'cpu', compiler: 'GNU', instructionSet: 'avx2' },
     versions: { convsweep: '0.1.0', node: '20.0.0' },
@@ -137,4 +141,10 @@ describe('configDifferences', () => {
     );
     expect(differences.filter((line) => !line.startsWith('splits[1]'))).toHaveLength(4);
   });
+});
+
+test('protocolSplits refuses another protocol', () => {
+  expect(() => protocolSplits(data, 'leaky' as Protocol, [50], 1)).toThrow(
+    'Expected "holdout" or "notebook" for protocol but received "leaky"',
+  );
 });

@@ -52,6 +52,57 @@ describe('runPool', () => {
   });
 });
 
+describe('runPool where too many run at a time', () => {
+  const tooMuch = new Error('too much');
+  /** Items that fail while more than `room` run, each over a few turns. */
+  function crowd(room: number) {
+    let running = 0;
+    const log = { done: [] as number[], slots: new Set<number>(), left: [] as number[] };
+    const run = async (item: number, _: AbortSignal, slot: number): Promise<void> => {
+      log.slots.add(slot);
+      running++;
+      try {
+        await tick();
+        if (running > room) throw tooMuch;
+        await tick();
+        log.done.push(item);
+      } finally {
+        running--;
+      }
+    };
+    const tooMany = (error: unknown, _: number, left: number): boolean => {
+      log.left.push(left);
+      return error === tooMuch;
+    };
+    return { log, run, tooMany };
+  }
+
+  test('every item is run to its end, with ever fewer at a time', async () => {
+    const { log, run, tooMany } = crowd(2);
+    await runPool([0, 1, 2, 3, 4, 5, 6, 7], 4, undefined, run, tooMany);
+    expect([...log.done].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(log.slots).toEqual(new Set([0, 1, 2, 3]));
+    expect(log.left).toEqual([3, 2]);
+  });
+
+  test('an item for which one at a time is too many fails, and ends the others', async () => {
+    const { log, run, tooMany } = crowd(0);
+    await expect(runPool([0, 1, 2], 3, undefined, run, tooMany)).rejects.toThrow('too much');
+    expect(log.done).toEqual([]);
+  });
+
+  test('another failure is not tried again', async () => {
+    const begun: number[] = [];
+    const run = async (item: number): Promise<void> => {
+      begun.push(item);
+      await tick();
+      throw new Error(`broken ${item}`);
+    };
+    await expect(runPool([0, 1, 2], 2, undefined, run, () => false)).rejects.toThrow('broken 0');
+    expect(begun).toEqual([0, 1]);
+  });
+});
+
 describe('Channel', () => {
   test('every reader gets what is sent from when it begins, also what was sent faster than read', async () => {
     const channel = new Channel<number>();

@@ -152,6 +152,8 @@ describe('fit', () => {
     ['another verbosity', { verbose: 3 }, /Expected "auto", 0, 1 or 2 for verbose but received 3/],
     ['a negative seed', { seed: -1 }, /seed but received -1/],
     ['one callback', { callbacks: earlyStopping() }, /an array of callbacks/],
+    ['null for a callback', { callbacks: [{}, null] }, /a callback.* for callbacks\[1\] but received null/],
+    ['a controller for its signal', { signal: new AbortController() }, /an AbortSignal for signal/],
     [
       'a monitor that will be missing',
       { callbacks: [earlyStopping()] },

@@ -35,7 +35,7 @@ ${
       html`<tr><td class="text">${name}</td><td class="text">${data}</td><td>${countText(train)}</td><td>${countText(validation)}</td><td>${unseen === undefined ? '–' : countText(unseen)}</td><td class="text"><code>${sha256.slice(0, 16)}</code></td><td class="text wrap">epoch ${startFromEpoch.epoch + 1}: ${startFromEpoch.reason}</td></tr>
 `,
   )}</tbody></table></div>
-<p>Beside this page: <code>models.csv</code>, <code>model.h5</code> (the best), <code>summary.txt</code>, <code>models/</code>, <code>config.json</code> and <code>journal.jsonl</code>, one line per trial.</p>`;
+<p>Beside this page: <code>models.csv</code>, <code>model.h5</code> (the best), <code>summary.txt</code>, <code>evaluation/</code>, the plots, <code>models/</code>, <code>config.json</code> and <code>journal.jsonl</code>, one line per trial.</p>`;
 }
 
 /** The values of each axis where the grid has all their combinations, else the hyperparameters' values. */

@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+
+const root = import.meta.dirname;
+const common = {
+  rootDir: root,
+  testEnvironment: join(root, 'test', 'environment.cjs'),
+  roots: ['<rootDir>/dist/test'],
+  transform: {},
+};
+
+/** All tests on the CPU, and what tests a backend once more on the CUDA backend over the stand-in. */
+export default {
+  testTimeout: 60_000,
+  projects: [
+    {
+      ...common,
+      displayName: 'cpu',
+      testMatch: ['**/*.test.js'],
+      testPathIgnorePatterns: ['/dist/test/cuda/', '/dist/test/gpu/'],
+    },
+    {
+      ...common,
+      displayName: 'cuda stand-in',
+      testMatch: ['**/dist/test/{parity,cuda,gpu}/*.test.js'],
+      testEnvironmentOptions: {
+        variables: {
+          CONVSWEEP_TEST_DEVICE: 'cuda',
+          CONVSWEEP_CUDA_ADDON: join(root, 'build', 'standin', 'Release', 'convsweep_cudasim.node'),
+        },
+      },
+    },
+  ],
+};

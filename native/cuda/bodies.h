@@ -1,0 +1,305 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "cuda/cursor.h"
+#include "engine/adam.h"
+#include "engine/anywhere.h"
+#include "engine/hash.h"
+#include "engine/plan.h"
+
+/** What the kernels of kernels.h do, as the bodies that launch.h runs: plain code for host and device. */
+namespace convsweep::cuda {
+
+struct SetCursor {
+  Cursor value, *cursor;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t) const { *cursor = value; }
+};
+
+struct Advance {
+  Cursor* cursor;
+  uint32_t n;
+  bool training;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t) const {
+    cursor->first = cursor->next;
+    cursor->next += n;
+    if (training) ++cursor->step;
+  }
+};
+
+struct Gather {
+  const Cursor* cursor;
+  Order order;
+  float scale, offset;
+  float* out;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+    const uint32_t size = order.size(), row = cursor->rows[cursor->first + i / size];
+    const uint8_t* image = cursor->images + static_cast<uint64_t>(row) * size;
+    out[i] = static_cast<float>(image[order.toKeras(i % size)]) * scale + offset;
+  }
+};
+
+struct Affine {
+  const float* x;
+  float scale, offset;
+  float* out;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const { out[i] = x[i] * scale + offset; }
+};
+
+CONVSWEEP_ANYWHERE inline float clipped(float x) {
+  return x < 0 ? 0 : x;
+}  // keeps NaN
+
+struct BiasRelu {
+  float* x;
+  Order order;
+  const float* bias;
+  bool clip;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+    const float value = bias ? x[i] + bias[i / order.positions % order.channels] : x[i];
+    x[i] = clip ? clipped(value) : value;
+  }
+};
+
+struct Relu {
+  const float* x;
+  float* out;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const { out[i] = clipped(x[i]); }
+};
+
+struct ReluBackward {
+  const float *y, *gradient;
+  float* out;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const { out[i] = y[i] > 0 ? gradient[i] : 0; }
+};
+
+/** A block per channel. */
+struct ChannelSums {
+  using Sum = float;
+  const float *gradient, *y;
+  uint32_t n;
+  Order order;
+  float* sums;
+  CONVSWEEP_ANYWHERE uint32_t terms(uint32_t) const { return n * order.positions; }
+  CONVSWEEP_ANYWHERE float term(uint32_t channel, uint32_t i) const {
+    const uint32_t at =
+        (i / order.positions * order.channels + channel) * order.positions + i % order.positions;
+    return y && !(y[at] > 0) ? 0 : gradient[at];
+  }
+  CONVSWEEP_ANYWHERE void finish(uint32_t channel, float sum) const { sums[channel] = sum; }
+};
+
+/** The part of a PoolSpec that a map of one channel needs. */
+struct Windows {
+  int inHeight, inWidth, outHeight, outWidth;
+  Window window;
+};
+
+/** A thread per pooled value. */
+struct MaxPool {
+  const float* x;
+  Windows s;
+  uint32_t channels;
+  const float* bias;
+  bool clip;
+  float* out;
+  uint16_t* winners;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+    const int ox = static_cast<int>(i) % s.outWidth, rest = static_cast<int>(i) / s.outWidth;
+    const int oy = rest % s.outHeight;
+    const uint32_t map = static_cast<uint32_t>(rest / s.outHeight);  // image * channels + channel
+    const float shift = bias ? bias[map % channels] : 0;
+    const float* from = x + static_cast<uint64_t>(map) * static_cast<uint32_t>(s.inHeight * s.inWidth);
+    float largest = 0;
+    int winner = -1;
+    for (int ky = 0; ky < s.window.height; ++ky) {
+      const int y = oy * s.window.strideY + ky - s.window.padTop;
+      if (y < 0 || y >= s.inHeight) continue;
+      for (int kx = 0; kx < s.window.width; ++kx) {
+        const int column = ox * s.window.strideX + kx - s.window.padLeft;
+        if (column < 0 || column >= s.inWidth) continue;
+        // Shifted before it is compared: rounding may make values equal, and then the first one wins.
+        const float value = from[y * s.inWidth + column] + shift;
+        if (winner < 0 || value > largest) {
+          largest = value;
+          winner = ky * s.window.width + kx;
+        }
+      }
+    }
+    out[i] = clip ? clipped(largest) : largest;
+    winners[i] = static_cast<uint16_t>(winner);
+  }
+};
+
+/** A thread per value of the full map, which collects from the windows that it lies in: no two threads add to
+ * one. */
+struct MaxPoolBackward {
+  const float *gradient, *y;
+  const uint16_t* winners;
+  Windows s;
+  float* dx;
+  CONVSWEEP_ANYWHERE static int firstWindow(int at, int window, int stride) {
+    return at < window ? 0 : (at - window) / stride + 1;
+  }
+  CONVSWEEP_ANYWHERE static int lastWindow(int at, int stride, int windows) {
+    return at / stride < windows ? at / stride : windows - 1;
+  }
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+    const int column = static_cast<int>(i) % s.inWidth + s.window.padLeft;
+    const int rest = static_cast<int>(i) / s.inWidth, row = rest % s.inHeight + s.window.padTop;
+    const uint32_t pooled = static_cast<uint32_t>(rest / s.inHeight * s.outHeight * s.outWidth);
+    const int lastY = lastWindow(row, s.window.strideY, s.outHeight);
+    const int lastX = lastWindow(column, s.window.strideX, s.outWidth);
+    float sum = 0;
+    for (int oy = firstWindow(row, s.window.height, s.window.strideY); oy <= lastY; ++oy) {
+      for (int ox = firstWindow(column, s.window.width, s.window.strideX); ox <= lastX; ++ox) {
+        const uint32_t at = pooled + static_cast<uint32_t>(oy * s.outWidth + ox);
+        const int index = (row - oy * s.window.strideY) * s.window.width + column - ox * s.window.strideX;
+        if (winners[at] == index && !(y && !(y[at] > 0))) sum += gradient[at];
+      }
+    }
+    dx[i] = sum;
+  }
+};
+
+/** Where a smaller map lies in a larger one. */
+struct Frame {
+  int height, width, paddedHeight, paddedWidth, top, left;
+};
+
+struct Pad {
+  const float* x;
+  Frame s;
+  float* out;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+    const int column = static_cast<int>(i) % s.paddedWidth - s.left,
+              rest = static_cast<int>(i) / s.paddedWidth;
+    const int row = rest % s.paddedHeight - s.top, map = rest / s.paddedHeight;
+    const bool inside = row >= 0 && row < s.height && column >= 0 && column < s.width;
+    out[i] = inside ? x[(map * s.height + row) * s.width + column] : 0;
+  }
+};
+
+struct Crop {
+  const float* gradient;
+  Frame s;
+  float* dx;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+    const int column = static_cast<int>(i) % s.width, rest = static_cast<int>(i) / s.width;
+    const int row = rest % s.height, map = rest / s.height;
+    dx[i] = gradient[(map * s.paddedHeight + s.top + row) * s.paddedWidth + s.left + column];
+  }
+};
+
+struct UpdateMoving {
+  const float *mean, *inverseDeviation;
+  float epsilon, fresh, bessel;
+  float *movingMean, *movingVariance;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t c) const {
+    const float deviation = 1 / inverseDeviation[c];
+    // Rounding may leave less than nothing of a channel that never varies.
+    const float variance = clipped(deviation * deviation - epsilon);
+    movingMean[c] -= (movingMean[c] - mean[c]) * fresh;
+    movingVariance[c] -= (movingVariance[c] - variance * bessel) * fresh;
+  }
+};
+
+struct Dropout {
+  const Cursor* cursor;
+  const float* x;
+  Order order;
+  float rate;
+  unsigned stream;
+  uint32_t seed;
+  float* out;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+    const uint32_t size = order.size();
+    const uint64_t key = dropoutKey(seed, stream, cursor->step);
+    const uint64_t inKeras = static_cast<uint64_t>(i / size) * size + order.toKeras(i % size);
+    out[i] = x[i] * dropoutFactor(key, inKeras, rate);
+  }
+};
+
+struct LossSum {
+  double loss;
+  unsigned long long correct;
+  CONVSWEEP_ANYWHERE LossSum& operator+=(const LossSum& other) {
+    loss += other.loss;
+    correct += other.correct;
+    return *this;
+  }
+};
+
+/** One block, a term per image. In double: the classes are few, and the loss is compared across devices. */
+struct CrossEntropy {
+  using Sum = LossSum;
+  const Cursor* cursor;
+  const float* logits;
+  uint32_t n;
+  Order order;
+  float* gradient;
+  DeviceTotals* totals;
+
+  CONVSWEEP_ANYWHERE uint32_t terms(uint32_t) const { return n; }
+
+  CONVSWEEP_ANYWHERE LossSum term(uint32_t, uint32_t i) const {
+    const uint32_t classes = order.size();
+    const float* z = logits + i * classes;
+    const uint32_t row = cursor->rows[cursor->first + i];
+    const uint32_t label = order.fromKeras(cursor->labels[row]);
+    uint32_t predicted = 0;
+    for (uint32_t k = 1; k < classes; ++k) {
+      const uint32_t c = order.fromKeras(k);
+      if (z[c] > z[predicted]) predicted = c;
+    }
+    double sum = 0;
+    for (uint32_t c = 0; c < classes; ++c) sum += exp(static_cast<double>(z[c]) - z[predicted]);
+    if (gradient) writeGradient(z, z[predicted], sum, label, gradient + i * classes);
+    LossSum result{};
+    result.loss = log(sum) - (static_cast<double>(z[label]) - z[predicted]);
+    result.correct = predicted == label;
+    return result;
+  }
+
+  /** The label's own entry is minus the sum of the others: exact where softmax is near 1. */
+  CONVSWEEP_ANYWHERE void writeGradient(const float* z, float largest, double sum, uint32_t label,
+                                        float* to) const {
+    double others = 0;
+    for (uint32_t c = 0; c < order.size(); ++c) {
+      if (c == label) continue;
+      const double share = exp(static_cast<double>(z[c]) - largest) / sum / n;
+      others += share;
+      to[c] = static_cast<float>(share);
+    }
+    to[label] = static_cast<float>(-others);
+  }
+
+  CONVSWEEP_ANYWHERE void finish(uint32_t, const LossSum& sum) const {
+    totals->loss += sum.loss;
+    totals->correct += sum.correct;
+    totals->images += n;
+  }
+};
+
+/** Once per step: powers in double would be slow in every thread. */
+struct StepSize {
+  Cursor* cursor;
+  Adam adam;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t) const { cursor->stepSize = adam.stepSize(cursor->step); }
+};
+
+struct AdamUpdate {
+  const Cursor* cursor;
+  float beta1, beta2, epsilon;
+  const float* gradient;
+  float *w, *m, *v;
+  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+    const float g = gradient[i];
+    m[i] += (g - m[i]) * (1 - beta1);
+    v[i] += (g * g - v[i]) * (1 - beta2);
+    w[i] -= cursor->stepSize * m[i] / (sqrtf(v[i]) + epsilon);
+  }
+};
+
+}  // namespace convsweep::cuda

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "cuda/lane.h"
+#include "ops/session.h"
+
+namespace convsweep::cuda {
+
+/**
+ * The GPUs that this build can use, in CUDA's order. Throws Error DEVICE_UNAVAILABLE with everything that is
+ * missing and its remedy: the driver, a driver that is new enough, a GPU, one that is new enough, cuDNN,
+ * cuBLAS.
+ */
+std::vector<DeviceInfo> usableDevices();
+
+/** A GPU in use. Lives as long as a dataset or a network is on it, and keeps what the next
+ * networks can use. */
+class Device {
+ public:
+  /** The device at `index` of usableDevices(), made current for this thread. */
+  static std::shared_ptr<Device> open(int index);
+  explicit Device(int ordinal) : ordinal_(ordinal) {}
+  ~Device();
+
+  int ordinal() const { return ordinal_; }
+  /** Directs this thread's CUDA calls here. */
+  void makeCurrent() const;
+
+  /**
+   * `purpose` is what an error calls it. Frees what is kept for later networks before it fails with Error
+   * OUT_OF_MEMORY, which says what was needed and what is free.
+   */
+  DeviceMemory memory(size_t bytes, const std::string& purpose);
+  /** A lane that nobody else uses, a kept one if there is one. */
+  std::unique_ptr<Lane> takeLane();
+  void giveBack(std::unique_ptr<Lane> lane);
+
+ private:
+  void freeKept();
+
+  const int ordinal_;
+  MemoryPool pool_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace convsweep::cuda

@@ -1,0 +1,101 @@
+#include "cuda/bodies.h"
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+
+namespace convsweep::cuda {
+namespace {
+
+Windows windowsOf(const PoolSpec& spec) {
+  return {spec.in.height, spec.in.width, spec.out.height, spec.out.width, spec.window};
+}
+
+uint32_t sizeOf(uint32_t n, Extent extent) {
+  return n * static_cast<uint32_t>(extent.size());
+}
+
+}  // namespace
+
+void place(cudaStream_t stream, const Cursor& value, Cursor* cursor) {
+  forEach(stream, 1, SetCursor{value, cursor});
+}
+
+void advance(cudaStream_t stream, Cursor* cursor, uint32_t n, bool training) {
+  forEach(stream, 1, Advance{cursor, n, training});
+}
+
+void gather(cudaStream_t stream, const Cursor* cursor, uint32_t n, Order order, float scale, float offset,
+            float* out) {
+  forEach(stream, n * order.size(), Gather{cursor, order, scale, offset, out});
+}
+
+void affine(cudaStream_t stream, const float* x, uint32_t size, float scale, float offset, float* out) {
+  forEach(stream, size, Affine{x, scale, offset, out});
+}
+
+void relu(cudaStream_t stream, const float* x, uint32_t size, float* out) {
+  forEach(stream, size, Relu{x, out});
+}
+
+void biasRelu(cudaStream_t stream, float* x, uint32_t n, Order order, const float* bias, bool clip) {
+  if (bias || clip) forEach(stream, n * order.size(), BiasRelu{x, order, bias, clip});
+}
+
+void reluBackward(cudaStream_t stream, const float* y, const float* gradient, uint32_t size, float* out) {
+  forEach(stream, size, ReluBackward{y, gradient, out});
+}
+
+void channelSums(cudaStream_t stream, const float* gradient, const float* y, uint32_t n, Order order,
+                 float* sums) {
+  reduce(stream, order.channels, ChannelSums{gradient, y, n, order, sums});
+}
+
+void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const float* bias,
+             bool clip, float* out, uint16_t* winners) {
+  const auto channels = static_cast<uint32_t>(spec.in.channels);
+  forEach(stream, sizeOf(n, spec.out), MaxPool{x, windowsOf(spec), channels, bias, clip, out, winners});
+}
+
+void maxPoolBackward(cudaStream_t stream, const float* gradient, const float* y, const uint16_t* winners,
+                     uint32_t n, const PoolSpec& spec, float* dx) {
+  forEach(stream, sizeOf(n, spec.in), MaxPoolBackward{gradient, y, winners, windowsOf(spec), dx});
+}
+
+void pad(cudaStream_t stream, const float* x, uint32_t n, Extent in, Extent padded, int top, int left,
+         float* out) {
+  const Frame frame{in.height, in.width, padded.height, padded.width, top, left};
+  forEach(stream, sizeOf(n, padded), Pad{x, frame, out});
+}
+
+void crop(cudaStream_t stream, const float* gradient, uint32_t n, Extent in, Extent padded, int top, int left,
+          float* dx) {
+  const Frame frame{in.height, in.width, padded.height, padded.width, top, left};
+  forEach(stream, sizeOf(n, in), Crop{gradient, frame, dx});
+}
+
+void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDeviation, const NormSpec& spec,
+                  uint64_t count, float* movingMean, float* movingVariance) {
+  // TensorFlow divides by max(N - 1, 1).
+  const float bessel =
+      spec.bessel ? static_cast<float>(count) / static_cast<float>(count > 1 ? count - 1 : 1) : 1.0f;
+  forEach(stream, static_cast<uint32_t>(spec.channels),
+          UpdateMoving{mean, inverseDeviation, spec.epsilon, 1 - spec.momentum, bessel, movingMean,
+                       movingVariance});
+}
+
+void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,
+             const DropoutSpec& spec, uint32_t seed, float* out) {
+  forEach(stream, n * order.size(), Dropout{cursor, x, order, spec.rate, spec.stream, seed, out});
+}
+
+void loss(cudaStream_t stream, const Cursor* cursor, const float* logits, uint32_t n, Order order,
+          float* gradient, DeviceTotals* totals) {
+  reduce(stream, 1, CrossEntropy{cursor, logits, n, order, gradient, totals});
+}
+
+void adam(cudaStream_t stream, Cursor* cursor, const Adam& adam, uint32_t size, const float* gradient,
+          float* w, float* m, float* v) {
+  forEach(stream, 1, StepSize{cursor, adam});
+  forEach(stream, size, AdamUpdate{cursor, adam.beta1, adam.beta2, adam.epsilon, gradient, w, m, v});
+}
+
+}  // namespace convsweep::cuda

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/cursor.h"
+#include "engine/adam.h"
+#include "engine/plan.h"
+
+/**
+ * The kernels of our own, one call each. All put their work into `stream` and return; maps are NCHW float.
+ * Nothing here sums in an order that depends on timing.
+ */
+namespace convsweep::cuda {
+
+/** Puts `value` where the device reads it. */
+void place(cudaStream_t stream, const Cursor& value, Cursor* cursor);
+/** Moves on to the next `n` rows, and in training to the next step. */
+void advance(cudaStream_t stream, Cursor* cursor, uint32_t n, bool training);
+
+/** The images at the cursor: out = pixel * scale + offset. */
+void gather(cudaStream_t stream, const Cursor* cursor, uint32_t n, Order order, float scale, float offset,
+            float* out);
+
+/** out = x * scale + offset */
+void affine(cudaStream_t stream, const float* x, uint32_t size, float scale, float offset, float* out);
+/** out = max(x, 0) */
+void relu(cudaStream_t stream, const float* x, uint32_t size, float* out);
+/** x = x + bias, then max(., 0) if `clip`; x: n x channels x positions; `bias` may be null. */
+void biasRelu(cudaStream_t stream, float* x, uint32_t n, Order order, const float* bias, bool clip);
+/** out = gradient where y > 0, else 0; `out` may be `gradient`. */
+void reluBackward(cudaStream_t stream, const float* y, const float* gradient, uint32_t size, float* out);
+/** sums[c] = sum of the gradient over images and positions, where y > 0 if `y` is given. */
+void channelSums(cudaStream_t stream, const float* gradient, const float* y, uint32_t n, Order order,
+                 float* sums);
+
+/**
+ * The largest of x + bias in each window, then max(., 0) if `clip`; `bias` may be null. `winners`: the index
+ * within its window of the first largest value in row-major order.
+ */
+void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const float* bias,
+             bool clip, float* out, uint16_t* winners);
+/** Each gradient at its winner's place in `dx`, zero elsewhere; only where y > 0 if `y` is given. */
+void maxPoolBackward(cudaStream_t stream, const float* gradient, const float* y, const uint16_t* winners,
+                     uint32_t n, const PoolSpec& spec, float* dx);
+
+/** A map within a larger one of zeros: out[top + y][left + x] = x[y][x]. */
+void pad(cudaStream_t stream, const float* x, uint32_t n, Extent in, Extent padded, int top, int left,
+         float* out);
+/** The way back: dx[y][x] = gradient[top + y][left + x]. */
+void crop(cudaStream_t stream, const float* gradient, uint32_t n, Extent in, Extent padded, int top, int left,
+          float* dx);
+
+/**
+ * Moves the moving statistics towards those of a batch of `count` values per channel, which cuDNN left as
+ * mean and 1 / sqrt(variance + epsilon).
+ */
+void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDeviation, const NormSpec& spec,
+                  uint64_t count, float* movingMean, float* movingVariance);
+
+/** Multiplies each element by 0 or 1 / (1 - rate), the same ones whenever the step is the same. */
+void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,
+             const DropoutSpec& spec, uint32_t seed, float* out);
+
+/**
+ * Softmax and cross-entropy of n rows of logits against the labels at the cursor, added to `totals`. With
+ * `gradient` also (softmax - onehot) / n.
+ */
+void loss(cudaStream_t stream, const Cursor* cursor, const float* logits, uint32_t n, Order order,
+          float* gradient, DeviceTotals* totals);
+
+/** One Adam step over flat arrays. */
+void adam(cudaStream_t stream, Cursor* cursor, const Adam& adam, uint32_t size, const float* gradient,
+          float* w, float* m, float* v);
+
+}  // namespace convsweep::cuda

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cuda/cursor.h"
+#include "engine/plan.h"
+
+/**
+ * How a network lies in device memory. Maps are NCHW there and kernels [out][in][height][width], the layouts
+ * that cuDNN's fp32 convolutions and batch norms are fastest with; the engine's are channels-last. What
+ * differs is reordered on the host when state is read or written, never in a step.
+ */
+namespace convsweep::cuda {
+
+/** The order of each block's input, and of the last block's output behind them. */
+std::vector<Order> ordersOf(const Plan& plan);
+
+/** For every value of the engine's flat parameters, its index in the device's. */
+std::vector<uint32_t> parameterPlaces(const Plan& plan);
+/** The same for the flat statistics. */
+std::vector<uint32_t> statisticPlaces(const Plan& plan);
+
+}  // namespace convsweep::cuda

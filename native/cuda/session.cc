@@ -1,0 +1,316 @@
+#include "cuda/session.h"
+
+#include <algorithm>
+
+#include "cuda/check.h"
+#include "cuda/descriptors.h"
+#include "cuda/kernels.h"
+#include "cuda/layout.h"
+#include "engine/error.h"
+
+namespace convsweep::cuda {
+namespace {
+
+Totals fromDevice(const DeviceTotals& totals) {
+  return {totals.loss, totals.correct, totals.images};
+}
+
+/** More than this in one batch and an index would not fit the kernels' 32 bits. */
+constexpr size_t kMostValues = size_t{1} << 31;
+
+}  // namespace
+
+CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const SessionOptions& options)
+    : plan_(plan),
+      device_(std::move(device)),
+      lane_(device_->takeLane()),
+      parameterPlaces_(parameterPlaces(plan)),
+      statisticPlaces_(statisticPlaces(plan)),
+      context_{*lane_, {}, nullptr, options.seed, options.precision != Precision::Fp32, {}} {
+  CUBLAS(cublasSetMathMode, lane_->cublas(),
+         context_.tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH);
+  const auto place = [&](Arena memory) {
+    for (float** flat :
+         {&context_.state.parameters, &context_.state.gradients, &context_.state.m, &context_.state.v}) {
+      *flat = memory.take<float>(plan.parameterCount);
+    }
+    context_.state.statistics = memory.take<float>(plan.statisticCount);
+    context_.cursor = memory.take<Cursor>(1);
+    totals_ = memory.take<DeviceTotals>(1);
+    return memory.used();
+  };
+  stateMemory_ = device_->memory(place(Arena()), "the state of a network");
+  place(Arena(stateMemory_.as()));
+  CUDART(cudaMemsetAsync, stateMemory_.as(), 0, stateMemory_.bytes(), stream());
+
+  const std::vector<Order> orders = ordersOf(plan);
+  inputNode_.order = orders.front();
+  const Node* last = &inputNode_;
+  for (size_t i = 0; i < plan.blocks.size(); ++i) {
+    auto block = makeBlock(context_, *last, plan.blocks[i], orders[i + 1]);
+    last = &block->output();
+    blocks_.push_back(std::move(block));
+  }
+  outputs_ = last;
+}
+
+CudaSession::~CudaSession() {
+  cudaSetDevice(device_->ordinal());
+  // A lane that work failed on is not used again; if memory ran out, it is wanted back.
+  const bool sound = cudaStreamSynchronize(stream()) == cudaSuccess && !failed_;
+  recordings_.clear();
+  blocks_.clear();
+  if (sound) device_->giveBack(std::move(lane_));
+}
+
+// ---- A step ----------------------------------------------------------------------------------------------
+
+void CudaSession::run(Mode mode, size_t n, const std::function<void()>& step) {
+  device_->makeCurrent();
+  try {
+    prepare(mode, n);
+    moveCursor(next_, mode == Mode::Training ? step_ - 1 : cursor_.step);
+    running_ = mode;
+    runOrReplay(mode, n, step);
+    running_.reset();
+    cursorAdvanced(n, mode);
+  } catch (...) {
+    failed_ = true;
+    running_.reset();
+    cursorKnown_ = false;
+    recordings_.erase({mode, n});
+    // Nothing reads the caller's data any more when it learns of the failure.
+    cudaStreamSynchronize(stream());
+    throw;
+  }
+}
+
+void CudaSession::runOrReplay(Mode mode, size_t n, const std::function<void()>& step) {
+  const auto [found, isFirst] = recordings_.try_emplace({mode, n});
+  if (isFirst) return step();
+  GraphExec& recording = found->second;
+  if (!recording) recording = capture(stream(), step);
+  CUDART(cudaGraphLaunch, recording.get(), stream());
+}
+
+void CudaSession::load(size_t first, size_t n) {
+  const auto count = static_cast<uint32_t>(n);
+  if (running_) {
+    require(first == next_, "a step takes the rows behind the last one's");
+    advance(stream(), context_.cursor, count, *running_ == Mode::Training);
+  } else {
+    device_->makeCurrent();
+    prepare(Mode::Inference, n);
+    moveCursor(static_cast<uint32_t>(first), step_ - 1);
+    advance(stream(), context_.cursor, count, true);
+    cursorAdvanced(n, Mode::Training);
+  }
+  gather(stream(), context_.cursor, count, inputNode_.order, plan_.inputScale, plan_.inputOffset,
+         inputNode_.values);
+}
+
+void CudaSession::forward(size_t n, Mode mode) {
+  const bool training = mode == Mode::Training;
+  if (!running_) prepare(mode, n);
+  cuda::loss(stream(), context_.cursor, outputs_->values, static_cast<uint32_t>(n), outputs_->order,
+             training ? outputs_->gradient : nullptr, totals_);
+}
+
+void CudaSession::adam(const Adam& adam) {
+  const State& state = context_.state;
+  cuda::adam(stream(), context_.cursor, adam, static_cast<uint32_t>(plan_.parameterCount), state.gradients,
+             state.parameters, state.m, state.v);
+}
+
+// ---- The cursor ------------------------------------------------------------------------------------------
+
+void CudaSession::bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) {
+  device_->makeCurrent();
+  const auto& data = static_cast<const CudaDataset&>(dataset);
+  require(&data.device() == device_.get(), "a network and its data are on one device");
+  if (rows.size_bytes() > rowMemory_.bytes()) {
+    wait();
+    rowMemory_ = DeviceMemory();
+    rowMemory_ = device_->memory(rows.size_bytes(), "the order of the images");
+  }
+  CUDART(cudaMemcpyAsync, rowMemory_.as(), rows.data(), rows.size_bytes(), cudaMemcpyHostToDevice, stream());
+  cursor_.images = data.images();
+  cursor_.labels = data.labels();
+  cursor_.rows = rowMemory_.as<uint32_t>();
+  cursorKnown_ = false;
+  next_ = 0;
+}
+
+void CudaSession::moveCursor(uint32_t next, int64_t step) {
+  if (cursorKnown_ && cursor_.next == next && cursor_.step == step) return;
+  cursor_.next = next;
+  cursor_.step = step;
+  cuda::place(stream(), cursor_, context_.cursor);
+  cursorKnown_ = true;
+}
+
+void CudaSession::cursorAdvanced(size_t n, Mode mode) {
+  cursor_.next += static_cast<uint32_t>(n);
+  if (mode == Mode::Training) ++cursor_.step;
+  next_ = cursor_.next;
+}
+
+// ---- Memory ----------------------------------------------------------------------------------------------
+
+void CudaSession::prepare(Mode mode, size_t n) {
+  const Kind kind{mode, n};
+  if (prepared_.count(kind)) return;
+  if (n > valueCapacity_) placeValues(n);
+  if (mode == Mode::Training && n > gradientCapacity_) placeGradients(n);
+  size_t workspace = 0;
+  for (size_t i = 0; i < blocks_.size(); ++i) workspace = std::max(workspace, block(i).prepare(n, mode));
+  if (workspace > context_.workspace.bytes()) {
+    forgetRecordings();
+    context_.workspace = DeviceMemory();
+    context_.workspace = device_->memory(workspace, "cuDNN's workspace");
+  }
+  prepared_.insert(kind);
+}
+
+void CudaSession::placeValues(size_t n) {
+  size_t scratch = 0;
+  for (size_t i = 0; i < blocks_.size(); ++i) scratch = std::max(scratch, block(i).scratch());
+  const auto place = [&](Arena memory) {
+    inputNode_.values = memory.take<float>(n * inputNode_.order.size());
+    for (size_t i = 0; i < blocks_.size(); ++i) block(i).place(memory, n);
+    context_.scratch = memory.take<float>(n * scratch);
+    probabilities_ = memory.take<float>(n * plan_.outputSize);
+    return memory.used();
+  };
+  const size_t bytes = place(Arena());
+  if (bytes / sizeof(float) >= kMostValues) {
+    throw Error("OUT_OF_MEMORY",
+                "Batches of " + std::to_string(n) + " images are too large; use smaller ones");
+  }
+  forgetRecordings();
+  valueCapacity_ = 0;
+  valueMemory_ = DeviceMemory();
+  valueMemory_ = device_->memory(bytes, "the values of " + std::to_string(n) + " images");
+  place(Arena(valueMemory_.as()));
+  valueCapacity_ = n;
+}
+
+void CudaSession::placeGradients(size_t n) {
+  size_t largest = inputNode_.order.size();
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    largest = std::max<size_t>(largest, block(i).output().order.size());
+  forgetRecordings();
+  gradientCapacity_ = 0;
+  gradientMemory_ = DeviceMemory();
+  gradientMemory_ =
+      device_->memory(2 * n * largest * sizeof(float), "the gradients of " + std::to_string(n) + " images");
+  // A block reads one and writes the other.
+  float* const both[] = {gradientMemory_.as<float>(), gradientMemory_.as<float>() + n * largest};
+  inputNode_.gradient = both[0];
+  for (size_t i = 0; i < blocks_.size(); ++i) block(i).setGradient(both[(i + 1) % 2]);
+  gradientCapacity_ = n;
+}
+
+void CudaSession::forgetRecordings() {
+  wait();
+  recordings_.clear();
+  prepared_.clear();
+}
+
+// ---- What the host reads and writes ----------------------------------------------------------------------
+
+void CudaSession::wait() const {
+  CUDART(cudaStreamSynchronize, stream());
+}
+
+void CudaSession::resetTotals() {
+  device_->makeCurrent();
+  CUDART(cudaMemsetAsync, totals_, 0, sizeof(DeviceTotals), stream());
+  underway_ = false;  // a copy that an aborted call left
+  known_ = {};
+}
+
+Totals CudaSession::totals() {
+  device_->makeCurrent();
+  DeviceTotals& copy = lane_->pinned().as<Copies>()->waited;
+  CUDART(cudaMemcpyAsync, &copy, totals_, sizeof copy, cudaMemcpyDeviceToHost, stream());
+  wait();
+  underway_ = false;
+  return known_ = fromDevice(copy);
+}
+
+Totals CudaSession::progress() {
+  device_->makeCurrent();
+  DeviceTotals& copy = lane_->pinned().as<Copies>()->underway;
+  if (underway_) {
+    const cudaError_t status = cudaEventQuery(lane_->event());
+    if (status == cudaErrorNotReady) return known_;
+    check(status, {"cudaEventQuery", __FILE__, __LINE__});
+    known_ = fromDevice(copy);
+  }
+  CUDART(cudaMemcpyAsync, &copy, totals_, sizeof copy, cudaMemcpyDeviceToHost, stream());
+  CUDART(cudaEventRecord, lane_->event(), stream());
+  underway_ = true;
+  return known_;
+}
+
+void CudaSession::readOutputs(size_t n, float* out) {
+  device_->makeCurrent();
+  const Order order = outputs_->order;
+  const float* values = outputs_->values;
+  if (plan_.softmax) {
+    const float one = 1, zero = 0;
+    const TensorDescriptor logits(n, plan_.outputSize, 1, 1);
+    CUDNN(cudnnSoftmaxForward, lane_->cudnn(), CUDNN_SOFTMAX_ACCURATE, CUDNN_SOFTMAX_MODE_CHANNEL, &one,
+          logits.get(), values, &zero, logits.get(), probabilities_);
+    values = probabilities_;
+  }
+  std::vector<uint32_t> places(n * plan_.outputSize);
+  for (uint32_t i = 0; i < places.size(); ++i) {
+    places[i] = i / order.size() * order.size() + order.fromKeras(i % order.size());
+  }
+  read(values, places, {out, places.size()});
+}
+
+void CudaSession::readGradients(float* out) {
+  device_->makeCurrent();
+  read(context_.state.gradients, parameterPlaces_, {out, plan_.parameterCount});
+}
+
+void CudaSession::readState(StateView to) {
+  device_->makeCurrent();
+  const State& state = context_.state;
+  read(state.parameters, parameterPlaces_, to.parameters);
+  read(state.statistics, statisticPlaces_, to.statistics);
+  read(state.m, parameterPlaces_, to.m);
+  read(state.v, parameterPlaces_, to.v);
+}
+
+void CudaSession::writeState(StateView from) {
+  device_->makeCurrent();
+  const State& state = context_.state;
+  write(from.parameters, parameterPlaces_, state.parameters);
+  write(from.statistics, statisticPlaces_, state.statistics);
+  write(from.m, parameterPlaces_, state.m);
+  write(from.v, parameterPlaces_, state.v);
+}
+
+void CudaSession::read(const float* from, const std::vector<uint32_t>& places, std::span<float> to) {
+  if (to.empty()) return;
+  require(to.size() == places.size(), "state arrays match the network");
+  std::vector<float> values(places.size());
+  CUDART(cudaMemcpyAsync, values.data(), from, to.size_bytes(), cudaMemcpyDeviceToHost, stream());
+  wait();
+  for (size_t i = 0; i < to.size(); ++i) to[i] = values[places[i]];
+}
+
+void CudaSession::write(std::span<const float> from, const std::vector<uint32_t>& places, float* to) {
+  if (from.empty()) return;
+  require(from.size() == places.size(), "state arrays match the network");
+  std::vector<float> values(places.size());
+  for (size_t i = 0; i < from.size(); ++i) values[places[i]] = from[i];
+  CUDART(cudaMemcpyAsync, to, values.data(), from.size_bytes(), cudaMemcpyHostToDevice, stream());
+  wait();
+}
+
+}  // namespace convsweep::cuda

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "cuda/blocks.h"
+#include "cuda/dataset.h"
+#include "cuda/stream.h"
+#include "ops/session.h"
+
+namespace convsweep::cuda {
+
+/** A network on a GPU, with a stream of its own. */
+class CudaSession final : public Session, private Input, private Loss {
+ public:
+  CudaSession(std::shared_ptr<Device> device, const Plan& plan, const SessionOptions& options);
+  ~CudaSession() override;
+
+  Input& input() override { return *this; }
+  std::span<const std::unique_ptr<Block>> blocks() override { return blocks_; }
+  Loss& loss() override { return *this; }
+  void beginStep(int64_t t) override { step_ = t; }
+  void adam(const Adam& adam) override;
+
+  void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) override;
+  /** The first step of a kind runs as it comes, which loads the code it needs; the second is recorded, and
+   * from then on the recording is replayed without asking `step`. */
+  void run(Mode mode, size_t n, const std::function<void()>& step) override;
+
+  void resetTotals() override;
+  Totals totals() override;
+  Totals progress() override;
+  void readOutputs(size_t n, float* out) override;
+  void readGradients(float* out) override;
+  void readState(StateView to) override;
+  void writeState(StateView from) override;
+
+ private:
+  // The chain's ends.
+  void load(size_t first, size_t n) override;
+  void forward(size_t n, Mode mode) override;
+
+  cudaStream_t stream() const { return lane_->stream(); }
+  void wait() const;
+  CudaBlock& block(size_t i) { return static_cast<CudaBlock&>(*blocks_[i]); }
+
+  void runOrReplay(Mode mode, size_t n, const std::function<void()>& step);
+  /** Makes the device's cursor go on behind row `next` and optimizer step `step`, unless it does already. */
+  void moveCursor(uint32_t next, int64_t step);
+  /** What the device does to its cursor in a step. */
+  void cursorAdvanced(size_t n, Mode mode);
+
+  /** Makes sure of memory and algorithms for batches of `n`. */
+  void prepare(Mode mode, size_t n);
+  void placeValues(size_t n);
+  void placeGradients(size_t n);
+  /** Before memory moves: recordings hold its addresses. */
+  void forgetRecordings();
+
+  void read(const float* from, const std::vector<uint32_t>& places, std::span<float> to);
+  void write(std::span<const float> from, const std::vector<uint32_t>& places, float* to);
+
+  const Plan plan_;
+  const std::shared_ptr<Device> device_;
+  std::unique_ptr<Lane> lane_;
+  const std::vector<uint32_t> parameterPlaces_, statisticPlaces_;
+
+  DeviceMemory stateMemory_, valueMemory_, gradientMemory_, rowMemory_;
+  size_t valueCapacity_ = 0, gradientCapacity_ = 0;
+  DeviceTotals* totals_ = nullptr;
+  float* probabilities_ = nullptr;
+  Context context_;
+  Node inputNode_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  const Node* outputs_ = nullptr;
+
+  /** What the device's cursor holds, if `cursorKnown_`. */
+  Cursor cursor_;
+  bool cursorKnown_ = false;
+  /** Where the next step begins, and the optimizer step that it belongs to. */
+  uint32_t next_ = 0;
+  int64_t step_ = 1;
+  /** Within `run`, where the device moves the cursor itself. */
+  std::optional<Mode> running_;
+  /** A step has failed. */
+  bool failed_ = false;
+
+  /** A kind of step: how it runs and of how many images. */
+  using Kind = std::pair<Mode, size_t>;
+  std::set<Kind> prepared_;
+  /** Empty until the second step of the kind. */
+  std::map<Kind, GraphExec> recordings_;
+
+  /** Copies of the totals: the last one waited for, and one that is on its way while `progress` does not
+   * wait. */
+  struct Copies {
+    DeviceTotals waited, underway;
+  };
+  static_assert(sizeof(Copies) <= Lane::kPinned);
+  bool underway_ = false;
+  Totals known_;
+};
+
+}  // namespace convsweep::cuda

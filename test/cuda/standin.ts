@@ -1,0 +1,41 @@
+import type { NativeAddon } from '../../lib/native.js';
+import { device } from '../parity/device.js';
+
+/** What test/native/standin/device.h reports. */
+export interface StandinReport {
+  /** Rules that were broken. */
+  violations: string[];
+  /** Kinds of work that were done. */
+  kinds: string[];
+  /** Live objects by kind, and `bytes` of device memory. */
+  alive: Record<string, number>;
+  allocations: number;
+  operations: number;
+  captures: number;
+  /** Launches of recorded graphs. */
+  replays: number;
+  /** Times that the host waited for a device. */
+  waits: number;
+}
+
+export interface Standin {
+  report(): StandinReport;
+  /** Sets the faults: words as in test/native/standin/device.h. */
+  configure(words: string): void;
+}
+
+export const { standin } = device.addon as NativeAddon & { standin: Standin };
+
+/** What `run` did, of all that is counted. */
+export async function counts(run: () => Promise<unknown>) {
+  const before = standin.report();
+  await run();
+  const after = standin.report();
+  const difference = (key: 'allocations' | 'captures' | 'replays' | 'waits') => after[key] - before[key];
+  return {
+    allocations: difference('allocations'),
+    captures: difference('captures'),
+    replays: difference('replays'),
+    waits: difference('waits'),
+  };
+}
