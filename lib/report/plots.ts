@@ -35,12 +35,13 @@ function trainingChart(quantity: Quantity, run: TrainingRun): TopLevelSpec {
   const x = {
     field: 'epoch',
     type: 'quantitative' as const,
-    title: 'epoch',
+    title: 'epoch (from 0)',
     scale: { domain: [-0.35, epochs - 0.65], nice: false },
     axis: { format: 'd', grid: false, values: epochTicks(epochs) },
   };
-  const kept = `dashed: epoch ${bestEpoch}, whose weights were kept`;
-  const shaded = startFromEpoch > 0 ? '; shaded: epochs too early to be kept' : '';
+  // Everything else that a sweep prints and writes counts epochs from 1.
+  const kept = `dashed: epoch ${bestEpoch} (from 0, as Keras counts; the ${ordinal(bestEpoch + 1)}), whose weights were kept`;
+  const shaded = startFromEpoch > 0 ? '; shaded: too early to be kept' : '';
   return {
     width: 600,
     height: 360,
@@ -85,6 +86,12 @@ function trainingChart(quantity: Quantity, run: TrainingRun): TopLevelSpec {
       },
     ],
   };
+}
+
+/** `1st`, `12th` */
+function ordinal(count: number): string {
+  const ending = [11, 12, 13].includes(count % 100) ? undefined : ['st', 'nd', 'rd'][(count % 10) - 1];
+  return `${count}${ending ?? 'th'}`;
 }
 
 function pointsOf(quantity: Quantity, history: EpochHistory) {

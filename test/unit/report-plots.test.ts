@@ -37,8 +37,8 @@ describe('plotTraining', () => {
       expect.arrayContaining([
         'Accuracy of the best of 81 models',
         'trial 21: split 60%, neuron_counts (100, 60, 100)',
-        'dashed: epoch 2, whose weights were kept; shaded: epochs too early to be kept',
-        'epoch',
+        'dashed: epoch 2 (from 0, as Keras counts; the 3rd), whose weights were kept; shaded: too early to be kept',
+        'epoch (from 0)',
         'accuracy',
         'training',
         'validation',
@@ -78,7 +78,7 @@ describe('plotTraining', () => {
 
   test('says nothing of shades when every epoch could be kept', async () => {
     const { texts } = parseSvg(await plotTraining('loss', { ...run, startFromEpoch: 0 }));
-    expect(texts).toContain('dashed: epoch 2, whose weights were kept');
+    expect(texts).toContain('dashed: epoch 2 (from 0, as Keras counts; the 3rd), whose weights were kept');
   });
 
   test('draws a single epoch, and labels few of many', async () => {
