@@ -72,6 +72,9 @@ export async function downloadMnist(
   directory: string,
   options: DownloadOptions = {},
 ): Promise<DownloadedFile[]> {
+  if (typeof directory !== 'string' || directory === '') {
+    throw invalidArgument('directory', 'the path of a directory', directory);
+  }
   rejectUnknownOptions('downloadMnist', options, ['mirror', 'signal', 'onProgress', 'retries']);
   return downloadFiles(directory, MNIST_FILES, options);
 }

@@ -1,4 +1,4 @@
-import { ConvsweepError } from '../errors.js';
+import { ConvsweepError, invalidArgument, requireInteger } from '../errors.js';
 import type { RgbaImage } from './png-image.js';
 
 /** A picture as a model's input. */
@@ -22,9 +22,14 @@ interface Plane {
  * bright on dark, and the size is changed by averaging areas, whole and centred, with its background beside it if the
  * proportions differ.
  * @param shape `[height, width, channels]`, one or three channels
- * @throws ConvsweepError `SHAPE_MISMATCH` for another number of channels
+ * @throws ConvsweepError `INVALID_ARGUMENT`; `SHAPE_MISMATCH` for another number of channels
  */
 export function fitImage(image: RgbaImage, shape: readonly [number, number, number]): FittedImage {
+  requireImage(image);
+  if (!Array.isArray(shape) || shape.length !== 3) {
+    throw invalidArgument('shape', '[height, width, channels]', shape);
+  }
+  for (const [i, size] of shape.entries()) requireInteger(`shape[${i}]`, size);
   const [height, width, channels] = shape;
   if (channels !== 1 && channels !== 3) {
     throw new ConvsweepError(
@@ -46,6 +51,19 @@ export function fitImage(image: RgbaImage, shape: readonly [number, number, numb
     for (const [i, value] of values.entries()) pixels[i * channels + channel] = Math.round(value);
   }
   return { pixels, steps };
+}
+
+function requireImage(image: RgbaImage): void {
+  if (typeof image !== 'object' || image === null) {
+    throw invalidArgument('image', '{ width, height, data }, e.g. from readPng', image);
+  }
+  requireInteger('image.width', image.width);
+  requireInteger('image.height', image.height);
+  const bytes = image.width * image.height * 4;
+  if (!(image.data instanceof Uint8Array) || image.data.length !== bytes) {
+    const received = image.data instanceof Uint8Array ? image.data.length : image.data;
+    throw invalidArgument('image.data', `a Uint8Array of ${bytes} values (four for each pixel)`, received);
+  }
 }
 
 /** Red, green and blue. */

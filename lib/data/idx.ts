@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { ConvsweepError, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
 import { Dataset } from './dataset.js';
 import { type IdxFile, invalidData, readIdxFile } from './idx-file.js';
 import type { TrainTest } from './train-test.js';
@@ -33,10 +33,13 @@ const FILE_NAME = /^(?:(.+)-)?(train|t10k|test)-(?:(images)[-.]idx3|(labels)[-.]
  * `-idx`; others are ignored. Where a file is there in both forms the `.gz` one is read, as it carries a checksum. Image
  * size and number of classes come from the files. EMNIST stores its images transposed: those of a SET named
  * `emnist...` are turned upright.
- * @throws ConvsweepError `FILE` when a file is missing or cannot be read, or the directory holds several sets;
+ * @throws ConvsweepError `INVALID_ARGUMENT`; `FILE` when a file is missing or cannot be read, or the directory holds several sets;
  *   `INVALID_DATA` when a file is damaged, of another kind than its name says, or disagrees with its companions
  */
 export async function loadIdx(directory: string, options: IdxOptions = {}): Promise<TrainTest> {
+  if (typeof directory !== 'string' || directory === '') {
+    throw invalidArgument('directory', 'the path of a directory with IDX files', directory);
+  }
   rejectUnknownOptions('loadIdx', options, ['classes']);
   if (options.classes !== undefined) requireInteger('classes', options.classes);
   const { set, paths } = await findFiles(directory);

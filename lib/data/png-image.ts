@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { PNG } from 'pngjs';
-import { ConvsweepError } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 
 /** A picture: four bytes a pixel, red, green, blue and opacity, row by row. */
 export interface RgbaImage {
@@ -30,9 +30,10 @@ const OTHER_FORMATS: [name: string, signature: string][] = [
 
 /**
  * Reads a PNG file of any kind: grey, palette or colour, 1 to 16 bits, transparent, interlaced.
- * @throws ConvsweepError `FILE` when it cannot be read, `INVALID_DATA` when it is no PNG, or a damaged one
+ * @throws ConvsweepError `INVALID_ARGUMENT`; `FILE` when it cannot be read, `INVALID_DATA` when it is no PNG, or a damaged one
  */
 export async function readPng(path: string): Promise<RgbaImage> {
+  if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a PNG file', path);
   const bytes = await readFile(path).catch((cause) => {
     throw new ConvsweepError('FILE', `Cannot read ${path}: ${(cause as Error).message}`, { cause });
   });
@@ -65,7 +66,7 @@ export function decodePng(bytes: Buffer, name: string): RgbaImage {
   } catch (cause) {
     throw new ConvsweepError(
       'INVALID_DATA',
-      `Expected a whole PNG image in ${name} but it is truncated or damaged (${(cause as Error).message}, ${bytes.length} bytes)`,
+      `Expected a whole PNG image in ${name} but it is truncated or damaged (${bytes.length} bytes)`,
       { cause },
     );
   }

@@ -20,12 +20,12 @@ export interface NotebookSplit extends Split {
   description: string;
 }
 
-/** Options of {@link holdout} and {@link notebookSplit}; both are required. */
+/** Options of {@link holdout} and {@link notebookSplit}. */
 export interface SplitOptions {
   /** Where to cut, in percent, strictly between 0 and 100. Both sides must get at least one image. */
   percent: number;
-  /** An integer of at least 0. */
-  seed: number;
+  /** An integer of at least 0. Default 0. */
+  seed?: number;
 }
 
 /** Images that tf.data's interleave takes from one file before it turns to the other. */
@@ -38,7 +38,7 @@ const INTERLEAVE_BLOCK = 16;
  */
 export function holdout(dataset: Dataset, options: SplitOptions): Split {
   rejectUnknownOptions('holdout', options, ['percent', 'seed']);
-  const { percent, seed } = options;
+  const { percent, seed = 0 } = options;
   requireInteger('seed', seed, 0);
   const cut = cutAt(percent, dataset.size, dataset.name);
   const order = new Random(seed, 'split').permutation(dataset.size);
@@ -60,7 +60,7 @@ export function holdout(dataset: Dataset, options: SplitOptions): Split {
  */
 export function notebookSplit(data: TrainTest, options: SplitOptions): NotebookSplit {
   rejectUnknownOptions('notebookSplit', options, ['percent', 'seed']);
-  const { percent, seed } = options;
+  const { percent, seed = 0 } = options;
   requireInteger('seed', seed, 0);
   const { all, train, test } = data;
   if (train.size + test.size !== all.size) {

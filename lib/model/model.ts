@@ -324,7 +324,12 @@ export class Model implements Trainer {
   requireFitting(argument: string, data: Dataset): void {
     this.#requireAlive();
     if (!(data instanceof Dataset)) throw invalidArgument(argument, 'a Dataset', data);
-    if (data.size === 0) throw invalidArgument(argument, 'a Dataset with at least one image', 'an empty one');
+    if (data.size === 0) {
+      throw new ConvsweepError(
+        'INVALID_ARGUMENT',
+        `${data.name} (${argument}) has no images; give at least one`,
+      );
+    }
     if (data.imageShape.join() !== this.#architecture.inputShape.join()) {
       throw new ConvsweepError(
         'SHAPE_MISMATCH',

@@ -58,9 +58,14 @@ export function validateWeights(
   given: unknown,
   expected: readonly Weight[],
 ): asserts given is NamedWeight[] {
-  if (!Array.isArray(given) || given.length !== expected.length) {
-    const received = Array.isArray(given) ? `${given.length} entries` : given;
-    throw invalidArgument(argument, `an array of ${expected.length} weights { name, shape, data }`, received);
+  if (!Array.isArray(given)) {
+    throw invalidArgument(argument, `an array of ${expected.length} weights { name, shape, data }`, given);
+  }
+  if (given.length !== expected.length) {
+    throw new ConvsweepError(
+      'INVALID_ARGUMENT',
+      `Expected ${expected.length} weights { name, shape, data } for ${argument} but received ${given.length}`,
+    );
   }
   for (const [i, weight] of expected.entries()) {
     const { name, shape, data } = (given[i] ?? {}) as Partial<NamedWeight>;

@@ -14,6 +14,7 @@ export type Protocol = 'holdout' | 'notebook';
  * The splits of a sweep, one per percentage, named `60%` and so on.
  * @param source all images, or files with a test set of their own. The notebook's protocol needs the latter; images
  * without are divided six to one, as MNIST is, and the splits' descriptions say so.
+ * @param seed an integer of at least 0
  * @throws ConvsweepError `INVALID_ARGUMENT` for another protocol, a percentage outside (0, 100), or one that
  * appears twice
  */
@@ -21,7 +22,7 @@ export function protocolSplits(
   source: Dataset | TrainTest,
   protocol: Protocol,
   percentages: readonly number[],
-  seed: number,
+  seed = 0,
 ): SweepSplit[] {
   if (protocol !== 'holdout' && protocol !== 'notebook') {
     throw invalidArgument('protocol', '"holdout" or "notebook"', protocol);

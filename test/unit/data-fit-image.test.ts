@@ -22,6 +22,17 @@ const DRAWING = [
 ];
 
 describe('fitImage', () => {
+  test.each<[string, () => unknown]>([
+    ['image but received undefined', () => fitImage(undefined as never, [4, 4, 1])],
+    ['image.width but received undefined', () => fitImage({} as never, [4, 4, 1])],
+    ['image.data but received 3', () => fitImage({ ...greys([[0]]), data: new Uint8Array(3) }, [4, 4, 1])],
+    ['shape but received undefined', () => fitImage(greys(DRAWING), undefined as never)],
+    ['shape[0] but received 0', () => fitImage(greys(DRAWING), [0, 4, 1])],
+  ])('names a wrong argument: %s', (message, call) => {
+    expect(call).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(call).toThrow(message);
+  });
+
   test('leaves a picture alone that is as the model takes it', () => {
     expect(fitted(greys(DRAWING), [4, 4, 1])).toEqual({ pixels: DRAWING.flat(), steps: [] });
   });

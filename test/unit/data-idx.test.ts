@@ -222,4 +222,10 @@ describe('loadIdx refuses', () => {
       failure('FILE', 'found 2: emnist-digits, emnist-letters'),
     );
   });
+
+  test('no directory at all', async () => {
+    await expect(loadIdx(undefined as never)).rejects.toEqual(
+      failure('INVALID_ARGUMENT', 'for directory but received undefined'),
+    );
+  });
 });

@@ -36,6 +36,13 @@ describe('readPng', () => {
   });
 });
 
+test('wants a path', async () => {
+  await expect(readPng(undefined as never)).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: 'Expected the path of a PNG file for path but received undefined',
+  });
+});
+
 describe('decodePng', () => {
   test.each<[string, Buffer, string]>([
     ['a JPEG', Buffer.from('ffd8ffe000104a464946', 'hex'), 'begins with ff d8 ff e0 00 10 4a 46 (a JPEG)'],
@@ -54,7 +61,9 @@ describe('decodePng', () => {
     const whole = picture();
     for (let length = 8; length < whole.length; length++) {
       expect(() => decodePng(whole.subarray(0, length), 'a.png')).toThrow(
-        new RegExp(`Expected a whole PNG image in a\\.png but it is truncated or damaged .*${length} bytes`),
+        new RegExp(
+          `Expected a whole PNG image in a\\.png but it is truncated or damaged \\(${length} bytes\\)$`,
+        ),
       );
     }
     const changed = Buffer.from(whole);

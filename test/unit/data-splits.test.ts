@@ -5,6 +5,7 @@ import { stepsPerEpoch } from '../../lib/data/epoch-plan.js';
 import { holdout, notebookSplit } from '../../lib/data/splits.js';
 import { tfdsOrder } from '../../lib/data/tfds-order.js';
 import { divideSixToOne, type TrainTest } from '../../lib/data/train-test.js';
+import { protocolSplits } from '../../lib/sweep/protocol.js';
 
 const sorted = (rows: Iterable<number>): number[] => [...rows].sort((a, b) => a - b);
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
@@ -192,6 +193,18 @@ describe('notebookSplit', () => {
       'train and test of 15 images together for data but received 20',
     );
   });
+});
+
+test('the seed is 0 by default', () => {
+  const data = trainTest(70, 30);
+  expect(holdout(data.all, { percent: 60 })).toEqual(holdout(data.all, { percent: 60, seed: 0 }));
+  expect(notebookSplit(data, { percent: 60 })).toEqual(notebookSplit(data, { percent: 60, seed: 0 }));
+  expect(protocolSplits(data, 'holdout', [60])).toEqual(protocolSplits(data, 'holdout', [60], 0));
+});
+
+test('no source is no data set', () => {
+  expect(() => Dataset.from(undefined as never)).toThrow('for source but received undefined');
+  expect(() => Dataset.from({} as never)).toThrow('for images but received undefined');
 });
 
 describe('divideSixToOne', () => {

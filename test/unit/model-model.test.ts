@@ -163,7 +163,7 @@ describe('weights', () => {
     const wrongShape = { ...weights[0]!, shape: [3, 3, 3, 2] };
     const wrongType = { ...weights[0]!, data: Array.from(weights[0]!.data) as never };
     expect(() => model.setWeights(weights.slice(1))).toThrow(
-      'an array of 8 weights { name, shape, data } for weights',
+      'Expected 8 weights { name, shape, data } for weights but received 7',
     );
     expect(() => model.setWeights(weights.toReversed())).toThrow('"conv2d/kernel" for weights[0].name');
     expect(() => model.setWeights(weights.with(0, wrongShape))).toThrow('Expected shape [3,3,2,3]');
@@ -316,7 +316,7 @@ describe('refuses', () => {
     const five = Dataset.from({ ...store, classes: 5 });
     await expect(model.evaluate(five)).rejects.toMatchObject(code('SHAPE_MISMATCH', 'at most 4 classes'));
     await expect(model.evaluate(randomImages(4).subset([]))).rejects.toMatchObject(
-      code('INVALID_ARGUMENT', 'at least one image for data'),
+      code('INVALID_ARGUMENT', '(data) has no images'),
     );
     await expect(model.evaluate([] as never)).rejects.toMatchObject(
       code('INVALID_ARGUMENT', 'a Dataset for data'),
