@@ -18,6 +18,8 @@ export interface DatasetSource {
 
 /** The pixels and labels that all subsets of a data set share; its identity is what a device copy is kept for. */
 export interface ImageStore {
+  /** Of the data set as a whole, whatever its subsets are called. */
+  readonly name: string;
   readonly images: Uint8Array;
   readonly labels: Uint8Array;
   readonly count: number;
@@ -48,6 +50,9 @@ export class Dataset {
    * @throws ConvsweepError `INVALID_ARGUMENT` or `INVALID_DATA` when sizes disagree or a label is out of range
    */
   static from(source: DatasetSource): Dataset {
+    if (typeof source !== 'object' || source === null) {
+      throw invalidArgument('source', '{ images, labels, height, width }', source);
+    }
     const { images, labels, height, width, channels = 1, name = 'custom' } = source;
     if (!(images instanceof Uint8Array))
       throw invalidArgument('images', 'a Uint8Array of pixels 0..255', images);
@@ -56,6 +61,7 @@ export class Dataset {
     for (const [key, value] of Object.entries({ height, width, channels })) {
       if (!Number.isSafeInteger(value) || value < 1) throw invalidArgument(key, 'a positive integer', value);
     }
+    if (typeof name !== 'string') throw invalidArgument('name', 'a string', name);
     const pixels = height * width * channels;
     if (images.length !== labels.length * pixels) {
       throw new ConvsweepError(
@@ -73,7 +79,16 @@ export class Dataset {
         `Expected labels below ${classes} (the number of classes) but received ${largest} at index ${labels.indexOf(largest)}`,
       );
     }
-    const store: ImageStore = { images, labels, count: labels.length, height, width, channels, classes };
+    const store: ImageStore = {
+      name,
+      images,
+      labels,
+      count: labels.length,
+      height,
+      width,
+      channels,
+      classes,
+    };
     return new Dataset(store, Uint32Array.from(labels.keys()), name);
   }
 

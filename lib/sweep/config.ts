@@ -17,7 +17,7 @@ import type { SweepSplit } from './trial.js';
 export interface SweepConfig {
   splits: SplitConfig[];
   grid: Grid;
-  /** Number of trials trained, from the first. */
+  /** Number of trials trained, from the first; grows when a sweep is resumed with more. */
   trials: number;
   epochs: number;
   patience: number;
@@ -35,7 +35,7 @@ export interface SweepConfig {
 
 export interface SplitConfig {
   name: string;
-  /** The name of the training images. */
+  /** The name of the data set that the images are of. */
   data: string;
   description?: string;
   /** Numbers of images. */
@@ -65,7 +65,7 @@ export function resolveConfig(
   return {
     splits: splits.map((split) => ({
       name: split.name,
-      data: split.train.name,
+      data: split.train.store.name,
       ...(split.description !== undefined && { description: split.description }),
       train: split.train.size,
       validation: split.validation.size,

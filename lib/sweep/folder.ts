@@ -10,6 +10,9 @@ const CONFIG = 'config.json';
 const JOURNAL = 'journal.jsonl';
 const MODELS = 'models';
 const FINAL = { csv: 'models.csv', model: 'model.h5', summary: 'summary.txt' };
+/** What the reports of a finished sweep are called, which others write beside its files. */
+const REPORT = ['report.html', 'report.json'];
+const PICTURES = ['accuracy.svg', 'loss.svg', 'cnn_architecture.svg', 'evaluation'];
 
 /** Where a sweep puts its files. */
 export class SweepFolder {
@@ -62,19 +65,37 @@ export class SweepFolder {
 
   /**
    * Makes the folder that of a new sweep.
-   * @throws ConvsweepError `FILE` when anything is there that a sweep would write
+   * @throws ConvsweepError `FILE` when anything is there that a sweep or its reports would write
    */
   async begin(config: SweepConfig): Promise<void> {
     const names = await readdir(this.path);
-    const taken = [CONFIG, JOURNAL, ...Object.values(FINAL), MODELS].find((name) => names.includes(name));
+    if (names.includes(CONFIG)) {
+      throw new ConvsweepError(
+        'FILE',
+        `${this.path} holds another sweep (${CONFIG}); continue it with --resume (resume: true), or choose another folder with --out (out)`,
+      );
+    }
+    const taken = [JOURNAL, MODELS, ...Object.values(FINAL), ...REPORT, ...PICTURES].find((name) =>
+      names.includes(name),
+    );
     if (taken !== undefined) {
       throw new ConvsweepError(
         'FILE',
-        `${this.path} holds another sweep (${taken}); continue it with --resume (resume: true), or choose another folder with --out (out)`,
+        `${this.path} holds ${taken}, which the sweep would write over; move it away, or choose another folder with --out (out)`,
       );
     }
-    await writeFileAtomic(this.file(CONFIG), `${JSON.stringify(config, null, 2)}\n`);
+    await this.#writeConfig(config);
     await mkdir(this.file(MODELS));
+  }
+
+  /** Makes the folder that of an unfinished sweep of more trials: what tells of the fewer as if of all goes first. */
+  async grow(config: SweepConfig): Promise<void> {
+    for (const name of [...Object.values(FINAL), ...REPORT]) await rm(this.file(name), { force: true });
+    await this.#writeConfig(config);
+  }
+
+  async #writeConfig(config: SweepConfig): Promise<void> {
+    await writeFileAtomic(this.file(CONFIG), `${JSON.stringify(config, null, 2)}\n`);
   }
 
   /** @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is no JSON */

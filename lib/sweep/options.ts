@@ -59,7 +59,10 @@ export interface SweepOptions<G extends Grid = Grid> {
   jobs?: number;
   /** Train only the first trials. Default: all. */
   limit?: number;
-  /** Continue the sweep that `out` holds; all options that matter to the results must be the same. Default false. */
+  /**
+   * Continue the sweep that `out` holds; all options that matter to the results must be the same, but `limit` may be
+   * larger, or left out. Default false.
+   */
   resume?: boolean;
   /** Stops the sweep; the trials in progress are lost, the finished ones are kept for `resume`. */
   signal?: AbortSignal;

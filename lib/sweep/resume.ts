@@ -4,10 +4,15 @@ import type { SweepFolder } from './folder.js';
 import { readJournal } from './journal.js';
 import type { TrialRecord } from './trial.js';
 
-/** @throws ConvsweepError `INVALID_ARGUMENT` listing what differs from the sweep in the folder */
-export function requireSameConfig(there: SweepConfig, now: SweepConfig, folder: string): void {
-  const differences = configDifferences(there, now);
-  if (differences.length === 0) return;
+/**
+ * The configuration of the sweep in the folder, gone on with as asked now: with more trials, if those are more. A trial
+ * depends on the seed and its number alone, so the first ones are the same.
+ * @throws ConvsweepError `INVALID_ARGUMENT` listing what differs from the sweep in the folder
+ */
+export function resumedConfig(there: SweepConfig, now: SweepConfig, folder: string): SweepConfig {
+  const grown = { ...there, trials: Math.max(there.trials, now.trials) };
+  const differences = configDifferences(grown, now);
+  if (differences.length === 0) return grown;
   throw new ConvsweepError(
     'INVALID_ARGUMENT',
     [

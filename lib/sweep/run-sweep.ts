@@ -12,7 +12,7 @@ import { modelsCsv } from './models-csv.js';
 import type { SweepSettings } from './options.js';
 import { runPool } from './pool.js';
 import { ProgressCounter } from './progress.js';
-import { finishedTrials, requireSameConfig } from './resume.js';
+import { finishedTrials, resumedConfig } from './resume.js';
 import { runTrial } from './run-trial.js';
 import { bestTrial } from './selection.js';
 import { type StartEpoch, settledStartEpoch } from './start-epoch.js';
@@ -42,12 +42,14 @@ export async function runSweep(
   const names = devices.map(({ name }) => name as DeviceName);
   const folder = new SweepFolder(settings.out);
 
-  if (resume) requireSameConfig(await folder.readConfig(), config, folder.path);
-  else await folder.create();
+  const there = resume ? await folder.readConfig() : undefined;
+  const resumed = there && resumedConfig(there, config, folder.path);
+  if (!resumed) await folder.create();
   const lock = await FolderLock.take(folder.lock);
   try {
-    if (resume) await folder.repair();
+    if (resumed) await folder.repair();
     else await folder.begin(config);
+    if (resumed && resumed.trials > there.trials) await folder.grow(resumed);
     const notices: string[] = [];
     const records = await finishedTrials(folder, (message) => notices.push(message));
     const counter = new ProgressCounter(trials, records);

@@ -8,7 +8,7 @@ export function sweepConfig(more: Partial<SweepConfig> = {}): SweepConfig {
   const grid = more.grid ?? notebookGrid([8, 16]);
   const split = (name: string, train: number, validation: number) => ({
     name,
-    data: `digits first ${name}`,
+    data: 'digits',
     train,
     validation,
     startFromEpoch: { epoch: 1, reason: 'given' },

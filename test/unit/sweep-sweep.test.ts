@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -176,7 +176,7 @@ describe('a sweep', () => {
     expect(config).toMatchObject({
       seed: 9,
       trials: 2,
-      splits: [{ startFromEpoch: { epoch: 1, reason: 'given' } }, {}],
+      splits: [{ data: 'custom', startFromEpoch: { epoch: 1, reason: 'given' } }, {}],
     });
     expect(files.csv).toBe(join(out, 'models.csv'));
   });
@@ -258,6 +258,22 @@ describe('an interrupted sweep', () => {
     expect(await fingerprint(out)).toEqual(reference);
   });
 
+  test('that was limited goes on to all trials, and then has the same files', async () => {
+    const out = newOut();
+    await sweep(optionsFor(out, { limit: 2 })).result;
+    await writeFile(join(out, 'report.html'), 'of two trials');
+    const trained: number[] = [];
+    const begun: string[][] = [];
+    for await (const event of sweep(optionsFor(out, { resume: true, jobs: 1 }))) {
+      if (event.type === 'start') begun.push(await readdir(out));
+      if (event.type === 'trialStart') trained.push(event.trial.number);
+    }
+    expect(trained).toEqual([3, 4, 5, 6, 7, 8]);
+    expect(begun).toHaveLength(1);
+    expect(begun[0]).not.toContain('report.html');
+    expect(await fingerprint(out)).toEqual(reference);
+  });
+
   test('that was complete trains nothing and writes the same', async () => {
     const types: string[] = [];
     for await (const event of sweep(optionsFor(whole, { resume: true }))) types.push(event.type);
@@ -298,6 +314,20 @@ describe('a folder', () => {
     });
     expect(await fingerprint(whole)).toEqual(reference);
   });
+
+  test.each(['report.html', 'evaluation', 'accuracy.svg', 'models.csv'])(
+    'that holds %s, but no sweep, is left alone',
+    async (name) => {
+      const out = newOut();
+      await mkdir(out);
+      await writeFile(join(out, name), 'mine');
+      await expect(sweep(optionsFor(out)).result).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining(`${out} holds ${name}, which the sweep would write over`),
+      });
+      expect(await readdir(out)).toEqual([name]);
+    },
+  );
 
   test('that holds none is not resumed, nor made', async () => {
     const out = newOut();

@@ -19,7 +19,7 @@ function lede({ config }: SweepReport): string {
   const points = Object.values(grid).reduce((product, values) => product * values.length, 1);
   const all = splits.length * points;
   const what = `${plural(splits.length, 'split')} × ${plural(points, 'combination')} of ${axesInWords(gridAxes(grid))}`;
-  const images = [...new Set(splits.map(({ data }) => data.replace(/ (first|train\+).*$/, '')))].join(', ');
+  const images = [...new Set(splits.map(({ data }) => data))].join(', ');
   return trials === all
     ? `${plural(all, 'model')} of ${images}: ${what}.`
     : `The first ${countText(trials)} of ${plural(all, 'model')} of ${images}: ${what}.`;
