@@ -22,7 +22,23 @@ export { divideSixToOne, type TrainTest } from './data/train-test.js';
 export { ConvsweepError, type ErrorCode } from './errors.js';
 export { type ExportFormat, exportModel } from './formats/export.js';
 export type { ExportableModel } from './formats/exportable-model.js';
-export { type Activation, type LayerSpec, layers, type Padding } from './model/layers.js';
+export type { Adam } from './model/adam.js';
+export type { NamedLayerSpec, ParameterCounts } from './model/architecture.js';
+export {
+  type Activation,
+  type ActivationSpec,
+  type BatchNormalizationSpec,
+  type Conv2DSpec,
+  type DenseSpec,
+  type DropoutSpec,
+  type FlattenSpec,
+  type LayerSpec,
+  layers,
+  type MaxPooling2DSpec,
+  type Padding,
+  type RescalingSpec,
+  type Size2D,
+} from './model/layers.js';
 export { type InferenceOptions, Model, type ModelOptions, sequential } from './model/model.js';
 export { type NotebookModelOptions, notebookModel } from './model/notebook.js';
 export type { NamedWeight } from './model/weights.js';
@@ -31,33 +47,37 @@ export {
   backends,
   type DeviceName,
   devices,
+  type NativeBuildInfo,
   type NativeDevice,
   type Precision,
   type SweepDeviceName,
 } from './native.js';
 export { type BestModelReports, writeBestModelReports } from './report/best-model.js';
-export { architectureDiagram, modelDot } from './report/diagram.js';
+export { architectureDiagram, type Layered, modelDot } from './report/diagram.js';
 export { digitPng } from './report/digit-png.js';
 export {
   type ClassificationReport,
+  type ClassMetrics,
   classificationReport,
   confusionMatrix,
   formatClassificationReport,
   formatConfusionMatrix,
 } from './report/evaluation.js';
 export { evaluationText, writeEvaluation } from './report/evaluation-folder.js';
-export { evaluateModel, type ModelEvaluation } from './report/model-evaluation.js';
-export { plotTraining, type TrainingRun } from './report/plots.js';
+export { evaluateModel, type Misclassified, type ModelEvaluation } from './report/model-evaluation.js';
+export { plotTraining, type Quantity, type TrainingRun } from './report/plots.js';
 export { svgToPng } from './report/svg-to-png.js';
-export { bestTrialRun, trialRun } from './report/trial-run.js';
+export type { ReportEvaluation, ReportExtras, ReportMistake, SweepReport } from './report/sweep-report.js';
+export { bestTrialRun, type SweepExtent, trialRun } from './report/trial-run.js';
 export { rebuildReport, type WrittenReport, writeReport } from './report/write-report.js';
-export type { SweepConfig } from './sweep/config.js';
+export type { SplitConfig, SweepConfig } from './sweep/config.js';
 export type { SweepEvent } from './sweep/events.js';
-export { type Grid, type GridPoint, type GridValue, notebookGrid } from './sweep/grid.js';
+export { type Grid, type GridPoint, type GridValue, type NotebookGrid, notebookGrid } from './sweep/grid.js';
 export type { BuildContext, Builder, SweepOptions } from './sweep/options.js';
 export type { SweepProgress } from './sweep/progress.js';
 export { type Protocol, protocolSplits } from './sweep/protocol.js';
 export type { SweepResult } from './sweep/run-sweep.js';
+export type { StartEpoch } from './sweep/start-epoch.js';
 export { type SweepRun, sweep } from './sweep/sweep.js';
 export type { SweepSplit, Trial, TrialRecord } from './sweep/trial.js';
 export type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './training/callback.js';
@@ -69,4 +89,6 @@ export {
   type ModelCheckpointOptions,
   modelCheckpoint,
 } from './training/model-checkpoint.js';
+export type { MonitorMode } from './training/monitor.js';
+export type { Verbosity } from './training/progress-bar.js';
 export type { Metrics } from './training/trainer.js';
