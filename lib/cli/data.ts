@@ -70,7 +70,8 @@ export function addData(program: Command): void {
     .description('download the four MNIST files, checked and resumable')
     .argument('<dir>', 'where to put them')
     .option('--mirror <url>', `folder to download from (default: $CONVSWEEP_MNIST_MIRROR or ${MNIST_MIRROR})`)
-    .action(async (directory: string, { mirror }: { mirror?: string }) => {
+    .option('--json', 'print JSON')
+    .action(async (directory: string, { mirror, json }: { mirror?: string; json?: boolean }) => {
       const { signal, release } = interruption(() => note('\nInterrupted; the same command continues.'));
       let shown = '';
       try {
@@ -85,6 +86,7 @@ export function addData(program: Command): void {
           },
         });
         if (process.stderr.isTTY && shown) process.stderr.write('\n');
+        if (json) return printJson({ files });
         for (const { path, downloaded } of files)
           print(`${path}  ${downloaded ? 'downloaded' : 'already there'}`);
       } finally {

@@ -3,17 +3,19 @@ import type { Command } from 'commander';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import { PICTURE_FORMATS, type PictureFormat, writePictures } from '../report/pictures.js';
+import { readSweepConfig } from '../report/sweep-config.js';
 import { bestTrialRun, trialRun } from '../report/trial-run.js';
 import { SweepFolder } from '../sweep/folder.js';
 import { peekJournal } from '../sweep/journal.js';
 import { bestTrial } from '../sweep/selection.js';
 import type { TrialRecord } from '../sweep/trial.js';
 import { choice, integer } from './options.js';
-import { print } from './terminal.js';
+import { print, printJson } from './terminal.js';
 
 interface PlotOptions {
   trial?: number;
   format: PictureFormat;
+  json?: boolean;
 }
 
 export function addPlot(program: Command): void {
@@ -23,31 +25,32 @@ export function addPlot(program: Command): void {
     .argument('<dir>', "a sweep's folder, finished or not")
     .option('--trial <n>', 'which trial, from 1 (default: the best so far)', integer('--trial'))
     .option('--format <format>', 'svg or png', choice('--format', PICTURE_FORMATS), 'svg')
+    .option('--json', 'print JSON')
     .action(plot);
 }
 
-async function plot(path: string, { trial, format }: PlotOptions): Promise<void> {
+async function plot(path: string, { trial, format, json }: PlotOptions): Promise<void> {
+  const { trials } = await readSweepConfig(path);
   const folder = new SweepFolder(path);
   const { records } = await peekJournal(folder.journal);
   const best = bestTrial(records.values());
   if (!best) {
     throw new ConvsweepError(
       'FILE',
-      `${path} holds no finished trial (nothing in ${folder.journal}); give the folder of a sweep: convsweep sweep --out ${path}`,
+      `${path} holds no finished trial yet (nothing in ${folder.journal}); wait for one, or continue the sweep with --resume`,
     );
   }
   const record = trial === undefined ? best : records.get(trial);
   if (!record) throw invalidArgument('--trial', `one of ${path}'s finished trials ${ranges(records)}`, trial);
   const run =
-    trial === undefined
-      ? bestTrialRun(record, { finished: records.size, total: (await folder.readConfig()).trials })
-      : trialRun(record);
+    trial === undefined ? bestTrialRun(record, { finished: records.size, total: trials }) : trialRun(record);
   using model = await Model.load(folder.file(record.checkpoint.file), { device: 'cpu' });
   const files = await writePictures(run, model, format, (picture) =>
     trial === undefined
       ? join(path, `${picture}.${format}`)
       : join(path, 'plots', `${picture}_${trial}.${format}`),
   );
+  if (json) return printJson({ files });
   for (const file of files) print(file);
 }
 

@@ -279,7 +279,7 @@ describe('convsweep plot', () => {
   test.each<[string[], number, string]>([
     [['run', '--trial', '3'], 2, "Expected one of run's finished trials 1-2 for --trial but received 3"],
     [['run', '--format', 'gif'], 2, '"svg" or "png" for --format but received "gif"'],
-    [['.'], 1, 'holds no finished trial'],
+    [['.'], 1, 'holds no sweep (config.json is missing)'],
   ])('plot %j is refused', async (args, expected, message) => {
     const { code, stderr } = await cli('plot', ...args);
     expect(stderr).toContain(message);

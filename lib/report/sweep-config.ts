@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConvsweepError } from '../errors.js';
+import type { SweepConfig } from '../sweep/config.js';
+
+const CONFIG = 'config.json';
+
+/**
+ * The configuration of the sweep in a folder, for whoever looks at it.
+ * @throws ConvsweepError `FILE` when the folder holds no sweep, `INVALID_DATA` when its configuration is damaged
+ */
+export async function readSweepConfig(folder: string): Promise<SweepConfig> {
+  const path = join(folder, CONFIG);
+  const config = (await readJson(path)) as SweepConfig | undefined;
+  if (config === undefined) {
+    throw new ConvsweepError(
+      'FILE',
+      `${folder} holds no sweep (${CONFIG} is missing); give the folder of one, which convsweep sweep --out ${folder} makes`,
+    );
+  }
+  if (!Array.isArray(config?.splits) || typeof config.grid !== 'object') {
+    throw new ConvsweepError('INVALID_DATA', `Expected a sweep's configuration in ${path}`);
+  }
+  return config;
+}
+
+/**
+ * @returns undefined if there is no such file
+ * @throws ConvsweepError `FILE` when it cannot be read, `INVALID_DATA` when it is no JSON
+ */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined;
+    throw new ConvsweepError('FILE', `Cannot read ${path}: ${cause.message}`, { cause });
+  });
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ConvsweepError('INVALID_DATA', `Expected JSON in ${path}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
