@@ -2,7 +2,7 @@ import type { Dataset } from '../data/dataset.js';
 import { loadDigits } from '../data/digits.js';
 import { loadIdx } from '../data/idx.js';
 import { holdout } from '../data/splits.js';
-import { invalidArgument } from '../errors.js';
+import { ConvsweepError } from '../errors.js';
 
 /** The options of commands that look at images. */
 export interface ImageOptions {
@@ -25,17 +25,13 @@ export async function selectImages(options: ImageOptions): Promise<Dataset> {
   const { data, split, seed } = options;
   const part = options.part ?? (split !== undefined ? 'validation' : data !== undefined ? 'test' : 'all');
   if (part === 'validation' && split === undefined) {
-    throw invalidArgument('--part', '--split with --part validation, e.g. --split 60', part);
+    throw wrongPart(part, 'needs --split, the percentage that the model was trained on, e.g. --split 60');
   }
   if (data === undefined) {
     const digits = await loadDigits();
     if (split !== undefined) return side(digits, split, seed, part);
     if (part === 'all') return digits;
-    throw invalidArgument(
-      '--part',
-      '"all", or --split with the embedded digits, which have no halves of their own',
-      part,
-    );
+    throw wrongPart(part, 'needs --data, or --split: the embedded digits have no halves of their own');
   }
   const files = await loadIdx(data);
   if (split !== undefined) return side(files.all, split, seed, part);
@@ -44,6 +40,10 @@ export async function selectImages(options: ImageOptions): Promise<Dataset> {
 
 function side(images: Dataset, percent: number, seed: number, part: Part): Dataset {
   if (part === 'all') return images;
-  if (part === 'test') throw invalidArgument('--part', '"train" or "validation" with --split', part);
+  if (part === 'test') throw wrongPart(part, 'has no --split; give --part train or --part validation');
   return holdout(images, { percent, seed })[part];
+}
+
+function wrongPart(part: Part, reason: string): ConvsweepError {
+  return new ConvsweepError('INVALID_ARGUMENT', `--part ${part} ${reason}`);
 }

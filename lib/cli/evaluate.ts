@@ -1,21 +1,23 @@
 import type { Command } from 'commander';
 import { Model } from '../model/model.js';
-import type { DeviceName } from '../native.js';
+import type { DeviceName, Precision } from '../native.js';
 import { evaluationText, writeEvaluation } from '../report/evaluation-folder.js';
 import { evaluateModel } from '../report/model-evaluation.js';
 import { type ImageOptions, PARTS, selectImages } from './data-source.js';
-import { choice, deviceName, integer, percentage } from './options.js';
+import { withDevice } from './device-options.js';
+import { choice, integer, percentage } from './options.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
 interface EvaluateOptions extends ImageOptions {
   out: string;
   device: DeviceName;
+  precision: Precision;
   json?: boolean;
 }
 
-/** Adds the options that choose images to `command`. */
+/** Adds the options that choose images and what runs the model to `command`. */
 export function withImages(command: Command): Command {
-  return command
+  const withSelection = command
     .option('--data <dir>', 'IDX files to read instead of the embedded digits')
     .option(
       '--part <part>',
@@ -27,9 +29,8 @@ export function withImages(command: Command): Command {
       "the sweep's holdout split that the model was trained on",
       percentage('--split'),
     )
-    .option('--seed <n>', 'the seed of that split', integer('--seed', 0), 0)
-    .option('--device <name>', 'auto, cpu, cuda or cuda:<index>', deviceName, 'auto')
-    .option('--json', 'print JSON');
+    .option('--seed <n>', 'the seed of that split', integer('--seed', 0), 0);
+  return withDevice(withSelection).option('--json', 'print JSON');
 }
 
 export function addEvaluate(program: Command): void {
@@ -41,7 +42,9 @@ export function addEvaluate(program: Command): void {
     .argument('<model>', 'a Keras .h5 or .keras file')
     .option('--out <dir>', 'folder for the report and its pictures', 'evaluation');
   withImages(command).action(async (path: string, options: EvaluateOptions) => {
+    const { device, precision } = options;
     const images = await selectImages(options);
+    using model = await Model.load(path, { device, precision });
     if (options.data === undefined && options.split === undefined) {
       note(
         'These are all embedded digits, the ones that the model was trained on among them; --split leaves those out.',
@@ -49,7 +52,6 @@ export function addEvaluate(program: Command): void {
     }
     const { signal, release } = interruption(() => note('Interrupted.'));
     try {
-      using model = await Model.load(path, { device: options.device });
       const evaluation = await evaluateModel(path, model, images, { signal });
       const files = await writeEvaluation(options.out, evaluation, images);
       if (options.json) printJson(evaluation);

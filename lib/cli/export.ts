@@ -1,4 +1,6 @@
+import { extname } from 'node:path';
 import type { Command } from 'commander';
+import { invalidArgument } from '../errors.js';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../formats/export.js';
 import { Model } from '../model/model.js';
 import { choice } from './options.js';
@@ -21,6 +23,9 @@ export function addExport(program: Command): void {
     .requiredOption('--to <format>', EXPORT_FORMATS.join(', '), choice('--to', EXPORT_FORMATS))
     .option('--json', 'print JSON')
     .action(async (path: string, out: string, { to, json }: { to: ExportFormat; json?: boolean }) => {
+      if (to !== 'tfjs' && extname(out) !== `.${to}`) {
+        throw invalidArgument('<out>', `a name ending in .${to} with --to ${to}`, out);
+      }
       using model = await Model.load(path, { device: 'cpu' });
       await exportModel(model, to, out);
       if (json) return printJson({ model: path, format: to, out });

@@ -37,6 +37,15 @@ export function integers(flag: string, count?: number): Parse<number[]> {
   };
 }
 
+/** What `parse` reads, where no value comes twice. */
+export function distinct(flag: string, parse: Parse<number[]>): Parse<number[]> {
+  return (text) => {
+    const values = parse(text);
+    if (new Set(values).size !== values.length) throw invalidArgument(flag, 'distinct values', text);
+    return values;
+  };
+}
+
 /** Percentages strictly between 0 and 100, separated by commas; a `%` may follow each. */
 export function percentages(flag: string): Parse<number[]> {
   return (text) =>

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { invalidArgument } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
-import type { DeviceName } from '../native.js';
+import type { DeviceName, Precision } from '../native.js';
 import { type ImageOptions, selectImages } from './data-source.js';
 import { withImages } from './evaluate.js';
 import { readInputImages } from './image-input.js';
@@ -10,6 +10,7 @@ import { print, printJson } from './terminal.js';
 
 interface PredictOptions extends ImageOptions {
   device: DeviceName;
+  precision: Precision;
   json?: boolean;
 }
 
@@ -35,6 +36,13 @@ export function addPredict(program: Command): void {
       `PNG files of any size ("-": standard input), or positions in the data set, from 0 (default: the first ${DEFAULT_COUNT})`,
     );
   withImages(command).action(async (path: string, images: string[], options: PredictOptions) => {
+    const negative = images.find((image) => /^-\d+$/.test(image));
+    if (negative !== undefined) {
+      throw new ConvsweepError(
+        'INVALID_ARGUMENT',
+        `${negative} is no position: they count from 0 (write ./${negative} for a file of that name)`,
+      );
+    }
     const positions = images.filter((image) => /^\d+$/.test(image));
     if (positions.length === images.length) return predictPositions(path, positions, options);
     if (positions.length > 0) {
@@ -55,7 +63,8 @@ export function addPredict(program: Command): void {
 }
 
 async function predictFiles(path: string, files: readonly string[], options: PredictOptions): Promise<void> {
-  using model = await Model.load(path, { device: options.device });
+  const { device, precision } = options;
+  using model = await Model.load(path, { device, precision });
   const images = await readInputImages(files, model.inputShape);
   const predictions = predictionsOf(
     model,
@@ -77,6 +86,7 @@ async function predictPositions(
   positions: readonly string[],
   options: PredictOptions,
 ): Promise<void> {
+  const { device, precision } = options;
   const images = await selectImages(options);
   const chosen =
     positions.length > 0
@@ -86,7 +96,7 @@ async function predictPositions(
     if (position >= images.size)
       throw invalidArgument(ARGUMENT, `integers from 0 to ${images.size - 1}`, position);
   }
-  using model = await Model.load(path, { device: options.device });
+  using model = await Model.load(path, { device, precision });
   const subset = images.subset(chosen);
   const labels = subset.labels();
   const predictions = predictionsOf(model, await model.predict(subset));

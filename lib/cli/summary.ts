@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { invalidArgument } from '../errors.js';
+import { ConvsweepError } from '../errors.js';
 import { Model } from '../model/model.js';
 import { notebookModel } from '../model/notebook.js';
 import { integers } from './options.js';
@@ -18,7 +18,10 @@ export function addSummary(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (path: string | undefined, { neurons, json }: { neurons?: number[]; json?: boolean }) => {
       if ((path === undefined) === (neurons === undefined)) {
-        throw invalidArgument('[model]', 'either a .h5 file or --neurons', path);
+        throw new ConvsweepError(
+          'INVALID_ARGUMENT',
+          'Give either a model file or --neurons, as in: convsweep summary --neurons 100,60,100',
+        );
       }
       using model =
         path === undefined

@@ -1,16 +1,11 @@
-import { MultiBar, type SingleBar } from 'cli-progress';
+import cliProgress, { type MultiBar, type SingleBar } from 'cli-progress';
 import { formatDuration } from '../report/duration.js';
 import type { SweepEvent } from '../sweep/events.js';
 import type { TrialRecord } from '../sweep/trial.js';
+import { describeRecord } from './describe-record.js';
+import { progressLine } from './progress-line.js';
 import { note } from './terminal.js';
-
-/** `60% (100, 60, 100)` */
-export function describeRecord({ split, parameters }: Pick<TrialRecord, 'split' | 'parameters'>): string {
-  const values = Object.values(parameters).map((value) =>
-    Array.isArray(value) ? `(${value.join(', ')})` : String(value),
-  );
-  return [split, ...values].join(' ');
-}
+import { startEpochText } from './training-options.js';
 
 /** A sweep's progress on standard error: a bar where that is a terminal, and a line per finished trial. */
 export class SweepDisplay {
@@ -19,9 +14,10 @@ export class SweepDisplay {
 
   constructor() {
     if (!process.stderr.isTTY) return;
-    this.#bars = new MultiBar({
-      format: '{bar} {value}/{total} trials  {epochs} epochs  {rate} images/s  {left} left  best {best}',
-      barsize: 20,
+    this.#bars = new cliProgress.MultiBar({
+      format: (options, { progress }, { now }) =>
+        progressLine(cliProgress.Format.BarFormat(progress, options), now, process.stderr.columns ?? 80),
+      barsize: 10,
       stream: process.stderr,
       hideCursor: true,
       gracefulExit: false,
@@ -33,12 +29,7 @@ export class SweepDisplay {
     if (event.type === 'notice') this.line(event.message);
     if (event.type === 'start') this.#start(event);
     if (event.type === 'trialEnd') this.line(trialLine(event.record, progress.total));
-    this.#bar?.update(progress.done, {
-      epochs: progress.epochs,
-      rate: Math.round(progress.imagesPerSecond).toLocaleString('en'),
-      left: progress.secondsLeft === undefined ? '?' : formatDuration(progress.secondsLeft),
-      best: progress.best ? `${progress.best.accuracy.toFixed(4)} (${describeRecord(progress.best)})` : '-',
-    });
+    this.#bar?.update(progress.done, { now: progress });
   }
 
   /** Prints a line above the bar. */
@@ -58,23 +49,22 @@ export class SweepDisplay {
     const { device, engine, seed } = config;
     const isa = engine.instructionSet ? ` (${engine.instructionSet})` : '';
     this.line(`${progress.total} trials, ${jobs} at a time on ${device}${isa}, seed ${seed}`);
-    if (resumed.length > 0) this.line(`${resumed.length} of them are finished already`);
+    if (resumed.length > 0) this.line(`${shareText(resumed.length, progress.total)} finished already`);
     for (const split of config.splits) {
       this.line(
-        `  ${split.name} of ${split.data.replace(/ first .*$/, '')}: ${split.train} images train, ${split.validation} validate`,
+        `  ${split.name} of ${split.data}: ${split.train} images train, ${split.validation} validate`,
       );
       if (split.description) this.line(`    ${split.description}`);
-      this.line(
-        `    early stopping looks from epoch ${split.startFromEpoch.epoch + 1} on: ${split.startFromEpoch.reason}`,
-      );
+      this.line(`    ${startEpochText(split.startFromEpoch)}`);
     }
-    this.#bar = this.#bars?.create(progress.total, progress.done, {
-      epochs: 0,
-      rate: 0,
-      left: '?',
-      best: '-',
-    });
+    this.#bar = this.#bars?.create(progress.total, progress.done, { now: progress });
   }
+}
+
+/** `all are`, `1 of them is`, `3 of them are` */
+function shareText(count: number, total: number): string {
+  if (count === total) return 'all are';
+  return count === 1 ? '1 of them is' : `${count} of them are`;
 }
 
 function trialLine(record: TrialRecord, total: number): string {

@@ -20,8 +20,9 @@ export async function writeSweepReports(
 ): Promise<WrittenReport> {
   const { validation, unseen } = splits.find(({ name }) => name === best.split)!;
   const images = unseen ?? validation;
-  const device = config.device as DeviceName;
-  using model = await Model.load(files.model, { device });
+  // One GPU is enough for one model.
+  const device = config.device === 'cuda:all' ? 'cuda' : (config.device as DeviceName);
+  using model = await Model.load(files.model, { device, precision: config.precision });
   const run = bestTrialRun(best, { finished: trials.length, total: config.trials });
   const { evaluation } = await writeBestModelReports(files.folder, run, model, images, { signal });
   return writeReport(files.folder, {

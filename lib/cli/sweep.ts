@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
 import { loadDigits } from '../data/digits.js';
-import type { Shuffle } from '../data/epoch-plan.js';
 import { loadIdx } from '../data/idx.js';
 import type { Precision, SweepDeviceName } from '../native.js';
 import { formatDuration } from '../report/duration.js';
@@ -11,24 +10,21 @@ import { formatFloat32 } from '../sweep/models-csv.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
 import type { SweepResult } from '../sweep/run-sweep.js';
 import { sweep } from '../sweep/sweep.js';
-import { choice, integer, integers, percentages, port, sweepDeviceName } from './options.js';
+import { describeRecord } from './describe-record.js';
+import { withDevice } from './device-options.js';
+import { choice, distinct, integer, integers, percentages, port } from './options.js';
 import { reproducingCommand } from './reproduction.js';
-import { describeRecord, SweepDisplay } from './sweep-display.js';
+import { SweepDisplay } from './sweep-display.js';
 import { writeSweepReports } from './sweep-reports.js';
 import { interruption, note, print, printJson } from './terminal.js';
+import { type TrainingOptions, withTraining } from './training-options.js';
 
-interface SweepCommandOptions {
+interface SweepCommandOptions extends TrainingOptions {
   out?: string;
   data?: string;
   protocol: Protocol;
   splits: number[];
   neurons: number[];
-  epochs: number;
-  patience: number;
-  startFromEpoch?: number;
-  batch: number;
-  shuffle: Shuffle;
-  seed: number;
   device: SweepDeviceName;
   precision: Precision;
   jobs?: number;
@@ -42,7 +38,7 @@ interface SweepCommandOptions {
 const WATCH_PORT = '8081';
 
 export function addSweep(program: Command): void {
-  program
+  const command = program
     .command('sweep')
     .description("train the notebook's 81 models and keep the best: 3 splits x 27 triples of widths")
     .option('--out <dir>', 'folder for everything that is written (default: runs/<data>-<protocol>)')
@@ -53,38 +49,20 @@ export function addSweep(program: Command): void {
       choice('--protocol', ['holdout', 'notebook']),
       'holdout',
     )
-    .option('--splits <percents>', 'shares of the images to train on', percentages('--splits'), [60, 70, 80])
-    .option(
-      '--neurons <widths>',
-      'widths to try for each of the three dense layers',
-      integers('--neurons'),
-      [60, 80, 100],
+    .addOption(
+      new Option('--splits <percents>', 'shares of the images to train on')
+        .argParser(distinct('--splits', percentages('--splits')))
+        .default([60, 70, 80], '60,70,80'),
     )
-    .option('--epochs <n>', 'at most, per trial', integer('--epochs'), 30)
-    .option('--patience <n>', 'epochs without improvement that end a trial', integer('--patience', 0), 3)
-    .option(
-      '--start-from-epoch <n>',
-      'first epoch (from 0) that early stopping looks at (default: chosen, and printed)',
-      integer('--start-from-epoch', 0),
-    )
-    .option('--batch <n>', 'images per optimizer step', integer('--batch'), 128)
-    .option(
-      '--shuffle <how>',
-      'batches: fixed batches in a new order; samples',
-      choice('--shuffle', ['batches', 'samples']),
-      'batches',
-    )
-    .option('--seed <n>', 'of the splits, the weights and the order', integer('--seed', 0), 0)
-    .option('--device <name>', 'auto, cpu, cuda, cuda:<index> or cuda:all', sweepDeviceName, 'auto')
-    .option(
-      '--precision <name>',
-      'auto, fp32 or tf32: of convolutions and matrix products (auto: tf32 on a GPU, as in Keras)',
-      choice('--precision', ['auto', 'fp32', 'tf32']),
-      'auto',
-    )
+    .addOption(
+      new Option('--neurons <widths>', 'widths to try for each of the three dense layers')
+        .argParser(distinct('--neurons', integers('--neurons')))
+        .default([60, 80, 100], '60,80,100'),
+    );
+  withDevice(withTraining(command), { all: true })
     .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
     .option('--limit <n>', 'only the first trials', integer('--limit'))
-    .option('--resume', 'continue the sweep in --out')
+    .option('--resume', 'continue the sweep in --out; --limit may be larger than before')
     .addOption(
       new Option('--watch [port]', 'serve the report to browsers on this machine while the sweep runs')
         .preset(WATCH_PORT)

@@ -1,8 +1,7 @@
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import type { Command } from 'commander';
+import { dirname, extname } from 'node:path';
+import { type Command, Option } from 'commander';
 import { loadDigits } from '../data/digits.js';
-import type { Shuffle } from '../data/epoch-plan.js';
 import { loadIdx } from '../data/idx.js';
 import { holdout } from '../data/splits.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
@@ -12,73 +11,51 @@ import type { DeviceName, Precision } from '../native.js';
 import { settledStartEpoch } from '../sweep/start-epoch.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
-import { choice, deviceName, integer, integers, percentage } from './options.js';
+import { withDevice } from './device-options.js';
+import { integers, percentage } from './options.js';
 import { interruption, note, print, printJson } from './terminal.js';
+import { startEpochText, type TrainingOptions, withTraining } from './training-options.js';
 
-interface TrainOptions {
+interface TrainOptions extends TrainingOptions {
   out: string;
   data?: string;
   neurons: number[];
   split: number;
-  epochs: number;
-  patience: number;
-  startFromEpoch?: number;
-  batch: number;
-  shuffle: Shuffle;
-  seed: number;
   device: DeviceName;
   precision: Precision;
   json?: boolean;
 }
 
 export function addTrain(program: Command): void {
-  program
+  const command = program
     .command('train')
     .description("train one of the notebook's models, with early stopping, and keep its best epoch")
-    .option('--out <file>', 'where the best epoch is written, a Keras .h5 file', 'model.h5')
+    .option('--out <file>', 'where the best epoch is written, a Keras .h5 file', h5File, 'model.h5')
     .option('--data <dir>', 'IDX files to read instead of the embedded digits')
-    .option('--neurons <a,b,c>', 'widths of the dense layers', integers('--neurons', 3), [100, 60, 100])
+    .addOption(
+      new Option('--neurons <a,b,c>', 'widths of the dense layers')
+        .argParser(integers('--neurons', 3))
+        .default([100, 60, 100], '100,60,100'),
+    )
     .option(
       '--split <percent>',
       'share of the images to train on; the others validate',
       percentage('--split'),
       60,
-    )
-    .option('--epochs <n>', 'at most this many', integer('--epochs'), 30)
-    .option('--patience <n>', 'epochs without improvement that end training', integer('--patience', 0), 3)
-    .option(
-      '--start-from-epoch <n>',
-      'first epoch looked at (default: chosen, and printed)',
-      integer('--start-from-epoch', 0),
-    )
-    .option('--batch <n>', 'images per optimizer step', integer('--batch'), 128)
-    .option('--shuffle <how>', 'batches or samples', choice('--shuffle', ['batches', 'samples']), 'batches')
-    .option('--seed <n>', 'of the split, the weights and the order', integer('--seed', 0), 0)
-    .option('--device <name>', 'auto, cpu, cuda or cuda:<index>', deviceName, 'auto')
-    .option(
-      '--precision <name>',
-      'auto, fp32 or tf32: of convolutions and matrix products (auto: tf32 on a GPU, as in Keras)',
-      choice('--precision', ['auto', 'fp32', 'tf32']),
-      'auto',
-    )
-    .option('--json', 'print JSON')
-    .action(train);
+    );
+  withDevice(withTraining(command)).option('--json', 'print JSON').action(train);
 }
 
 async function train(options: TrainOptions): Promise<void> {
   const { out, data, split, epochs, patience, batch, shuffle, seed, device, precision, json } = options;
-  if (options.startFromEpoch !== undefined && options.startFromEpoch >= epochs) {
-    const expected = `an epoch below ${epochs} (the number of epochs)`;
-    throw invalidArgument('--start-from-epoch', expected, options.startFromEpoch);
-  }
   const images = data === undefined ? await loadDigits() : (await loadIdx(data)).all;
   const sides = holdout(images, { percent: split, seed });
   const start =
     options.startFromEpoch === undefined
       ? settledStartEpoch(sides.train.size, batch, epochs)
-      : { epoch: options.startFromEpoch, reason: 'as asked' };
+      : { epoch: options.startFromEpoch, reason: 'given' };
   note(`${images.name}: ${sides.train.size} images train, ${sides.validation.size} validate`);
-  note(`Early stopping looks from epoch ${start.epoch + 1} on (${start.reason}).`);
+  note(startEpochText(start));
 
   const checkpoint = modelCheckpoint(out, {
     startFromEpoch: start.epoch,
@@ -121,6 +98,13 @@ async function train(options: TrainOptions): Promise<void> {
   } finally {
     release();
   }
+}
+
+function h5File(path: string): string {
+  if (!['.h5', '.hdf5'].includes(extname(path))) {
+    throw invalidArgument('--out', 'a file name ending in .h5 or .hdf5', path);
+  }
+  return path;
 }
 
 function makeFolder(folder: string): void {

@@ -51,6 +51,16 @@ describe('convsweep sweep', () => {
     expect(results(out)).toEqual(results(finished));
   }, 60_000);
 
+  test('goes on from the first trials to all', async () => {
+    const out = join(folder, 'limited');
+    expect((await runCli([...TINY, '--out', out, '--limit', '1'])).code).toBe(0);
+    const { code, stderr } = await runCli([...TINY, '--out', out, '--resume']);
+    expect(code).toBe(0);
+    expect(stderr).toContain('1 of them is finished already');
+    expect(stderr).toContain('looks from epoch 1 on: as --start-from-epoch says');
+    expect(results(out)).toEqual(results(finished));
+  }, 60_000);
+
   test('stops at Ctrl-C with 130, says how to resume, and resumes to the same files', async () => {
     const out = join(folder, 'interrupted');
     let stopping = false;
@@ -70,8 +80,9 @@ describe('convsweep sweep', () => {
   }, 120_000);
 
   test('prints its result as JSON', async () => {
-    const { code, stdout } = await runCli([...TINY, '--out', finished, '--resume', '--json']);
+    const { code, stdout, stderr } = await runCli([...TINY, '--out', finished, '--resume', '--json']);
     expect(code).toBe(0);
+    expect(stderr).toContain('all are finished already');
     const { best, trials } = JSON.parse(stdout);
     expect(trials).toHaveLength(3);
     expect(best.accuracy).toBe(Math.max(...trials.map((trial: { accuracy: number }) => trial.accuracy)));
@@ -112,20 +123,30 @@ describe('wrong usage exits with 2 and names the argument', () => {
     [['swep'], /unknown command 'swep'/],
     [['sweep', '--splits', '0'], /--splits.*received "0"/],
     [['sweep', '--splits', '60,100'], /--splits/],
-    [['sweep', '--splits', '60,60'], /splits/],
+    [['sweep', '--splits', '60,60'], /distinct values for --splits but received "60,60"/],
+    [['sweep', '--neurons', '8,8'], /distinct values for --neurons but received "8,8"/],
     [['sweep', '--neurons', '0'], /--neurons.*received "0"/],
     [['sweep', '--neurons', '60.5'], /--neurons.*received "60.5"/],
     [['sweep', '--epochs', 'many'], /--epochs.*received "many"/],
     [['sweep', '--patience', '-1'], /--patience/],
-    [['sweep', '--start-from-epoch', '30'], /startFromEpoch/],
+    [['sweep', '--start-from-epoch', '30'], /below 30 .* for --start-from-epoch but received 30/],
     [['sweep', '--protocol', 'leaky'], /"holdout" or "notebook" for --protocol but received "leaky"/],
     [['sweep', '--device', 'gpu'], /--device.*received "gpu"/],
     [['sweep', '--jobs', '0'], /--jobs/],
     [['train', '--start-from-epoch', '30'], /below 30 .* for --start-from-epoch but received 30/],
     [['train', '--neurons', '60,60'], /3 positive integers separated by commas for --neurons/],
+    [['train', '--out', 'x'], /ending in \.h5 or \.hdf5 for --out but received "x"/],
+    [
+      ['export', 'm.h5', 'm.zip', '--to', 'onnx'],
+      /ending in \.onnx with --to onnx for <out> but received "m\.zip"/,
+    ],
+    [['evaluate', 'm.h5', '--part', 'validation'], /--part validation needs --split/],
+    [['evaluate', 'm.h5', '--part', 'test'], /--part test needs --data, or --split/],
+    [['predict', 'm.h5', '-1'], /-1 is no position/],
+    [['evaluate', 'm.h5', '--precision', 'fp64'], /--precision but received "fp64"/],
     [['evaluate'], /missing required argument 'model'/],
     [['data', 'show', '10000'], /from 0 to 9999/],
-    [['summary'], /either a \.h5 file or --neurons/],
+    [['summary'], /Give either a model file or --neurons/],
   ];
   test.each(cases)('%j', async (args, message) => {
     const out = join(folder, 'never');
@@ -158,6 +179,12 @@ describe('failures exit with 1', () => {
       code: 1,
       stderr: expect.stringContaining('missing.h5'),
     });
+  });
+
+  test('evaluate says nothing of the images before there is a model', async () => {
+    const { code, stderr } = await runCli(['evaluate', 'missing.h5'], { cwd: folder });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^convsweep: .*missing\.h5/);
   });
 
   test('a data folder without IDX files names the download command', async () => {
@@ -215,6 +242,19 @@ describe('the other commands', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/Epoch 1: val_loss improved from inf to \d\.\d{5}, saving model to .*one\.h5/);
     expect(existsSync(out)).toBe(true);
+  });
+
+  test('the defaults of lists are written as they are given', async () => {
+    const { stdout } = await runCli(['sweep', '--help']);
+    expect(stdout).toContain('(default: 60,70,80)');
+    expect(stdout).toContain('(default: 60,80,100)');
+  });
+
+  test('report and plot print their files as JSON', async () => {
+    const report = await runCli(['report', finished, '--json']);
+    expect(JSON.parse(report.stdout)).toEqual({ files: [join(finished, 'report.html')] });
+    const plot = await runCli(['plot', finished, '--json']);
+    expect(JSON.parse(plot.stdout).files).toContain(join(finished, 'accuracy.svg'));
   });
 
   test('data info and show describe the digits', async () => {

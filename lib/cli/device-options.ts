@@ -1,0 +1,18 @@
+import type { Command } from 'commander';
+import { choice, deviceName, sweepDeviceName } from './options.js';
+
+/**
+ * Adds the options that choose what runs a model, and how exactly.
+ * @param options `all`: whether it may be all GPUs
+ */
+export function withDevice(command: Command, { all = false } = {}): Command {
+  const described = all ? 'auto, cpu, cuda, cuda:<index> or cuda:all' : 'auto, cpu, cuda or cuda:<index>';
+  return command
+    .option('--device <name>', described, all ? sweepDeviceName : deviceName, 'auto')
+    .option(
+      '--precision <name>',
+      'auto, fp32 or tf32: of convolutions and matrix products (auto: tf32 on a GPU, as in Keras)',
+      choice('--precision', ['auto', 'fp32', 'tf32']),
+      'auto',
+    );
+}

@@ -1,0 +1,19 @@
+import { formatDuration } from '../report/duration.js';
+import type { SweepProgress } from '../sweep/progress.js';
+import { describeRecord } from './describe-record.js';
+
+/** The bar and what fits beside it in less than `columns`, the most wanted first: a line that wraps is not redrawn. */
+export function progressLine(bar: string, progress: SweepProgress, columns: number): string {
+  const { done, total, secondsLeft, best, imagesPerSecond, epochs } = progress;
+  const parts = [
+    `${done}/${total} trials`,
+    `${secondsLeft === undefined ? '?' : formatDuration(secondsLeft)} left`,
+    `best ${best ? `${best.accuracy.toFixed(4)} ${describeRecord(best)}` : '-'}`,
+    `${Math.round(imagesPerSecond).toLocaleString('en')} images/s`,
+    `${epochs} epochs`,
+  ];
+  return parts.reduce((line, part) => {
+    const longer = `${line}  ${part}`;
+    return longer.length < columns ? longer : line;
+  }, bar);
+}
