@@ -90,6 +90,12 @@ const failure = (code: string, ...parts: string[]) =>
     ),
   });
 
+test('wants a directory', async () => {
+  await expect(downloadMnist(undefined as never)).rejects.toEqual(
+    failure('INVALID_ARGUMENT', 'for directory but received undefined'),
+  );
+});
+
 describe('a download', () => {
   test('gets every file, whole, under its name', async () => {
     const progress: { file: string; received: number; total: number }[] = [];
