@@ -38,8 +38,8 @@ void reluBackward(const float* y, const float* gradient, size_t size, float* out
 }
 
 // ---- Sums over rows ---------------------------------------------------------------------------------------
-// Float sums of 64 rows, merged in double: as exact as double throughout for the sizes at hand, at the speed of
-// float.
+// Float sums of 64 rows, merged in double: as exact as double throughout for the sizes at hand, at the speed
+// of float.
 
 constexpr size_t kChunk = 64;
 constexpr size_t kStrip = 64;  // columns at a time, so that the accumulators stay in the first-level cache
