@@ -261,11 +261,7 @@ void compareStep(const std::string& name, const std::vector<Layer>& layers, size
   const auto rows = upTo(n);
   if (steps > 0) weights = trained(layers, std::move(weights), *dataset, n, steps);
 
-<<<<<<< HEAD
-  const auto session = backend::createSession(0, plan, {1});
-=======
   const auto session = backend::createSession(0, plan, {});
->>>>>>> fast-cpu
   check((dynamic_cast<cpu::ConvStem*>(session->blocks()[0].get()) != nullptr) == stem,
         name + ": takes the expected path");
   Weights state = weights;
@@ -423,11 +419,7 @@ void checkTies() {
   const Weights weights = randomWeights(plan, random);
   const Batch batch = randomBatch(2, 28, 28, 1, Pixels::Blank, random);
   const auto dataset = backend::createDataset(0, batch.images.data(), batch.labels.data(), 2, 784);
-<<<<<<< HEAD
-  const auto session = backend::createSession(0, plan, {1});
-=======
   const auto session = backend::createSession(0, plan, {});
->>>>>>> fast-cpu
   Weights state = weights;
   StateView view;
   view.parameters = state.parameters;
