@@ -227,7 +227,7 @@ describe('writeKerasH5', () => {
         path,
         withWeights((list) => list.slice(1)),
       ),
-    ).rejects.toThrow('array of 32 weights');
+    ).rejects.toThrow('Expected 32 weights { name, shape, data } for weights but received 31');
     await expect(
       writeKerasH5(
         path,
