@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import type { DeviceName, Precision } from '../native.js';
+import { predictedClasses } from '../sweep/accuracy.js';
 import { type ImageOptions, selectImages } from './data-source.js';
 import { withImages } from './evaluate.js';
 import { readInputImages } from './image-input.js';
@@ -113,9 +114,8 @@ async function predictPositions(
 
 /** @param probabilities `n x classes`, row-major */
 function predictionsOf(model: Model, probabilities: Float32Array): Prediction[] {
-  return Array.from({ length: probabilities.length / model.classes }, (_, i) => {
+  return Array.from(predictedClasses(probabilities, model.classes), (predicted, i) => {
     const row = [...probabilities.subarray(i * model.classes, (i + 1) * model.classes)];
-    const predicted = row.indexOf(Math.max(...row));
     return { predicted, probability: row[predicted]!, probabilities: row };
   });
 }
