@@ -1,134 +1,183 @@
-// Times each kernel of the convolution stem on one image that stays in the caches, in cycles at the clock
-// that the machine's peak implies (32 single-precision operations per cycle; wrong by a factor where a core
-// does more or less):
-//   native_bench_kernels [digits.bin]
+// Where the time of a training step and of inference goes, kernel by kernel, on one thread, in place: with the
+// caches as the step leaves them and with gradients as training makes them. As Markdown:
+//   native_bench_kernels [digits.bin] [seconds] [widths: a b c]
+// The fastest of all runs of 10 batches is shown, so that other programs hardly count. A cycle is one of the
+// clock that the machine's peak implies: 32 single-precision operations a cycle.
 #include "cpu/kernels.h"
 
-#include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdio>
-#include <cstring>
-#include <ctime>
-#include <fstream>
-#include <iterator>
-#include <random>
-#include <vector>
+#include <cstdlib>
 
+#include "bench/native/job.h"
 #include "bench/native/peak.h"
-#include "engine/buffer.h"
+
+// The table that dispatch.cc chooses, under another name: the network gets one with a clock around each kernel.
+#define kernels chosenKernels
+#include "cpu/dispatch.cc"
+#undef kernels
 
 using namespace convsweep;
-using namespace convsweep::cpu;
+using namespace convsweep::bench;
+using cpu::Kernels;
+using cpu::StemKernels;
 
 namespace {
 
-template <typename T>
-T* room(size_t size) {
-  static std::vector<std::unique_ptr<Buffer<T>>> kept;
-  kept.push_back(std::make_unique<Buffer<T>>(size + 256));
-  kept.back()->zero(size + 256);
-  return kept.back()->data();
+uint64_t ticks() {
+#if defined(CONVSWEEP_X86)
+  return __builtin_ia32_rdtsc();
+#else
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+#endif
 }
 
-template <typename Run>
-void time(const char* name, const Run& run) {
-  double best = 1e9, clock = 0;
-  for (int round = 0; round < 30; ++round) {
-    const double hertz = bench::peak() / 32 * 1e9;
-    const double start = bench::now();
-    for (int i = 0; i < 50; ++i) run();
-    const double cycles = (bench::now() - start) / 50 * hertz;
-    if (cycles < best) best = cycles, clock = hertz;
+struct Timed {
+  const char* name;
+  uint64_t ticks = 0, calls = 0;
+};
+std::vector<Timed> timed;
+
+template <typename Table>
+const Table& chosen() {
+  if constexpr (std::is_same_v<Table, StemKernels>) {
+    return *cpu::chosenKernels().stem;
+  } else {
+    return cpu::chosenKernels();
   }
-  std::printf("%-16s %8.0f cycles  (%.2f GHz)\n", name, best, clock / 1e9);
+}
+
+template <auto kKernel>
+size_t place;
+
+template <auto kKernel, typename Table, typename... Arguments>
+void add(Table& table, const char* name, void (*Table::*)(Arguments...)) {
+  place<kKernel> = timed.size();
+  timed.push_back({name});
+  table.*kKernel = [](Arguments... arguments) {
+    const uint64_t begin = ticks();
+    (chosen<Table>().*kKernel)(arguments...);
+    Timed& to = timed[place<kKernel>];
+    to.ticks += ticks() - begin;
+    ++to.calls;
+  };
+}
+
+#define CONVSWEEP_TIME(table, Table, kernel) add<&Table::kernel>(table, #kernel, &Table::kernel)
+
+Kernels clocked() {
+  static StemKernels stem = *cpu::chosenKernels().stem;
+  Kernels all = cpu::chosenKernels();
+  all.stem = &stem;
+  CONVSWEEP_TIME(stem, StemKernels, inkRows);
+  CONVSWEEP_TIME(stem, StemKernels, firstRows);
+  CONVSWEEP_TIME(stem, StemKernels, firstForward);
+  CONVSWEEP_TIME(stem, StemKernels, secondKernel);
+  CONVSWEEP_TIME(stem, StemKernels, secondTile);
+  CONVSWEEP_TIME(stem, StemKernels, secondMultiply);
+  CONVSWEEP_TIME(stem, StemKernels, secondPool);
+  CONVSWEEP_TIME(stem, StemKernels, secondNormalise);
+  CONVSWEEP_TIME(all, Kernels, gemm);
+  CONVSWEEP_TIME(all, Kernels, biasRelu);
+  CONVSWEEP_TIME(all, Kernels, moments);
+  CONVSWEEP_TIME(all, Kernels, normalise);
+  CONVSWEEP_TIME(all, Kernels, reluBackward);
+  CONVSWEEP_TIME(all, Kernels, columnSums);
+  CONVSWEEP_TIME(all, Kernels, normSums);
+  CONVSWEEP_TIME(all, Kernels, normBackward);
+  CONVSWEEP_TIME(stem, StemKernels, secondNormSums);
+  CONVSWEEP_TIME(stem, StemKernels, secondGradient);
+  CONVSWEEP_TIME(stem, StemKernels, listByFilter);
+  CONVSWEEP_TIME(stem, StemKernels, secondWeights);
+  CONVSWEEP_TIME(stem, StemKernels, listByPosition);
+  CONVSWEEP_TIME(stem, StemKernels, secondInput);
+  CONVSWEEP_TIME(stem, StemKernels, firstQuads);
+  CONVSWEEP_TIME(stem, StemKernels, firstWeights);
+  CONVSWEEP_TIME(all, Kernels, adam);
+  return all;
+}
+
+/** One run, or the fastest of several: seconds in all and per kernel. */
+struct Run {
+  double seconds = 1e9;
+  std::vector<double> kernels;
+};
+
+template <typename Work>
+void measure(Run& best, const Work& work) {
+  for (Timed& kernel : timed) kernel.ticks = kernel.calls = 0;
+  const uint64_t empty = [] {
+    uint64_t least = ~uint64_t{0};
+    for (int i = 0; i < 100; ++i) {
+      const uint64_t begin = ticks();
+      least = std::min(least, ticks() - begin);
+    }
+    return least;
+  }();
+  const double begin = now();
+  const uint64_t first = ticks();
+  work();
+  const double all = seconds(begin);
+  const double perTick = all / static_cast<double>(ticks() - first);
+  Run run{all, {}};
+  for (const Timed& kernel : timed) {
+    const uint64_t net = kernel.ticks - kernel.calls * empty;
+    run.kernels.push_back(static_cast<double>(net) * perTick);
+    // Twice: once within and once around what was timed.
+    run.seconds -= static_cast<double>(2 * kernel.calls * empty) * perTick;
+  }
+  if (run.seconds < best.seconds) best = run;
+}
+
+void line(const char* name, double train, const Run& training, double infer, const Run& inference,
+          double cycles) {
+  std::printf("| %s | %.0f | %.1f %% | %.0f | %.1f %% |\n", name, train * cycles,
+              100 * train / training.seconds, infer * cycles, 100 * infer / inference.seconds);
 }
 
 }  // namespace
 
-int main(int, char**) {
-  const Kernels& all = kernels();
-  const StemKernels& k = *all.stem;
-  const StemShape s{28, 28, 13, 13, 5, 5, 28, 28, 2, 2};
-  std::mt19937 random(1);
-  std::uniform_real_distribution<float> uniform(-1, 1);
-  const auto fill = [&](float* to, size_t size) {
-    std::generate_n(to, size, [&] { return uniform(random); });
-  };
-  const auto floats = [&](size_t size) {
-    float* to = room<float>(size);
-    fill(to, size);
-    return to;
-  };
-  const size_t c = 32;
-  uint8_t* pixels = room<uint8_t>(784);
-  for (int y = 4; y < 24; ++y) {
-    for (int x = 8; x < 20; ++x) pixels[y * 28 + x] = static_cast<uint8_t>(random());
-  }
-  uint16_t* first = room<uint16_t>(256);
-  uint16_t* second = room<uint16_t>(64);
-  Ink ink{0, 25, first, second};
-  for (uint16_t i = 0; i < 25; ++i) second[i] = static_cast<uint16_t>(i / 5 << 8 | i % 5);
-  uint16_t blank = 75;
-  for (uint16_t y = 0; y < 13; ++y) {
-    for (uint16_t x = 0; x < 13; ++x) {
-      const bool inked = ink.inked1 < 75 && y > 0 && x > 2 && x < 10;
-      first[inked ? ink.inked1++ : blank++] = static_cast<uint16_t>(y << 8 | x);
-    }
-  }
-  float* rows = room<float>(28 * 4 * kRowStride);
-  float* values1 = room<float>(s.map1());
-  uint8_t* winners1 = room<uint8_t>(s.map1());
-  uint8_t* winners2 = room<uint8_t>(s.map2());
-  float* sums = room<float>(8 * c);
-  float* batch = room<float>(36 * k.tiles * c);
-  float* products = room<float>(36 * k.tiles * c);
-  float* values2 = room<float>(4 * s.map2());
-  float* gradient1 = room<float>(s.map1());
-  float* quads = room<float>(27 * 27 * 4);
-  float* out = room<float>(720);
-  float* scratch = room<float>(s.listScratch());
-  const Products list{room<float>(s.map2()), room<int32_t>(s.map2())};
-  uint32_t* begins = room<uint32_t>(128);
-  float *weights1 = floats(12 * c), *bias = floats(c), *zero = room<float>(c), *u = floats(36 * 28 * c);
-  float *weights2 = floats(9 * 28 * c), *kernelSums = floats(9 * 28 * c), *coefficients = floats(3 * c);
-  float* gradient2 = room<float>(4 * s.map2());
-  for (size_t i = 0; i < s.map2(); ++i) {
-    gradient2[i] = i % c < 28 && random() % 10 < 7 ? uniform(random) : 0;
-    winners2[i] = static_cast<uint8_t>(random() % 4);
-  }
-  std::vector<TileTarget> targets(k.tiles);
-  for (size_t i = 0; i < k.tiles; ++i) targets[i] = {values2 + i * c, winners2 + i * c};
-  std::vector<uint8_t> winnersOut(4 * s.map2());
-  for (size_t i = 0; i < k.tiles; ++i) targets[i].winners = winnersOut.data() + i * c;
+const Kernels& convsweep::cpu::kernels() {
+  static const Kernels table = clocked();
+  return table;
+}
 
-  std::printf("%s\n", all.name);
-  uint64_t bits[kMaxWidth];
-  time("inkRows", [&] { k.inkRows(s, pixels, bits); });
-  time("firstRows", [&] { k.firstRows(s, pixels, rows); });
-  time("first training",
-       [&] { k.firstForward(s, rows, ink, weights1, bias, zero, {}, values1, winners1, sums); });
-  time("first inference",
-       [&] { k.firstForward(s, rows, ink, weights1, bias, zero, {}, values1, nullptr, nullptr); });
-  for (const TileKind kind : {TileKind{false, false}, {false, true}, {true, false}, {true, true}}) {
-    std::printf("%zu tiles of %zu products\n", k.tiles, kind.products());
-    time("  secondTile", [&] {
-      for (size_t i = 0; i < k.tiles; ++i) k.secondTile(s, kind, values1, i % 3, i % 4, i, batch);
-    });
-    time("  secondMultiply", [&] { k.secondMultiply(s, kind, batch, u, products); });
-    time("  pool training",
-         [&] { k.secondPool(s, kind, products, k.tiles, bias, zero, targets.data(), sums); });
-    time("  pool inference",
-         [&] { k.secondPool(s, kind, products, k.tiles, bias, zero, targets.data(), nullptr); });
+int main(int argc, char** argv) {
+  const Digits digits = argc > 1 && *argv[1] ? readDigits(argv[1]) : strokes(7000);
+  const double limit = argc > 2 ? std::atof(argv[2]) : 5;
+  int widths[3] = {60, 60, 60};
+  for (int i = 0; i < 3 && argc > 3 + i; ++i) widths[i] = std::atoi(argv[3 + i]);
+  constexpr size_t kImages = 1280;
+  const size_t count = digits.labels.size();
+  const auto dataset = backend::createDataset(0, digits.images.data(), digits.labels.data(), count, 784);
+  Network network(0, layers(widths[0], widths[1], widths[2]), Adam{}, {1});
+  initialise(network);
+  flushDenormals();
+
+  Run training, inference;
+  Control control;
+  const std::vector<uint32_t> sizes(10, 128);
+  double gigaflops = 0;
+  size_t first = 0;
+  for (const double begin = now(); seconds(begin) < limit; first += kImages) {
+    std::vector<uint32_t> rows(kImages);
+    for (size_t i = 0; i < kImages; ++i) rows[i] = static_cast<uint32_t>((first + i) % count);
+    gigaflops = std::max(gigaflops, peak());
+    measure(training, [&] { network.trainEpoch(*dataset, rows, sizes, control); });
+    measure(inference, [&] { network.evaluate(*dataset, rows, 128, control); });
   }
-  time("secondNormalise", [&] { k.secondNormalise(s, values2, bias, zero, out); });
-  time("secondNormSums", [&] { k.secondNormSums(s, out, values2, bias, sums); });
-  time("secondGradient", [&] { k.secondGradient(s, out, coefficients, ink, values2, sums); });
-  time("listByFilter", [&] { k.listByFilter(s, gradient2, winners2, scratch, list, begins); });
-  time("secondWeights", [&] { k.secondWeights(s, values1, list, begins, {}, kernelSums); });
-  std::printf("  %u products\n", begins[28]);
-  time("listByPosition", [&] { k.listByPosition(s, gradient2, winners2, list, begins); });
-  time("secondInput", [&] { k.secondInput(s, weights2, list, begins, {}, gradient1); });
-  time("firstQuads", [&] { k.firstQuads(s, pixels, quads); });
-  time("firstWeights", [&] {
-    k.firstWeights(s, quads, ink, gradient1, values1, winners1, zero, coefficients, weights1, sums);
-  });
+
+  const double cycles = gigaflops * 1e9 / 32 / kImages;
+  std::printf("%s, %.2f GHz; cycles per image and share of the time\n\n", cpu::kernels().name,
+              gigaflops / 32);
+  std::printf("| kernel | training | | inference | |\n| --- | --- | --- | --- | --- |\n");
+  double train = training.seconds, infer = inference.seconds;
+  for (size_t i = 0; i < timed.size(); ++i) {
+    line(timed[i].name, training.kernels[i], training, inference.kernels[i], inference, cycles);
+    train -= training.kernels[i];
+    infer -= inference.kernels[i];
+  }
+  line("between the kernels", train, training, infer, inference, cycles);
+  line("all", training.seconds, training, inference.seconds, inference, cycles);
 }

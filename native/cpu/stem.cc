@@ -183,6 +183,20 @@ void ConvStem::findInk(uint16_t* at) {
                       inkedRows2_.data());
 }
 
+/** Of an image that a training forward has left in its slot. */
+void ConvStem::findReach(size_t slot) {
+  const uint64_t* const rows = drawn_.data() + slot * shape_.height1;
+  for (size_t y = 0; y < 2 * shape_.height2; ++y) {
+    const uint64_t any = rows[y] | rows[y + 1] | rows[y + 2];
+    uint64_t patches = any | any >> 1 | any >> 2;
+    int32_t* to = reach_.data() + y / 2 * shape_.width2 * 4 + y % 2 * 2;
+    for (size_t x = 0; x < shape_.width2; ++x, patches >>= 2, to += 4) {
+      to[0] = -static_cast<int32_t>(patches & 1);
+      to[1] = -static_cast<int32_t>(patches >> 1 & 1);
+    }
+  }
+}
+
 void ConvStem::takePixels(size_t image) {
   std::memcpy(pixels_.data(), binding_.image(image), shape_.height * shape_.width);
 }
@@ -414,6 +428,7 @@ void ConvStem::backward(size_t n) {
   factors_.ensure(shape_.map2() + kGroup);
   offsets_.ensure(shape_.map2() + kGroup);
   begins_.ensure(std::max(4 * shape_.positions2(), shape_.filters2) + 1);
+  reach_.ensure(4 * shape_.positions2());
   quads_.ensure((shape_.height - 1) * (shape_.width - 1) * 4 + kSlack);
   listScratch_.ensure(shape_.listScratch());
   const Products list{factors_.data(), offsets_.data()};
@@ -429,8 +444,10 @@ void ConvStem::backward(size_t n) {
 
   for (size_t i = 0; i < n; ++i) {
     float* const gradient2 = values2_.data() + i * shape_.map2();
-    stem().secondGradient(shape_, to_.gradient + i * to_.size, norm2_.coefficients.data(), inkOf(i),
-                          gradient2, channelSums_.data());
+    findReach(i);
+    stem().secondGradient(shape_, to_.gradient + i * to_.size, norm2_.coefficients.data(),
+                          winners2_.data() + i * shape_.map2(), reach_.data(), gradient2,
+                          channelSums_.data());
     addTo(biasSums2_, channelSums_);
     stem().listByFilter(shape_, gradient2, winners2_.data() + i * shape_.map2(), listScratch_.data(), list,
                         begins_.data());

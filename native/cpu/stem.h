@@ -74,6 +74,7 @@ class ConvStem final : public CpuBlock {
   Ink inkOf(size_t image) const;
   /** Of the taken pixels; leaves bit masks in inkedRows1_ and inkedRows2_, too. */
   void findInk(uint16_t* at);
+  void findReach(size_t slot);
   void eraseStale(size_t slot);
   /** Copies an image to where vectors may be read past its end. */
   void takePixels(size_t image);
@@ -122,7 +123,7 @@ class ConvStem final : public CpuBlock {
   // Of one image or one batch of tiles.
   Buffer<uint8_t> pixels_;
   Buffer<float> rows_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
-  Buffer<int32_t> offsets_;
+  Buffer<int32_t> offsets_, reach_;
   Buffer<uint32_t> begins_;
   std::array<TileQueue, TileKind::kCount> queues_;
 };

@@ -27,8 +27,8 @@ void secondNormalise(const StemShape&, const float* values, const float* scale, 
                      float* out);
 void secondNormSums(const StemShape&, const float* gradient, const float* values, const float* mean,
                     float* sums);
-void secondGradient(const StemShape&, const float* gradient, const float* coefficients, const Ink&,
-                    float* values, float* sums);
+void secondGradient(const StemShape&, const float* gradient, const float* coefficients,
+                    const uint8_t* winners, const int32_t* reach, float* values, float* sums);
 void listByFilter(const StemShape&, const float* gradient, const uint8_t* winners, float* scratch,
                   const Products& list, uint32_t* begins);
 void secondWeights(const StemShape&, const float* values1, const Products& list, const uint32_t* begins,

@@ -124,11 +124,13 @@ struct StemKernels {
                           float* out);
   /**
    * The gradient at the second convolution's winners, in place of `values`: a * gradient + b * value + c
-   * where the value is positive, else 0; `coefficients`: [3][planes2 * 16]. Blank positions count in the sums
-   * only and get 0. `sums`: [planes2 * 16].
+   * where the value is positive, else 0; `coefficients`: [3][planes2 * 16]. `reach`: per position and place
+   * within its window, all bits if the place's patch of the first map has ink, else 0. Without ink the gradient
+   * counts in the sums only and is left 0: that patch holds zeros, and nobody asks for its gradient. `sums`:
+   * [planes2 * 16].
    */
   void (*secondGradient)(const StemShape& shape, const float* gradient, const float* coefficients,
-                         const Ink& ink, float* values, float* sums);
+                         const uint8_t* winners, const int32_t* reach, float* values, float* sums);
   /**
    * Lists, per filter, the positions that have a gradient. Offsets are into a plane of the first map.
    * `begins`: filters2 + 1 indices. `scratch`: listScratch() floats. Gradient and winners: readable four

@@ -10,6 +10,8 @@ constexpr size_t kParts = kGroup / kLanes;
 /** Tiles whose products with one plane stay in registers. */
 constexpr size_t kTileRows = kLanes == 16 ? 13 : kLanes == 8 ? 6 : 2;
 static_assert(kTiles % kTileRows == 0);
+/** Planes whose nine sums stay in registers. */
+constexpr size_t kTogether = kLanes == 16 ? 2 : 1;
 
 // ---- Winograd's transforms in one direction, F(kOut, 3) ---------------------------------------------------
 
@@ -262,22 +264,21 @@ void secondNormSums(const StemShape& s, const float* gradient, const float* valu
   }
 }
 
-void secondGradient(const StemShape& s, const float* gradient, const float* coefficients, const Ink& ink,
-                    float* values, float* sums) {
+void secondGradient(const StemShape& s, const float* gradient, const float* coefficients,
+                    const uint8_t* winners, const int32_t* reach, float* values, float* sums) {
   const size_t channels = s.planes2 * kGroup, positions = s.positions2();
   for (size_t c = 0; c < channels; c += kLanes) {
     const Vector a = load(coefficients + c), b = load(coefficients + channels + c);
     const Vector shift = load(coefficients + 2 * channels + c);
     Vector sum = {};
-    const size_t ends[2] = {ink.inked2, positions};
-    for (size_t blank = 0, i = 0; blank < 2; ++blank) {
-      for (; i < ends[blank]; ++i) {
-        const size_t at = (ink.second[i] >> 8) * s.width2 + (ink.second[i] & 255);
-        const Vector value = load(values + at * channels + c);
-        const Vector g = wherePositive(value, a * load(gradient + at * s.filters2 + c) + (b * value + shift));
-        store(values + at * channels + c, blank ? Vector{} : g);
-        sum += g;
-      }
+    for (size_t i = 0; i < positions; ++i) {
+      const size_t at = i * channels + c;
+      const Vector value = load(values + at);
+      const Vector g = wherePositive(value, a * load(gradient + i * s.filters2 + c) + (b * value + shift));
+      // The masks travel as the bits of floats.
+      const Vector kept = pickOfFour((const float*)(reach + 4 * i), loadBytes(winners + at));
+      store(values + at, (Vector)((Integers)g & (Integers)kept));
+      sum += g;
     }
     store(sums + c, sum);
   }
@@ -334,28 +335,56 @@ void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winn
   begins[s.filters2] = n;
 }
 
-void secondWeights(const StemShape& s, const float* values1, const Products& list, const uint32_t* begins,
-                   const Ahead& ahead, float* sums) {
-  Prefetch prefetch(ahead, s.planes1 * kParts * s.filters2);
-  const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
-  for (size_t c = 0; c < channels; c += kLanes) {
-    const float* const from = values1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
-    float* to = sums + c / kGroup * s.filters2 * kTaps * kGroup + c % kGroup;
-    for (size_t f = 0; f < s.filters2; ++f, to += kTaps * kGroup) {
-      prefetch.step();
-      Vector sum[kTaps];
-#pragma GCC unroll 9
-      for (size_t t = 0; t < kTaps; ++t) sum[t] = load(to + t * kGroup);
-      for (size_t i = begins[f]; i < begins[f + 1]; ++i) {
-        const float g = list.factors[i];
-        const float* patch = from + list.offsets[i];
-#pragma GCC unroll 9
-        for (size_t t = 0; t < kTaps; ++t) sum[t] += g * load(patch + t / 3 * pitch + t % 3 * kGroup);
-      }
-#pragma GCC unroll 9
-      for (size_t t = 0; t < kTaps; ++t) store(to + t * kGroup, sum[t]);
+namespace {
+
+/** Vectors of channels from `c` on: their sums stay in registers, and a product's factor is loaded once for all. */
+template <size_t kVectors>
+void weightsOf(const StemShape& s, size_t c, const float* values1, const Products& list,
+               const uint32_t* begins, Prefetch& prefetch, float* sums) {
+  const size_t pitch = s.width1 * kGroup, plane = s.filters2 * kTaps * kGroup;
+  const float* rows[kVectors][3];
+  for (size_t v = 0; v < kVectors; ++v) {
+    for (size_t y = 0; y < 3; ++y) {
+      const size_t channel = c + v * kLanes;
+      rows[v][y] = values1 + channel / kGroup * s.positions1() * kGroup + channel % kGroup + y * pitch;
     }
   }
+  float* to = sums + c / kGroup * plane + c % kGroup;
+  for (size_t f = 0; f < s.filters2; ++f, to += kTaps * kGroup) {
+    prefetch.step();
+    Vector sum[kVectors][kTaps];
+#pragma GCC unroll 2
+    for (size_t v = 0; v < kVectors; ++v) {
+#pragma GCC unroll 9
+      for (size_t t = 0; t < kTaps; ++t) sum[v][t] = load(to + v * plane + t * kGroup);
+    }
+    for (size_t i = begins[f]; i < begins[f + 1]; ++i) {
+      const float g = list.factors[i];
+      const ptrdiff_t offset = list.offsets[i];
+#pragma GCC unroll 2
+      for (size_t v = 0; v < kVectors; ++v) {
+#pragma GCC unroll 9
+        for (size_t t = 0; t < kTaps; ++t) sum[v][t] += g * load(rows[v][t / 3] + offset + t % 3 * kGroup);
+      }
+    }
+#pragma GCC unroll 2
+    for (size_t v = 0; v < kVectors; ++v) {
+#pragma GCC unroll 9
+      for (size_t t = 0; t < kTaps; ++t) store(to + v * plane + t * kGroup, sum[v][t]);
+    }
+  }
+}
+
+}  // namespace
+
+void secondWeights(const StemShape& s, const float* values1, const Products& list, const uint32_t* begins,
+                   const Ahead& ahead, float* sums) {
+  const size_t channels = s.planes1 * kGroup;
+  Prefetch prefetch(ahead, (channels / kLanes + kTogether - 1) / kTogether * s.filters2);
+  size_t c = 0;
+  for (; c + kTogether * kLanes <= channels; c += kTogether * kLanes)
+    weightsOf<kTogether>(s, c, values1, list, begins, prefetch, sums);
+  if (c < channels) weightsOf<1>(s, c, values1, list, begins, prefetch, sums);
 }
 
 void listByPosition(const StemShape& s, const float* gradient, const uint8_t* winners, const Products& list,
