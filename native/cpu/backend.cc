@@ -53,7 +53,7 @@ class HostInput final : public Input {
 
 class HostLoss final : public Loss {
  public:
-  HostLoss(const Node& logits, const Binding& binding) : logits_(logits), binding_(binding) {}
+  HostLoss(const Node& logits, const Binding& binding) : logits_(logits), binding_(binding), exponentials_(logits.size) {}
 
   void forward(size_t n, Mode mode) override {
     const size_t classes = logits_.size;
@@ -63,11 +63,12 @@ class HostLoss final : public Loss {
       const size_t label = binding_.label(i);
       const size_t predicted = static_cast<size_t>(std::max_element(z, z + classes) - z);
       double sum = 0;
-      for (size_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(z[c]) - z[predicted]);
+      for (size_t c = 0; c < classes; ++c)
+        sum += exponentials_[c] = std::exp(static_cast<double>(z[c]) - z[predicted]);
       loss += std::log(sum) - (static_cast<double>(z[label]) - z[predicted]);
       totals_.correct += predicted == label;
       if (mode == Mode::Training)
-        writeGradient(z, z[predicted], sum, label, logits_.gradient + i * classes, n);
+        writeGradient(sum, label, logits_.gradient + i * classes, n);
     }
     totals_.loss += loss;
     totals_.images += n;
@@ -79,12 +80,11 @@ class HostLoss final : public Loss {
  private:
   /** (softmax - onehot) / n. The label's own entry is minus the sum of the others: exact where softmax is
    * near 1. */
-  void writeGradient(const float* z, float largest, double sum, size_t label, float* gradient,
-                     size_t n) const {
+  void writeGradient(double sum, size_t label, float* gradient, size_t n) const {
     double others = 0;
     for (size_t c = 0; c < logits_.size; ++c) {
       if (c == label) continue;
-      const double share = std::exp(static_cast<double>(z[c]) - largest) / sum / static_cast<double>(n);
+      const double share = exponentials_[c] / sum / static_cast<double>(n);
       others += share;
       gradient[c] = static_cast<float>(share);
     }
@@ -93,6 +93,8 @@ class HostLoss final : public Loss {
 
   const Node& logits_;
   const Binding& binding_;
+  /** Of one image's logits, less the largest. */
+  std::vector<double> exponentials_;
   Totals totals_;
 };
 

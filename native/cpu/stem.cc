@@ -119,31 +119,21 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
 
 namespace {
 
-/**
- * Sorts windows of `size` pixels at a distance of `step` into inked ones and, behind them, blank ones. Bit x
- * of inkedRows[y] tells which a window is.
- */
-uint16_t sortWindows(const uint64_t* rows, size_t height, size_t width, size_t step, size_t size,
-                     uint16_t* out, uint64_t* inkedRows) {
-  uint16_t blank[kMaxWidth / 2 * kMaxWidth / 2];
-  size_t inked = 0, blanks = 0;
-  for (size_t y = 0; y < height; ++y) {
-    uint64_t any = 0;
-    for (size_t i = 0; i < size; ++i) any |= rows[step * y + i];
-    // Bit x * step: any of the `size` columns from there on.
-    uint64_t windows = any;
-    for (size_t i = 1; i < size; ++i) windows |= any >> i;
-    inkedRows[y] = 0;
-    for (size_t x = 0; x < width; ++x, windows >>= step) {
-      const bool ink = windows & 1;
-      inkedRows[y] |= uint64_t{ink} << x;
-      out[inked] = blank[blanks] = static_cast<uint16_t>(y << 8 | x);
-      inked += ink;
-      blanks += !ink;
-    }
-  }
-  std::memcpy(out + inked, blank, blanks * sizeof(uint16_t));
-  return static_cast<uint16_t>(inked);
+/** Bits 0, 2, 4, ... side by side. */
+uint64_t everySecond(uint64_t x) {
+  x &= 0x5555555555555555;
+  x = (x | x >> 1) & 0x3333333333333333;
+  x = (x | x >> 2) & 0x0f0f0f0f0f0f0f0f;
+  x = (x | x >> 4) & 0x00ff00ff00ff00ff;
+  x = (x | x >> 8) & 0x0000ffff0000ffff;
+  return (x | x >> 16) & 0x00000000ffffffff;
+}
+
+/** Of a row of windows, each 2 pixels right of the one before, a bit for each with a bit in any of its columns. */
+uint64_t inkedWindows(uint64_t columns, size_t width, size_t size) {
+  uint64_t windows = columns;
+  for (size_t i = 1; i < size; ++i) windows |= columns >> i;
+  return everySecond(windows) & ((uint64_t{1} << width) - 1);
 }
 
 }  // namespace
@@ -165,27 +155,58 @@ Ahead ConvStem::kept(size_t slot) const {
   return slot < slots_ ? Ahead{first_.data() + slot * slotBytes(), slotBytes()} : Ahead{};
 }
 
-/** Layout: the two counts, the first map's positions, the second's, one to spare. */
-uint16_t* ConvStem::inkAt(size_t image) const {
-  return const_cast<uint16_t*>(ink_.data()) + image * (shape_.positions1() + shape_.positions2() + 4);
+/** Layout: the count, the first map's inked positions, a row of bits for each row of the second map. */
+uint16_t* ConvStem::inkAt(size_t image) {
+  return ink_.data() + image * (1 + shape_.positions1() + shape_.height2);
 }
 
-Ink ConvStem::inkOf(size_t image) const {
-  uint16_t* const at = inkAt(image);
-  return {at[0], at[1], at + 2, at + 2 + shape_.positions1()};
+Ink ConvStem::inkOf(size_t image) {
+  const uint16_t* const at = inkAt(image);
+  return {at + 1, at[0]};
 }
 
-void ConvStem::findInk(uint16_t* at) {
+uint16_t* ConvStem::inkedRows2(size_t image) {
+  static_assert((kMaxWidth - 10) / 4 + 1 <= 16, "a row of the second map has a bit for each position");
+  return inkAt(image) + 1 + shape_.positions1();
+}
+
+void ConvStem::findInk(size_t image, size_t slot) {
   uint64_t rows[kMaxWidth];
   stem().inkRows(shape_, pixels_.data(), rows);
-  at[0] = sortWindows(rows, shape_.height1, shape_.width1, 2, 4, at + 2, inkedRows1_.data());
-  at[1] = sortWindows(rows, shape_.height2, shape_.width2, 4, 10, at + 2 + shape_.positions1(),
-                      inkedRows2_.data());
+  const auto anyOf = [&](size_t y, size_t size) {
+    uint64_t any = 0;
+    for (size_t i = 0; i < size; ++i) any |= rows[y + i];
+    return any;
+  };
+  uint16_t* const positions = inkAt(image) + 1;
+  size_t count = 0;
+  for (size_t y = 0; y < shape_.height1; ++y) {
+    const uint64_t inked = inkedWindows(anyOf(2 * y, 4), shape_.width1, 4);
+    for (uint64_t left = inked; left != 0; left &= left - 1)
+      positions[count++] = static_cast<uint16_t>(y << 8 | static_cast<size_t>(std::countr_zero(left)));
+    erase(slot, y, drawn(slot)[y] & ~inked);
+    drawn(slot)[y] = inked;
+  }
+  *inkAt(image) = static_cast<uint16_t>(count);
+  // Windows of the second map are 4 pixels apart.
+  for (size_t y = 0; y < shape_.height2; ++y) {
+    const uint64_t inked = inkedWindows(anyOf(4 * y, 10), 2 * shape_.width2, 10);
+    inkedRows2(image)[y] = static_cast<uint16_t>(everySecond(inked));
+  }
+}
+
+/** Makes positions of a row of the first map blank. */
+void ConvStem::erase(size_t slot, size_t y, uint64_t stale) {
+  for (; stale != 0; stale &= stale - 1) {
+    const size_t at = (y * shape_.width1 + static_cast<size_t>(std::countr_zero(stale))) * kGroup;
+    for (size_t plane = 0; plane < shape_.planes1; ++plane)
+      std::fill_n(values1(slot) + plane * shape_.positions1() * kGroup + at, kGroup, 0.0f);
+  }
 }
 
 /** Of an image that a training forward has left in its slot. */
 void ConvStem::findReach(size_t slot) {
-  const uint64_t* const rows = drawn_.data() + slot * shape_.height1;
+  const uint64_t* const rows = drawn(slot);
   for (size_t y = 0; y < 2 * shape_.height2; ++y) {
     const uint64_t any = rows[y] | rows[y + 1] | rows[y + 2];
     uint64_t patches = any | any >> 1 | any >> 2;
@@ -197,8 +218,13 @@ void ConvStem::findReach(size_t slot) {
   }
 }
 
-void ConvStem::takePixels(size_t image) {
-  std::memcpy(pixels_.data(), binding_.image(image), shape_.height * shape_.width);
+void ConvStem::takePixels(size_t image, size_t n) {
+  const size_t size = shape_.height * shape_.width;
+  std::memcpy(pixels_.data(), binding_.image(image), size);
+  if (image + 1 == n) return;
+  // Rows of a shuffled dataset come from anywhere.
+  const uint8_t* const next = binding_.image(image + 1);
+  for (size_t at = 0; at < size; at += 64) __builtin_prefetch(next + at, 0, 2);
 }
 
 // ---- Weights ----------------------------------------------------------------------------------------------
@@ -316,7 +342,7 @@ void ConvStem::forward(size_t n, Mode mode) {
   }
   const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
   values2_.ensure(values2);
-  ink_.ensure(n * (shape_.positions1() + shape_.positions2() + 4));
+  ink_.ensure(n * (1 + shape_.positions1() + shape_.height2));
   if (training) {
     winners2_.ensure(values2);
   }
@@ -324,7 +350,7 @@ void ConvStem::forward(size_t n, Mode mode) {
   if (training) {
     std::fill(statistics1_.begin(), statistics1_.end(), 0.0);
     std::fill(statistics2_.begin(), statistics2_.end(), 0.0);
-    for (size_t i = 0; i < n; ++i) forwardFirst(i, true);
+    for (size_t i = 0; i < n; ++i) forwardFirst(i, n, true);
     useBatch(norm1_, n, statistics1_, blank1_.data());
     packSecond();
     for (size_t i = 0; i < n; ++i) forwardSecond(i, true);
@@ -335,24 +361,23 @@ void ConvStem::forward(size_t n, Mode mode) {
     useMoving(norm2_);
     packSecond();
     for (size_t i = 0; i < n; ++i) {
-      forwardFirst(i, false);
+      forwardFirst(i, n, false);
       forwardSecond(i, false);
     }
     for (TileQueue& queue : queues_) flush(queue, false);
   }
   // Not before the tiles, which may cover blank positions too.
-  for (size_t i = 0; i < n; ++i) fillBlanks(i, inkOf(i), training);
+  for (size_t i = 0; i < n; ++i) fillBlanks(i, training);
   for (size_t i = 0; i < n; ++i) {
     stem().secondNormalise(shape_, values2_.data() + i * shape_.map2(), norm2_.scale.data(),
                            norm2_.shift.data(), out + i * to_.size);
   }
 }
 
-void ConvStem::forwardFirst(size_t image, bool training) {
+void ConvStem::forwardFirst(size_t image, size_t n, bool training) {
   const size_t slot = training ? image : 0;
-  takePixels(image);
-  findInk(inkAt(image));
-  eraseStale(slot);
+  takePixels(image, n);
+  findInk(image, slot);
   stem().firstRows(shape_, pixels_.data(), rows_.data());
   stem().firstForward(shape_, rows_.data(), inkOf(image), weights1_.data(), bias1_.data(), blank1_.data(),
                       kept(slot + 1), values1(slot), training ? winners1(slot) : nullptr,
@@ -360,25 +385,9 @@ void ConvStem::forwardFirst(size_t image, bool training) {
   if (training) addTo(statistics1_, channelSums_);
 }
 
-/** Makes the positions blank that only the slot's previous image has inked. */
-void ConvStem::eraseStale(size_t slot) {
-  uint64_t* const drawn = drawn_.data() + slot * shape_.height1;
-  for (size_t y = 0; y < shape_.height1; ++y) {
-    for (uint64_t stale = drawn[y] & ~inkedRows1_[y]; stale != 0; stale &= stale - 1) {
-      const size_t at = (y * shape_.width1 + static_cast<size_t>(std::countr_zero(stale))) * kGroup;
-      for (size_t plane = 0; plane < shape_.planes1; ++plane) {
-        std::memset(values1(slot) + plane * shape_.positions1() * kGroup + at, 0, kGroup * sizeof(float));
-      }
-    }
-    drawn[y] = inkedRows1_[y];
-  }
-}
-
 void ConvStem::forwardSecond(size_t image, bool training) {
   const size_t slot = training ? image : 0;
-  const Ink ink = inkOf(image);
-  uint64_t inked[kMaxWidth] = {};
-  for (size_t i = 0; i < ink.inked2; ++i) inked[ink.second[i] >> 8] |= uint64_t{1} << (ink.second[i] & 255);
+  const uint16_t* const inked = inkedRows2(image);
   const Ahead next = kept(slot + 1);
   const size_t across = (shape_.width2 + 1) / 2, down = (shape_.height2 + 1) / 2;
   const size_t share = next.bytes / (across * down) + 64;
@@ -408,12 +417,15 @@ void ConvStem::flush(TileQueue& queue, bool training) {
   queue.waiting = 0;
 }
 
-void ConvStem::fillBlanks(size_t image, const Ink& ink, bool training) {
-  for (size_t i = ink.inked2; i < shape_.positions2(); ++i) {
-    const size_t at = image * shape_.map2() +
-                      ((ink.second[i] >> 8) * shape_.width2 + (ink.second[i] & 255)) * norm2_.channels;
-    std::memcpy(values2_.data() + at, blank2_.data(), norm2_.channels * sizeof(float));
-    if (training) std::memset(winners2_.data() + at, 0, norm2_.channels);
+void ConvStem::fillBlanks(size_t image, bool training) {
+  const uint32_t all = (1u << shape_.width2) - 1;
+  for (size_t y = 0; y < shape_.height2; ++y) {
+    for (uint32_t left = all & ~uint32_t{inkedRows2(image)[y]}; left != 0; left &= left - 1) {
+      const size_t x = static_cast<size_t>(std::countr_zero(left));
+      const size_t at = image * shape_.map2() + (y * shape_.width2 + x) * norm2_.channels;
+      std::memcpy(values2_.data() + at, blank2_.data(), norm2_.channels * sizeof(float));
+      if (training) std::memset(winners2_.data() + at, 0, norm2_.channels);
+    }
   }
 }
 
@@ -460,12 +472,13 @@ void ConvStem::backward(size_t n) {
     stem().listByPosition(shape_, values2_.data() + i * shape_.map2(), winners2_.data() + i * shape_.map2(),
                           list, begins_.data());
     stem().secondInput(shape_, weights2_.data(), list, begins_.data(), kept(i), gradient1_.data());
-    takePixels(i);
-    stem().firstQuads(shape_, pixels_.data(), quads_.data());
-    stem().firstWeights(shape_, quads_.data(), inkOf(i), gradient1_.data(), values1(i), winners1(i),
+    takePixels(i, n);
+    const Ink ink = inkOf(i);
+    stem().firstQuads(shape_, pixels_.data(), ink, quads_.data());
+    stem().firstWeights(shape_, quads_.data(), ink, gradient1_.data(), values1(i), winners1(i),
                         blank1_.data(), norm1_.coefficients.data(), sums1_.data(), channelSums_.data());
     addTo(biasSums1_, channelSums_);
-    inked += inkOf(i).inked1;
+    inked += ink.count;
   }
   finishFirst(n * shape_.positions1() - inked);
 }
@@ -531,11 +544,7 @@ int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) {
   const size_t at =
       (filter / kGroup * shape_.positions1() + y * shape_.width1 + x) * kGroup + filter % kGroup;
   if (!(values1(image)[at] + blank1_.data()[filter] > 0)) return -1;
-  const Ink ink = inkOf(image);
-  const uint16_t* const end = ink.first + ink.inked1;
-  return std::find(ink.first, const_cast<uint16_t*>(end), static_cast<uint16_t>(y << 8 | x)) != end
-             ? winners1(image)[at]
-             : 0;
+  return drawn(image)[y] >> x & 1 ? winners1(image)[at] : 0;
 }
 
 int ConvStem::secondWinner(size_t image, size_t y, size_t x, size_t filter) {

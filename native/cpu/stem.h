@@ -70,21 +70,25 @@ class ConvStem final : public CpuBlock {
   /** A slot as memory to fetch; nothing if there is no such slot. */
   Ahead kept(size_t slot) const;
 
-  uint16_t* inkAt(size_t image) const;
-  Ink inkOf(size_t image) const;
-  /** Of the taken pixels; leaves bit masks in inkedRows1_ and inkedRows2_, too. */
-  void findInk(uint16_t* at);
+  uint16_t* inkAt(size_t image);
+  Ink inkOf(size_t image);
+  /** Per row of the second map a bit for each inked position. */
+  uint16_t* inkedRows2(size_t image);
+  /** Per row of the first map in a slot a bit for each inked position. */
+  uint64_t* drawn(size_t slot) { return drawn_.data() + slot * shape_.height1; }
+  /** Of the taken pixels; makes the slot's positions blank where only its previous image had ink. */
+  void findInk(size_t image, size_t slot);
+  void erase(size_t slot, size_t y, uint64_t stale);
   void findReach(size_t slot);
-  void eraseStale(size_t slot);
-  /** Copies an image to where vectors may be read past its end. */
-  void takePixels(size_t image);
+  /** Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one. */
+  void takePixels(size_t image, size_t n);
 
   void packFirst();
   void packSecond();
-  void forwardFirst(size_t image, bool training);
+  void forwardFirst(size_t image, size_t n, bool training);
   void forwardSecond(size_t image, bool training);
   void flush(TileQueue& queue, bool training);
-  void fillBlanks(size_t image, const Ink& ink, bool training);
+  void fillBlanks(size_t image, bool training);
 
   void useMoving(Norm& norm) const;
   /** `sums` of x - pivot and its square; updates the moving statistics. */
@@ -108,9 +112,7 @@ class ConvStem final : public CpuBlock {
   Buffer<uint8_t> first_, winners2_;
   Buffer<float> values2_;
   size_t slots_ = 0;
-  /** Per slot and row of the first map, a bit for each position that may not be blank. */
   std::vector<uint64_t> drawn_;
-  std::array<uint64_t, kMaxWidth> inkedRows1_, inkedRows2_;
   Buffer<uint16_t> ink_;
 
   // Of the weights.

@@ -79,8 +79,8 @@ void forwardPlanes(const StemShape& s, const float* rows, const Ink& ink, const 
     float* const to = values + plane * positions * kGroup + part;
     uint8_t* const winnersTo = kTraining ? winners + plane * positions * kGroup + part : nullptr;
     Vector sum = {}, squares = {};
-    for (size_t i = 0; i < ink.inked1; ++i) {
-      const size_t y = ink.first[i] >> 8, x = ink.first[i] & 255;
+    for (size_t i = 0; i < ink.count; ++i) {
+      const size_t y = ink.positions[i] >> 8, x = ink.positions[i] & 255;
       const size_t at = (y * s.width1 + x) * kGroup;
       if (i % 8 == 0) prefetch.step();
       Integers winner;
@@ -112,11 +112,13 @@ void firstForward(const StemShape& s, const float* rows, const Ink& ink, const f
   }
 }
 
-void firstQuads(const StemShape& s, const uint8_t* pixels, float* quads) {
+void firstQuads(const StemShape& s, const uint8_t* pixels, const Ink& ink, float* quads) {
+  if (ink.count == 0) return;
   float image[kMaxWidth * kMaxWidth + 2 * kGroup];
-  for (size_t i = 0; i < s.height * s.width + 4; i += kLanes)
+  const size_t top = 2 * (ink.positions[0] >> 8), bottom = 2 * (ink.positions[ink.count - 1] >> 8) + 3;
+  for (size_t i = top * s.width; i < (bottom + 1) * s.width + 4; i += kLanes)
     store(image + i, toFloats(loadBytes(pixels + i)));
-  for (size_t y = 0; y + 1 < s.height; ++y) {
+  for (size_t y = top; y < bottom; ++y) {
     const float *upper = image + y * s.width, *lower = upper + s.width;
     // Four quads at a time: a row may write up to three into the next one's, which follows.
     float* to = quads + y * (s.width - 1) * 4;
@@ -147,8 +149,8 @@ void firstWeights(const StemShape& s, const float* quads, const Ink& ink, const 
     const Vector shift = load(coefficients + 2 * channels + c);
     const Vector empty = load(blank + c);
     Vector sum[kTaps] = {}, biasSum = {}, inkSum = {};
-    for (size_t i = 0; i < ink.inked1; ++i) {
-      const size_t y = ink.first[i] >> 8, x = ink.first[i] & 255;
+    for (size_t i = 0; i < ink.count; ++i) {
+      const size_t y = ink.positions[i] >> 8, x = ink.positions[i] & 255;
       const size_t at = from + (y * s.width1 + x) * kGroup;
       const Vector value = load(values + at) + empty, incoming = load(gradient + at);
       const Vector g = wherePositive(value, a * incoming + (b * value + shift));

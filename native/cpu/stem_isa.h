@@ -37,7 +37,7 @@ void listByPosition(const StemShape&, const float* gradient, const uint8_t* winn
                     uint32_t* begins);
 void secondInput(const StemShape&, const float* weights, const Products& list, const uint32_t* begins,
                  const Ahead&, float* gradient1);
-void firstQuads(const StemShape&, const uint8_t* pixels, float* quads);
+void firstQuads(const StemShape&, const uint8_t* pixels, const Ink&, float* quads);
 void firstWeights(const StemShape&, const float* quads, const Ink&, const float* gradient,
                   const float* values, const uint8_t* winners, const float* blank, const float* coefficients,
                   float* weights, float* sums);

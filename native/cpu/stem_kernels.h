@@ -41,15 +41,13 @@ struct StemShape {
 };
 
 /**
- * Where an image is not blank. A pooled value whose 4x4 (first map) or 10x10 (second map) pixels are all zero
- * has a value that only depends on the weights, its winner is its window's first position, and no pixel's
- * weight gets a gradient through it. Inked positions come first, then blank ones, each in row-major order.
+ * The inked positions of an image's first map, y * 256 + x, in row-major order. A pooled value whose 4x4 pixels
+ * (10x10 in the second map) are all zero is blank: it only depends on the weights, its winner is its window's
+ * first position, and no pixel's weight gets a gradient through it.
  */
 struct Ink {
-  uint16_t inked1, inked2;
-  /** y * 256 + x */
-  uint16_t* first;
-  uint16_t* second;
+  const uint16_t* positions;
+  size_t count;
 };
 
 /** A list of products g * x to add up; the offsets say where x begins. */
@@ -152,10 +150,10 @@ struct StemKernels {
                       const uint32_t* begins, const Ahead& ahead, float* gradient1);
 
   /**
-   * For each pixel itself, its right, lower and lower right neighbour: quads[height - 1][width - 1][4].
-   * Writes up to 64 bytes more.
+   * For each pixel itself, its right, lower and lower right neighbour: quads[height - 1][width - 1][4], in the
+   * rows that the inked positions reach. Writes up to 64 bytes more.
    */
-  void (*firstQuads)(const StemShape& shape, const uint8_t* pixels, float* quads);
+  void (*firstQuads)(const StemShape& shape, const uint8_t* pixels, const Ink& ink, float* quads);
   /**
    * With x = value + blank and g = a * gradient + b * x + c where x is positive, else 0, over the inked
    * positions of one image: adds g * pixels to weights[plane1][9][16], and to sums[2][planes1 * 16] g and the

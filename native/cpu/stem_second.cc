@@ -435,25 +435,47 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
   begins[4 * s.positions2()] = n;
 }
 
+namespace {
+
+/** Rows of a pooling window whose products are added up together: the more, the fewer sums go through memory. */
+constexpr size_t kPlaceRows = kLanes == 16 ? 2 : 1;
+
+/** Adds a place's products: 3 x 3 sums, those of `column` and its two neighbours. */
+template <size_t kColumns>
+inline void addProducts(const Products& list, uint32_t begin, uint32_t end, const float* weights,
+                        Vector (*sum)[kColumns], size_t column) {
+  for (uint32_t i = begin; i < end; ++i) {
+    const float g = list.factors[i];
+    const float* w = weights + list.offsets[i];
+#pragma GCC unroll 9
+    for (size_t t = 0; t < kTaps; ++t) sum[t / 3][column + t % 3] += g * load(w + t * kGroup);
+  }
+}
+
+}  // namespace
+
 void secondInput(const StemShape& s, const float* weights, const Products& list, const uint32_t* begins,
                  const Ahead& ahead, float* gradient1) {
-  Prefetch prefetch(ahead, s.planes1 * kParts * 2 * s.height2);
+  constexpr size_t kRows = kPlaceRows + 2;
+  const size_t steps = 2 * s.height2 / kPlaceRows;
+  Prefetch prefetch(ahead, s.planes1 * kParts * steps);
   const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
   for (size_t c = 0; c < channels; c += kLanes) {
     const float* const from = weights + c / kGroup * s.filters2 * kTaps * kGroup + c % kGroup;
     float* const plane = gradient1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
-    for (size_t row = 0; row < 2 * s.height2; ++row) {
+    for (size_t step = 0; step < steps; ++step) {
       prefetch.step();
-      // Three rows of the gradient; a pooling window's two places reach over four columns, of which the last
-      // two are also the next window's first two.
-      Vector sum[3][4] = {};
+      const size_t row = step * kPlaceRows;
+      // A pooling window's two columns of places reach over four columns of the gradient, of which the last two
+      // are also the next window's first two.
+      Vector sum[kRows][4] = {};
       float* to = plane + row * pitch;
       const auto flush = [&](size_t column) {
-#pragma GCC unroll 3
-        for (size_t y = 0; y < 3; ++y) {
+#pragma GCC unroll 4
+        for (size_t y = 0; y < kRows; ++y) {
           float* const at = to + y * pitch;
-          // The lowest row is new, the others already hold the rows above.
-          const bool fresh = y == 2 || row == 0;
+          // The lowest rows are new, the others already hold what the places above have added.
+          const bool fresh = y >= 2 || row == 0;
           store(at, fresh ? sum[y][column] : load(at) + sum[y][column]);
           store(at + kGroup, fresh ? sum[y][column + 1] : load(at + kGroup) + sum[y][column + 1]);
         }
@@ -461,18 +483,12 @@ void secondInput(const StemShape& s, const float* weights, const Products& list,
       };
       for (size_t x = 0; x < s.width2; ++x) {
         const uint32_t* begin = begins + 4 * (row / 2 * s.width2 + x) + row % 2 * 2;
-#pragma GCC unroll 2
-        for (size_t side = 0; side < 2; ++side) {
-          for (uint32_t i = begin[side]; i < begin[side + 1]; ++i) {
-            const float g = list.factors[i];
-            const float* w = from + list.offsets[i];
-#pragma GCC unroll 9
-            for (size_t t = 0; t < kTaps; ++t) sum[t / 3][side + t % 3] += g * load(w + t * kGroup);
-          }
-        }
+#pragma GCC unroll 4
+        for (size_t place = 0; place < 2 * kPlaceRows; ++place)
+          addProducts(list, begin[place], begin[place + 1], from, sum + place / 2, place % 2);
         flush(0);
-#pragma GCC unroll 3
-        for (size_t y = 0; y < 3; ++y) {
+#pragma GCC unroll 4
+        for (size_t y = 0; y < kRows; ++y) {
           sum[y][0] = sum[y][2];
           sum[y][1] = sum[y][3];
           sum[y][2] = sum[y][3] = Vector{};
