@@ -105,6 +105,9 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
     clear(queue.transformed);
     queue.targets.resize(stem().tiles);
   }
+  for (size_t y = 0; y < shape_.height1; ++y) {
+    for (size_t x = 0; x < shape_.width1; ++x) positions1_.push_back(static_cast<uint16_t>(y << 8 | x));
+  }
   pixels_.ensure(shape_.height * shape_.width + 64);
   pixels_.zero(pixels_.capacity());
   statistics1_.resize(2 * c1);
@@ -155,6 +158,10 @@ Ahead ConvStem::kept(size_t slot) const {
   return slot < slots_ ? Ahead{first_.data() + slot * slotBytes(), slotBytes()} : Ahead{};
 }
 
+Ahead ConvStem::keptValues(size_t slot) const {
+  return slot < slots_ ? Ahead{first_.data() + slot * slotBytes(), shape_.map1() * sizeof(float)} : Ahead{};
+}
+
 /** Layout: the count, the first map's inked positions, a row of bits for each row of the second map. */
 uint16_t* ConvStem::inkAt(size_t image) {
   return ink_.data() + image * (1 + shape_.positions1() + shape_.height2);
@@ -178,27 +185,35 @@ void ConvStem::findInk(size_t image, size_t slot) {
     for (size_t i = 0; i < size; ++i) any |= rows[y + i];
     return any;
   };
+  // All rows of the first map end to end: few loops over few words are easier to predict than one per row.
+  uint64_t inked[kMaxWidth * kMaxWidth / 4 / 64 + 1] = {};
+  for (size_t y = 0; y < shape_.height1; ++y) {
+    const uint64_t row = inkedWindows(anyOf(2 * y, 4), shape_.width1, 4);
+    const size_t at = y * shape_.width1;
+    inked[at / 64] |= row << at % 64;
+    inked[at / 64 + 1] |= row >> 1 >> (63 - at % 64);
+  }
   uint16_t* const positions = inkAt(image) + 1;
   size_t count = 0;
-  for (size_t y = 0; y < shape_.height1; ++y) {
-    const uint64_t inked = inkedWindows(anyOf(2 * y, 4), shape_.width1, 4);
-    for (uint64_t left = inked; left != 0; left &= left - 1)
-      positions[count++] = static_cast<uint16_t>(y << 8 | static_cast<size_t>(std::countr_zero(left)));
-    erase(slot, y, drawn(slot)[y] & ~inked);
-    drawn(slot)[y] = inked;
+  for (size_t word = 0; word < drawnWords(); ++word) {
+    for (uint64_t left = inked[word]; left != 0; left &= left - 1)
+      positions[count++] = positions1_[64 * word + static_cast<size_t>(std::countr_zero(left))];
+    uint64_t& drawn = this->drawn(slot)[word];
+    erase(slot, 64 * word, drawn & ~inked[word]);
+    drawn = inked[word];
   }
   *inkAt(image) = static_cast<uint16_t>(count);
   // Windows of the second map are 4 pixels apart.
   for (size_t y = 0; y < shape_.height2; ++y) {
-    const uint64_t inked = inkedWindows(anyOf(4 * y, 10), 2 * shape_.width2, 10);
-    inkedRows2(image)[y] = static_cast<uint16_t>(everySecond(inked));
+    const uint64_t row = inkedWindows(anyOf(4 * y, 10), 2 * shape_.width2, 10);
+    inkedRows2(image)[y] = static_cast<uint16_t>(everySecond(row));
   }
 }
 
-/** Makes positions of a row of the first map blank. */
-void ConvStem::erase(size_t slot, size_t y, uint64_t stale) {
+/** Makes positions of the first map blank: those from `first` on that have a bit. */
+void ConvStem::erase(size_t slot, size_t first, uint64_t stale) {
   for (; stale != 0; stale &= stale - 1) {
-    const size_t at = (y * shape_.width1 + static_cast<size_t>(std::countr_zero(stale))) * kGroup;
+    const size_t at = (first + static_cast<size_t>(std::countr_zero(stale))) * kGroup;
     for (size_t plane = 0; plane < shape_.planes1; ++plane)
       std::fill_n(values1(slot) + plane * shape_.positions1() * kGroup + at, kGroup, 0.0f);
   }
@@ -206,9 +221,13 @@ void ConvStem::erase(size_t slot, size_t y, uint64_t stale) {
 
 /** Of an image that a training forward has left in its slot. */
 void ConvStem::findReach(size_t slot) {
-  const uint64_t* const rows = drawn(slot);
+  const auto row = [&](size_t y) {
+    const size_t at = y * shape_.width1;
+    const uint64_t* const words = drawn(slot) + at / 64;
+    return words[0] >> at % 64 | words[1] << 1 << (63 - at % 64);
+  };
   for (size_t y = 0; y < 2 * shape_.height2; ++y) {
-    const uint64_t any = rows[y] | rows[y + 1] | rows[y + 2];
+    const uint64_t any = row(y) | row(y + 1) | row(y + 2);
     uint64_t patches = any | any >> 1 | any >> 2;
     int32_t* to = reach_.data() + y / 2 * shape_.width2 * 4 + y % 2 * 2;
     for (size_t x = 0; x < shape_.width2; ++x, patches >>= 2, to += 4) {
@@ -338,7 +357,7 @@ void ConvStem::forward(size_t n, Mode mode) {
   if (first_.capacity() < slots_ * slotBytes()) {
     first_.ensure(slots_ * slotBytes());
     first_.zero(slots_ * slotBytes());
-    drawn_.assign(slots_ * shape_.height1, 0);
+    drawn_.assign(slots_ * drawnWords() + 1, 0);
   }
   const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
   values2_.ensure(values2);
@@ -388,7 +407,7 @@ void ConvStem::forwardFirst(size_t image, size_t n, bool training) {
 void ConvStem::forwardSecond(size_t image, bool training) {
   const size_t slot = training ? image : 0;
   const uint16_t* const inked = inkedRows2(image);
-  const Ahead next = kept(slot + 1);
+  const Ahead next = keptValues(slot + 1);
   const size_t across = (shape_.width2 + 1) / 2, down = (shape_.height2 + 1) / 2;
   const size_t share = next.bytes / (across * down) + 64;
   const char* ahead = static_cast<const char*>(next.data);
@@ -463,7 +482,7 @@ void ConvStem::backward(size_t n) {
     addTo(biasSums2_, channelSums_);
     stem().listByFilter(shape_, gradient2, winners2_.data() + i * shape_.map2(), listScratch_.data(), list,
                         begins_.data());
-    stem().secondWeights(shape_, values1(i), list, begins_.data(), kept(i + 1), sums2_.data());
+    stem().secondWeights(shape_, values1(i), list, begins_.data(), keptValues(i + 1), sums2_.data());
   }
   finishSecond(n);
 
@@ -544,7 +563,8 @@ int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) {
   const size_t at =
       (filter / kGroup * shape_.positions1() + y * shape_.width1 + x) * kGroup + filter % kGroup;
   if (!(values1(image)[at] + blank1_.data()[filter] > 0)) return -1;
-  return drawn(image)[y] >> x & 1 ? winners1(image)[at] : 0;
+  const size_t bit = y * shape_.width1 + x;
+  return drawn(image)[bit / 64] >> bit % 64 & 1 ? winners1(image)[at] : 0;
 }
 
 int ConvStem::secondWinner(size_t image, size_t y, size_t x, size_t filter) {

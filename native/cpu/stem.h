@@ -69,16 +69,18 @@ class ConvStem final : public CpuBlock {
   uint8_t* winners1(size_t slot);
   /** A slot as memory to fetch; nothing if there is no such slot. */
   Ahead kept(size_t slot) const;
+  Ahead keptValues(size_t slot) const;
 
   uint16_t* inkAt(size_t image);
   Ink inkOf(size_t image);
   /** Per row of the second map a bit for each inked position. */
   uint16_t* inkedRows2(size_t image);
-  /** Per row of the first map in a slot a bit for each inked position. */
-  uint64_t* drawn(size_t slot) { return drawn_.data() + slot * shape_.height1; }
+  /** A bit for each inked position of the first map in a slot. */
+  uint64_t* drawn(size_t slot) { return drawn_.data() + slot * drawnWords(); }
+  size_t drawnWords() const { return (shape_.positions1() + 63) / 64; }
   /** Of the taken pixels; makes the slot's positions blank where only its previous image had ink. */
   void findInk(size_t image, size_t slot);
-  void erase(size_t slot, size_t y, uint64_t stale);
+  void erase(size_t slot, size_t first, uint64_t stale);
   void findReach(size_t slot);
   /** Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one. */
   void takePixels(size_t image, size_t n);
@@ -113,6 +115,8 @@ class ConvStem final : public CpuBlock {
   Buffer<float> values2_;
   size_t slots_ = 0;
   std::vector<uint64_t> drawn_;
+  /** y * 256 + x of each position of the first map. */
+  std::vector<uint16_t> positions1_;
   Buffer<uint16_t> ink_;
 
   // Of the weights.
