@@ -133,6 +133,68 @@ inline Integers loadBytes(const uint8_t* from) {
 #endif
 }
 
+/** A bit per lane that is not 0; NaN is not. */
+inline uint32_t lanesNotZero(Vector v) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(v, Vector{}, _CMP_NEQ_UQ);
+#elif defined(__AVX__)
+  return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(v, Vector{}, _CMP_NEQ_UQ));
+#elif defined(__SSE2__)
+  return (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(v, Vector{}));
+#else
+  uint32_t lanes = 0;
+  for (size_t i = 0; i < kLanes; ++i) lanes |= (uint32_t)(v[i] != 0) << i;
+  return lanes;
+#endif
+}
+
+/** A bit per lane whose byte is `value`. */
+inline uint32_t lanesEqual(const uint8_t* bytes, uint8_t value) {
+#if defined(__AVX512F__)
+  return _mm_cmpeq_epi8_mask(_mm_loadu_si128((const __m128i*)bytes), _mm_set1_epi8((char)value));
+#elif defined(__AVX__)
+  const __m128i equal = _mm_cmpeq_epi8(_mm_loadl_epi64((const __m128i*)bytes), _mm_set1_epi8((char)value));
+  return (uint32_t)_mm_movemask_epi8(equal) & 255;
+#else
+  uint32_t lanes = 0;
+  for (size_t i = 0; i < kLanes; ++i) lanes |= (uint32_t)(bytes[i] == value) << i;
+  return lanes;
+#endif
+}
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/** For each set of eight lanes, the lanes that are in it. */
+struct LaneLists {
+  uint8_t lanes[256][8];
+
+  constexpr LaneLists() : lanes() {
+    for (int set = 0; set < 256; ++set) {
+      for (uint8_t lane = 0, n = 0; lane < 8; ++lane) {
+        if (set >> lane & 1) lanes[set][n++] = lane;
+      }
+    }
+  }
+};
+constexpr LaneLists kLaneLists;
+#endif
+
+/** The chosen lanes side by side; what follows them up to a whole vector is undefined. */
+inline void storeChosen(float* to, Vector v, uint32_t chosen) {
+#if defined(__AVX512F__)
+  // Compressed in a register: to memory it is slow on Zen 4.
+  store(to, _mm512_maskz_compress_ps((__mmask16)chosen, v));
+#elif defined(__AVX2__)
+  const __m128i lanes = _mm_loadl_epi64((const __m128i*)kLaneLists.lanes[chosen]);
+  store(to, _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(lanes)));
+#else
+  // Without a branch, which would often be mispredicted.
+  for (size_t i = 0; i < kLanes; ++i) {
+    *to = v[i];
+    to += chosen >> i & 1;
+  }
+#endif
+}
+
 /** Lane i gets the bytes 2i and 2i + 1 as the low and the next byte of a number. */
 inline Integers loadPairs(const uint8_t* from) {
 #if defined(__AVX512F__)

@@ -284,6 +284,15 @@ void secondGradient(const StemShape& s, const float* gradient, const float* coef
   }
 }
 
+namespace {
+
+/** A bit for each of the next `left` lanes. */
+inline uint32_t valid(size_t left) {
+  return left < kLanes ? (1u << left) - 1 : ~0u;
+}
+
+}  // namespace
+
 void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winners, float* scratch,
                   const Products& list, uint32_t* begins) {
   const size_t channels = s.planes2 * kGroup, positions = s.positions2();
@@ -313,24 +322,14 @@ void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winn
     begins[f] = n;
     const float* const g = gradientsByFilter + f * padded;
     const float* const o = offsetsByFilter + f * padded;
-#if defined(__AVX512F__)
+    // The list has room for a vector past its end.
     for (size_t at = 0; at < positions; at += kLanes) {
-      const size_t left = positions - at;
-      const __mmask16 valid = left < kLanes ? (__mmask16)((1u << left) - 1) : (__mmask16)-1;
       const Vector values = load(g + at);
-      const __mmask16 chosen = _mm512_mask_cmp_ps_mask(valid, values, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-      // Compressed in a register: to memory it is slow on Zen 4. The list has room for a vector past its end.
-      _mm512_storeu_ps(list.factors + n, _mm512_maskz_compress_ps(chosen, values));
-      _mm512_storeu_ps(list.offsets + n, _mm512_maskz_compress_ps(chosen, load(o + at)));
+      const uint32_t chosen = lanesNotZero(values) & valid(positions - at);
+      storeChosen(list.factors + n, values, chosen);
+      storeChosen((float*)list.offsets + n, load(o + at), chosen);
       n += (uint32_t)__builtin_popcount(chosen);
     }
-#else
-    for (size_t at = 0; at < positions; ++at) {
-      list.factors[n] = g[at];
-      __builtin_memcpy(list.offsets + n, o + at, sizeof(int32_t));
-      n += g[at] != 0;
-    }
-#endif
   }
   begins[s.filters2] = n;
 }
@@ -390,47 +389,23 @@ void secondWeights(const StemShape& s, const float* values1, const Products& lis
 void listByPosition(const StemShape& s, const float* gradient, const uint8_t* winners, const Products& list,
                     uint32_t* begins) {
   const size_t channels = s.planes2 * kGroup;
+  Integers lanes;
+  for (size_t i = 0; i < kLanes; ++i) lanes[i] = (int32_t)(i * kTaps * kGroup);
   uint32_t n = 0;
   for (size_t at = 0; at < s.positions2(); ++at) {
     const float* g = gradient + at * channels;
     const uint8_t* w = winners + at * channels;
-#if defined(__AVX512F__)
-    for (size_t place = 0; place < 4; ++place) {
+    for (uint8_t place = 0; place < 4; ++place) {
       begins[4 * at + place] = n;
       for (size_t c = 0; c < channels; c += kLanes) {
-        const __m512 values = _mm512_loadu_ps(g + c);
-        const __mmask16 chosen =
-            _mm512_cmp_ps_mask(values, _mm512_setzero_ps(), _CMP_NEQ_UQ) &
-            _mm_cmpeq_epi8_mask(_mm_loadu_si128((const __m128i*)(w + c)), _mm_set1_epi8((char)place));
-        const __m512i offsets = _mm512_mullo_epi32(
-            _mm512_add_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                             _mm512_set1_epi32((int)c)),
-            _mm512_set1_epi32((int)(kTaps * kGroup)));
-        _mm512_storeu_ps(list.factors + n, _mm512_maskz_compress_ps(chosen, values));
-        _mm512_storeu_si512(list.offsets + n, _mm512_maskz_compress_epi32(chosen, offsets));
+        const Vector values = load(g + c);
+        const uint32_t chosen = lanesNotZero(values) & lanesEqual(w + c, place);
+        // Integers travel as the bits of floats here, too.
+        storeChosen(list.factors + n, values, chosen);
+        storeChosen((float*)list.offsets + n, (Vector)(lanes + (int32_t)(c * kTaps * kGroup)), chosen);
         n += (uint32_t)__builtin_popcount(chosen);
       }
     }
-#else
-    // Counts first; eight bits each in one number, there are at most 64 filters.
-    uint32_t counts = 0;
-    for (size_t f = 0; f < s.filters2; ++f) counts += (uint32_t)(g[f] != 0) << (8 * w[f]);
-    uint32_t* const next = begins + 4 * at;
-    for (size_t place = 0; place < 4; ++place) {
-      next[place] = n;
-      n += counts >> (8 * place) & 255;
-    }
-    uint32_t cursors[4] = {next[0], next[1], next[2], next[3]};
-    for (size_t f = 0; f < s.filters2; ++f) {
-      // Without a branch, which would be mispredicted a third of the time: what has no gradient goes past the
-      // end.
-      const bool some = g[f] != 0;
-      const size_t to = some ? cursors[w[f]] : s.map2();
-      list.factors[to] = g[f];
-      list.offsets[to] = (int32_t)(f * kTaps * kGroup);
-      cursors[w[f]] += some;
-    }
-#endif
   }
   begins[4 * s.positions2()] = n;
 }
