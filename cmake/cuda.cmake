@@ -37,13 +37,15 @@ macro(find_nvcc)
 endmacro()
 
 # Looks for a header and a library where the user says, in the toolkit, where `npm run setup:cuda` puts NVIDIA's Python
-# wheels, in the active Python environment, and in the system's folders. Further arguments: the wheel's folders.
+# wheels, among the packages of `python3`, and in the system's folders. Further arguments: the wheel's folders.
 function(find_nvidia_library name header library variable)
   set(roots "$ENV{${variable}}" "$ENV{CUDA_HOME}" "$ENV{CUDA_PATH}")
   get_filename_component(toolkit "${CMAKE_CUDA_COMPILER}" REALPATH)
   get_filename_component(toolkit "${toolkit}/../.." ABSOLUTE)
   list(APPEND roots "${toolkit}" /usr/local/cuda)
-  file(GLOB site_packages "$ENV{VIRTUAL_ENV}/lib/python*/site-packages")
+  execute_process(
+    COMMAND python3 -c "import sys; print(*(path for path in sys.path if path.endswith('-packages')), sep=';', end='')"
+    OUTPUT_VARIABLE site_packages ERROR_QUIET)
   foreach(folder IN LISTS ARGN)
     list(APPEND roots "${CMAKE_SOURCE_DIR}/.cuda/nvidia/${folder}")
     foreach(packages IN LISTS site_packages)
