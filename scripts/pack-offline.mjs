@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -96,24 +97,15 @@ try {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(join(root, path), join(folder, path), { recursive: true });
   };
-  if (!existsSync(join(root, 'dist', 'lib', 'index.js'))) run('npm', ['run', 'build:ts']);
   for (const path of run('git', ['ls-files', '--', ...SOURCES])
     .trim()
     .split('\n'))
     copy(path);
-  for (const part of [
-    'lib',
-    'test/gpu',
-    'test/parity',
-    'test/reference',
-    'test/system/run-node.js',
-    'bench/gpu',
-  ]) {
-    cpSync(join(root, 'dist', part), join(folder, 'dist', part), {
-      recursive: true,
-      filter: (path) => !UNNEEDED.test(path.slice(path.indexOf('/dist/') + 5)) && !/tfjs/.test(path),
-    });
-  }
+  // Compiled anew, without what `dist` may still have of sources that are gone.
+  const typescript = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  run(process.execPath, [typescript, '-p', '.', '--outDir', join(folder, 'dist'), '--declaration', 'false']);
+  const parity = join(folder, 'dist', 'test', 'parity');
+  for (const file of readdirSync(parity)) if (file.startsWith('tfjs')) rmSync(join(parity, file));
   for (const path of closure([...Object.keys(dependencies), ...TOOLS])) {
     const base = join(root, path);
     cpSync(base, join(folder, path), {
