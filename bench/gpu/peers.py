@@ -205,5 +205,5 @@ def jax_peers():
 for name, peers in (("PyTorch", torch_peers), ("JAX", jax_peers)):
     try:
         peers()
-    except ImportError as error:
-        say(peer=name, missing=str(error))
+    except Exception as error:  # not installed, or broken: the other is measured all the same
+        say(peer=name, missing=f"{type(error).__name__}: {error}".splitlines()[0])
