@@ -4,6 +4,7 @@
 // The CUDA addon is built where it can be; whatever stands in its way is reported and leaves the CPU addon alone.
 //   CONVSWEEP_CUDA=OFF             do not try
 //   CUDA_HOME, CUDNN_PATH          where the toolkit and cuDNN are, if not in the usual places
+//   CONVSWEEP_WERROR=ON            take warnings for errors; after `npm run clean`, or it has no effect
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -59,7 +60,8 @@ function run(command, ...args) {
 
 function buildCpu() {
   const cmakeJs = join(require.resolve('cmake-js/package.json'), '..', 'bin', 'cmake-js');
-  const { failed, output } = run(process.execPath, cmakeJs, 'compile', '--target', 'convsweep_cpu');
+  const strict = `--CDCONVSWEEP_WERROR=${process.env.CONVSWEEP_WERROR ?? 'OFF'}`;
+  const { failed, output } = run(process.execPath, cmakeJs, 'compile', '--target', 'convsweep_cpu', strict);
   if (!failed) return;
   process.stderr.write(`${output}\n`);
   console.error(`convsweep: the CPU addon could not be built; the compiler's words are above.

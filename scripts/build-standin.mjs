@@ -24,6 +24,7 @@ const { status, stdout, stderr } = spawnSync(
     join(root, 'build', 'standin'),
     '--CDCONVSWEEP_STANDIN=ON',
     '--CDCONVSWEEP_CUDA=OFF',
+    '--CDCONVSWEEP_WERROR=ON',
   ],
   {
     cwd: root,
