@@ -1,5 +1,5 @@
-// Where the time of a training step and of inference goes, kernel by kernel, on one thread, in place: with the
-// caches as the step leaves them and with gradients as training makes them. As Markdown:
+// Where the time of a training step and of inference goes, kernel by kernel, on one thread, in place: with
+// the caches as the step leaves them and with gradients as training makes them. As Markdown:
 //   native_bench_kernels [digits.bin] [seconds] [widths: a b c]
 // The fastest of all runs of 10 batches is shown, so that other programs hardly count. A cycle is one of the
 // clock that the machine's peak implies: 32 single-precision operations a cycle.
@@ -13,7 +13,8 @@
 #include "bench/native/job.h"
 #include "bench/native/peak.h"
 
-// The table that dispatch.cc chooses, under another name: the network gets one with a clock around each kernel.
+// The table that dispatch.cc chooses, under another name: the network gets one with a clock around each
+// kernel.
 #define kernels chosenKernels
 #include "cpu/dispatch.cc"
 #undef kernels

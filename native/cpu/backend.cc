@@ -53,7 +53,8 @@ class HostInput final : public Input {
 
 class HostLoss final : public Loss {
  public:
-  HostLoss(const Node& logits, const Binding& binding) : logits_(logits), binding_(binding), exponentials_(logits.size) {}
+  HostLoss(const Node& logits, const Binding& binding)
+      : logits_(logits), binding_(binding), exponentials_(logits.size) {}
 
   void forward(size_t n, Mode mode) override {
     const size_t classes = logits_.size;
@@ -67,8 +68,7 @@ class HostLoss final : public Loss {
         sum += exponentials_[c] = std::exp(static_cast<double>(z[c]) - z[predicted]);
       loss += std::log(sum) - (static_cast<double>(z[label]) - z[predicted]);
       totals_.correct += predicted == label;
-      if (mode == Mode::Training)
-        writeGradient(sum, label, logits_.gradient + i * classes, n);
+      if (mode == Mode::Training) writeGradient(sum, label, logits_.gradient + i * classes, n);
     }
     totals_.loss += loss;
     totals_.images += n;

@@ -82,7 +82,8 @@ class ConvStem final : public CpuBlock {
   void findInk(size_t image, size_t slot);
   void erase(size_t slot, size_t first, uint64_t stale);
   void findReach(size_t slot);
-  /** Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one. */
+  /** Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one.
+   */
   void takePixels(size_t image, size_t n);
 
   void packFirst();

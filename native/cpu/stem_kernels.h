@@ -41,9 +41,9 @@ struct StemShape {
 };
 
 /**
- * The inked positions of an image's first map, y * 256 + x, in row-major order. A pooled value whose 4x4 pixels
- * (10x10 in the second map) are all zero is blank: it only depends on the weights, its winner is its window's
- * first position, and no pixel's weight gets a gradient through it.
+ * The inked positions of an image's first map, y * 256 + x, in row-major order. A pooled value whose 4x4
+ * pixels (10x10 in the second map) are all zero is blank: it only depends on the weights, its winner is its
+ * window's first position, and no pixel's weight gets a gradient through it.
  */
 struct Ink {
   const uint16_t* positions;
@@ -123,9 +123,9 @@ struct StemKernels {
   /**
    * The gradient at the second convolution's winners, in place of `values`: a * gradient + b * value + c
    * where the value is positive, else 0; `coefficients`: [3][planes2 * 16]. `reach`: per position and place
-   * within its window, all bits if the place's patch of the first map has ink, else 0. Without ink the gradient
-   * counts in the sums only and is left 0: that patch holds zeros, and nobody asks for its gradient. `sums`:
-   * [planes2 * 16].
+   * within its window, all bits if the place's patch of the first map has ink, else 0. Without ink the
+   * gradient counts in the sums only and is left 0: that patch holds zeros, and nobody asks for its gradient.
+   * `sums`: [planes2 * 16].
    */
   void (*secondGradient)(const StemShape& shape, const float* gradient, const float* coefficients,
                          const uint8_t* winners, const int32_t* reach, float* values, float* sums);
@@ -150,8 +150,8 @@ struct StemKernels {
                       const uint32_t* begins, const Ahead& ahead, float* gradient1);
 
   /**
-   * For each pixel itself, its right, lower and lower right neighbour: quads[height - 1][width - 1][4], in the
-   * rows that the inked positions reach. Writes up to 64 bytes more.
+   * For each pixel itself, its right, lower and lower right neighbour: quads[height - 1][width - 1][4], in
+   * the rows that the inked positions reach. Writes up to 64 bytes more.
    */
   void (*firstQuads)(const StemShape& shape, const uint8_t* pixels, const Ink& ink, float* quads);
   /**

@@ -336,7 +336,8 @@ void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winn
 
 namespace {
 
-/** Vectors of channels from `c` on: their sums stay in registers, and a product's factor is loaded once for all. */
+/** Vectors of channels from `c` on: their sums stay in registers, and a product's factor is loaded once for
+ * all. */
 template <size_t kVectors>
 void weightsOf(const StemShape& s, size_t c, const float* values1, const Products& list,
                const uint32_t* begins, Prefetch& prefetch, float* sums) {
@@ -412,7 +413,8 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
 
 namespace {
 
-/** Rows of a pooling window whose products are added up together: the more, the fewer sums go through memory. */
+/** Rows of a pooling window whose products are added up together: the more, the fewer sums go through memory.
+ */
 constexpr size_t kPlaceRows = kLanes == 16 ? 2 : 1;
 
 /** Adds a place's products: 3 x 3 sums, those of `column` and its two neighbours. */
@@ -441,8 +443,8 @@ void secondInput(const StemShape& s, const float* weights, const Products& list,
     for (size_t step = 0; step < steps; ++step) {
       prefetch.step();
       const size_t row = step * kPlaceRows;
-      // A pooling window's two columns of places reach over four columns of the gradient, of which the last two
-      // are also the next window's first two.
+      // A pooling window's two columns of places reach over four columns of the gradient, of which the last
+      // two are also the next window's first two.
       Vector sum[kRows][4] = {};
       float* to = plane + row * pitch;
       const auto flush = [&](size_t column) {
