@@ -34,7 +34,7 @@ inline std::vector<Layer> layers(int a, int b, int c) {
   rescaling.scale = 1.0f / 255;
   add(rescaling, shape);
   Layer norm = layerOf("BatchNormalization");
-  norm.momentum = 0.99f;
+  norm.momentum = 0.99;
   norm.epsilon = 1e-3f;
   for (int k = 0; k < 2; ++k) {
     Layer conv = layerOf("Conv2D");

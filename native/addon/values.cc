@@ -9,9 +9,13 @@ Napi::Value member(const Napi::Object& object, const char* key) {
   return object.Get(key);
 }
 
-float numberOr(const Napi::Object& object, const char* key, float fallback) {
+double numberOr(const Napi::Object& object, const char* key, double fallback) {
   const Napi::Value value = member(object, key);
-  return value.IsNumber() ? value.As<Napi::Number>().FloatValue() : fallback;
+  return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : fallback;
+}
+
+float floatOr(const Napi::Object& object, const char* key, float fallback) {
+  return static_cast<float>(numberOr(object, key, fallback));
 }
 
 std::vector<int> integers(const Napi::Value& value) {
@@ -41,11 +45,11 @@ Layer layerFrom(const Napi::Object& object) {
   if (useBias.IsBoolean()) layer.useBias = useBias.ToBoolean();
   layer.window = pairOr(object, "window");
   layer.strides = pairOr(object, "strides");
-  layer.scale = numberOr(object, "scale", 1);
-  layer.offset = numberOr(object, "offset", 0);
+  layer.scale = floatOr(object, "scale", 1);
+  layer.offset = floatOr(object, "offset", 0);
   layer.momentum = numberOr(object, "momentum", 0);
-  layer.epsilon = numberOr(object, "epsilon", 0);
-  layer.rate = numberOr(object, "rate", 0);
+  layer.epsilon = floatOr(object, "epsilon", 0);
+  layer.rate = floatOr(object, "rate", 0);
   return layer;
 }
 
@@ -62,10 +66,10 @@ std::vector<Layer> layersFrom(const Napi::Value& value) {
 Adam adamFrom(const Napi::Value& value) {
   const auto object = value.As<Napi::Object>();
   Adam adam;
-  adam.learningRate = numberOr(object, "learningRate", adam.learningRate);
-  adam.beta1 = numberOr(object, "beta1", adam.beta1);
-  adam.beta2 = numberOr(object, "beta2", adam.beta2);
-  adam.epsilon = numberOr(object, "epsilon", adam.epsilon);
+  adam.learningRate = floatOr(object, "learningRate", adam.learningRate);
+  adam.beta1 = floatOr(object, "beta1", adam.beta1);
+  adam.beta2 = floatOr(object, "beta2", adam.beta2);
+  adam.epsilon = floatOr(object, "epsilon", adam.epsilon);
   return adam;
 }
 

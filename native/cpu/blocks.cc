@@ -225,10 +225,9 @@ class NormBlock final : public CpuBlock {
     // TensorFlow divides by max(N - 1, 1).
     const float bessel =
         spec_.bessel ? static_cast<float>(rows) / static_cast<float>(std::max<size_t>(rows - 1, 1)) : 1.0f;
-    const float fresh = 1 - spec_.momentum;
     for (size_t c = 0; c < spec_.channels; ++c) {
-      mean[c] -= (mean[c] - channel(kMean)[c]) * fresh;
-      variance[c] -= (variance[c] - channel(kVariance)[c] * bessel) * fresh;
+      mean[c] -= (mean[c] - channel(kMean)[c]) * spec_.decay;
+      variance[c] -= (variance[c] - channel(kVariance)[c] * bessel) * spec_.decay;
     }
   }
 

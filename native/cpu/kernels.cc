@@ -68,7 +68,9 @@ void columnSums(const float* x, size_t rows, size_t columns, float* sums) {
 
 void moments(const float* x, size_t rows, size_t columns, float* mean, float* variance) {
   const double count = static_cast<double>(rows);
-  sumColumns(rows, columns, mean, count, [=](size_t i, size_t j) { return x[i * columns + j]; });
+  // From the first row on, so that the mean of equal values is that value.
+  sumColumns(rows, columns, mean, count, [=](size_t i, size_t j) { return x[i * columns + j] - x[j]; });
+  for (size_t j = 0; j < columns; ++j) mean[j] += x[j];
   sumColumns(rows, columns, variance, count, [=](size_t i, size_t j) {
     const float centred = x[i * columns + j] - mean[j];
     return centred * centred;

@@ -324,15 +324,14 @@ void ConvStem::useBatch(Norm& norm, size_t n, const std::vector<double>& sums, c
   const double bessel = norm.spec.bessel
                             ? static_cast<double>(count) / static_cast<double>(std::max<size_t>(count - 1, 1))
                             : 1.0;
-  const float fresh = 1 - norm.spec.momentum;
   for (size_t c = 0; c < norm.spec.channels; ++c) {
     const double shift = sums[c] / static_cast<double>(count);
     const double spread = sums[norm.channels + c] / static_cast<double>(count) - shift * shift;
     const double mean = pivot[c] + shift, variance = spread < 0 ? 0 : spread;
     fold(norm, c, mean, variance);
     float& movingVariance = moving[norm.spec.channels + c];
-    moving[c] -= (moving[c] - static_cast<float>(mean)) * fresh;
-    movingVariance -= (movingVariance - static_cast<float>(variance * bessel)) * fresh;
+    moving[c] -= (moving[c] - static_cast<float>(mean)) * norm.spec.decay;
+    movingVariance -= (movingVariance - static_cast<float>(variance * bessel)) * norm.spec.decay;
   }
 }
 

@@ -78,8 +78,7 @@ void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDe
   const float bessel =
       spec.bessel ? static_cast<float>(count) / static_cast<float>(count > 1 ? count - 1 : 1) : 1.0f;
   forEach(stream, static_cast<uint32_t>(spec.channels),
-          UpdateMoving{mean, inverseDeviation, spec.epsilon, 1 - spec.momentum, bessel, movingMean,
-                       movingVariance});
+          UpdateMoving{mean, inverseDeviation, spec.epsilon, spec.decay, bessel, movingMean, movingVariance});
 }
 
 void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,

@@ -17,7 +17,7 @@ struct Layer {
   std::array<int, 2> strides{1, 1};
   float scale = 1;
   float offset = 0;
-  float momentum = 0;
+  double momentum = 0;
   float epsilon = 0;
   float rate = 0;
 };

@@ -86,9 +86,9 @@ Plan makePlan(const std::vector<Layer>& layers) {
       plan.blocks.push_back(poolOf(layer));
     } else if (layer.type == "BatchNormalization") {
       const size_t channels = layer.inputShape.back();
-      plan.blocks.push_back(NormSpec{in / channels, channels, layer.momentum, layer.epsilon,
-                                     layer.inputShape.size() == 3, parameters(channels, channels),
-                                     plan.statisticCount});
+      plan.blocks.push_back(NormSpec{in / channels, channels, static_cast<float>(1 - layer.momentum),
+                                     layer.epsilon, layer.inputShape.size() == 3,
+                                     parameters(channels, channels), plan.statisticCount});
       plan.statisticCount += 2 * channels;
     } else if (layer.type == "Dense") {
       plan.blocks.push_back(

@@ -56,11 +56,11 @@ struct DenseSpec {
 /**
  * Batch normalisation over `rows` positions per image of `channels` values. `bessel`: the moving variance
  * takes var * N / (N - 1), as TensorFlow's fused kernel does for images; dense batch norm takes the biased
- * variance.
+ * variance. `decay`: 1 - momentum, rounded once as in Keras.
  */
 struct NormSpec {
   size_t rows, channels;
-  float momentum, epsilon;
+  float decay, epsilon;
   bool bessel;
   ParameterRange parameters;
   /** Offset of the moving mean in the flat statistics; the moving variance follows it. */

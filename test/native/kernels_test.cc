@@ -58,7 +58,7 @@ class Builder {
   }
   Builder& norm() {
     Layer& layer = add("BatchNormalization", shape_);
-    layer.momentum = 0.99f;
+    layer.momentum = 0.99;
     layer.epsilon = 1e-3f;
     return *this;
   }

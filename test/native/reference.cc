@@ -194,8 +194,8 @@ class NormStage final : public Stage {
       double& movingMean = state_.result.statistics[spec_.statistics + c];
       double& movingVariance = state_.result.statistics[spec_.statistics + channels + c];
       const double unbiased = spec_.bessel ? variance[c] * count / std::max(count - 1, 1.0) : variance[c];
-      movingMean = movingMean * spec_.momentum + mean_[c] * (1 - spec_.momentum);
-      movingVariance = movingVariance * spec_.momentum + unbiased * (1 - spec_.momentum);
+      movingMean += (mean_[c] - movingMean) * spec_.decay;
+      movingVariance += (unbiased - movingVariance) * spec_.decay;
     }
     x_ = x;
     Values y(x.size());
