@@ -354,10 +354,10 @@ void ConvStem::forward(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
   float* const out = prepare(n, mode);
   slots_ = training ? n : 1;
-  if (first_.capacity() < slots_ * slotBytes()) {
+  if (const size_t words = slots_ * drawnWords() + 1; drawn_.size() < words) {
     first_.ensure(slots_ * slotBytes());
     first_.zero(slots_ * slotBytes());
-    drawn_.assign(slots_ * drawnWords() + 1, 0);
+    drawn_.assign(words, 0);
   }
   const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
   values2_.ensure(values2);
