@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -71,6 +73,11 @@ inline Digits readDigits(const std::string& path) {
     digits.labels.push_back(static_cast<uint8_t>(bytes[at]));
     digits.images.insert(digits.images.end(), bytes.begin() + static_cast<long>(at) + 1,
                          bytes.begin() + static_cast<long>(at) + 785);
+  }
+  if (digits.labels.empty()) {
+    std::fprintf(stderr, "%s holds no digits; write it with: node bench/native/digits.mjs %s\n", path.c_str(),
+                 path.c_str());
+    std::exit(1);
   }
   return digits;
 }
