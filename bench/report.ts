@@ -23,7 +23,7 @@ function machineText({ machine, peak, date, job, settings, missing }: Results): 
   const lines = [
     `${date}: ${machine.processor}, ${machine.cores} cores, ${gigabytes(machine.memoryBytes)} of memory; ${machine.system}, Node ${machine.node}, ${machine.compiler}.`,
     `FMA peak: ${digits(peak.best.oneThread)} GFLOP/s on one thread; on two ${digits(peak.twoThreads.median)} (median; ${range(peak.twoThreads)}).`,
-    `Job: ${integer(job.train)} training and ${integer(job.validation)} validation images, batches of ${job.batchSize}, dense widths ${job.widths.join(', ')}; early stopping looks from epoch ${job.startFromEpoch} on.`,
+    `Job: ${integer(job.train)} training and ${integer(job.validation)} validation images, batches of ${job.batchSize}, dense widths ${job.widths.join(', ')}; early stopping looks from epoch ${job.startFromEpoch + 1} on.`,
     ...lossText(settings),
     ...missing.map(({ setting, reason }) => `Not measured: ${setting} (${reason}).`),
   ];

@@ -24,5 +24,5 @@ export function settledStartEpoch(images: number, batchSize: number, epochs: num
   const settled = Math.ceil(SETTLING_STEPS / steps) - 1;
   const rule = `first epoch by whose end ${SETTLING_STEPS} optimizer steps are done, at ${steps} steps an epoch`;
   if (settled < epochs) return { epoch: settled, reason: rule };
-  return { epoch: epochs - 1, reason: `last epoch, since the ${rule}, would be ${settled}` };
+  return { epoch: epochs - 1, reason: `last epoch, since the ${rule}, would be ${settled + 1}` };
 }

@@ -68,7 +68,7 @@ void columnSums(const float* x, size_t rows, size_t columns, float* sums) {
 
 void moments(const float* x, size_t rows, size_t columns, float* mean, float* variance) {
   const double count = static_cast<double>(rows);
-  // From the first row on, so that the mean of equal values is that value.
+  // Relative to the first row, so that the mean of equal values is that value.
   sumColumns(rows, columns, mean, count, [=](size_t i, size_t j) { return x[i * columns + j] - x[j]; });
   for (size_t j = 0; j < columns; ++j) mean[j] += x[j];
   sumColumns(rows, columns, variance, count, [=](size_t i, size_t j) {

@@ -133,7 +133,7 @@ inline Integers loadBytes(const uint8_t* from) {
 #endif
 }
 
-/** A bit per lane that is not 0; NaN is not. */
+/** A bit per lane that is not 0, NaN included. */
 inline uint32_t lanesNotZero(Vector v) {
 #if defined(__AVX512F__)
   return _mm512_cmp_ps_mask(v, Vector{}, _CMP_NEQ_UQ);
@@ -188,9 +188,11 @@ inline void storeChosen(float* to, Vector v, uint32_t chosen) {
   store(to, _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(lanes)));
 #else
   // Without a branch, which would often be mispredicted.
+  typedef float Bits __attribute__((may_alias));
+  Bits* at = to;
   for (size_t i = 0; i < kLanes; ++i) {
-    *to = v[i];
-    to += chosen >> i & 1;
+    *at = v[i];
+    at += chosen >> i & 1;
   }
 #endif
 }
@@ -219,9 +221,12 @@ inline Vector pickOfFour(const float* from, Integers index) {
 #elif defined(__AVX2__)
   return _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128*)from), (__m256i)index);
 #else
+  // As integers: arithmetic might change bits that are no floats.
+  typedef int32_t FourIntegers __attribute__((vector_size(16)));
+  const FourIntegers four = (FourIntegers)load4(from);
   const Integers odd = -(index & 1), lower = -(index >> 1);
-  const Integers a = (Integers)broadcast(from[0]), b = (Integers)broadcast(from[1]);
-  const Integers c = (Integers)broadcast(from[2]), d = (Integers)broadcast(from[3]);
+  const Integers a = Integers{} + four[0], b = Integers{} + four[1];
+  const Integers c = Integers{} + four[2], d = Integers{} + four[3];
   return (Vector)((~lower & ((~odd & a) | (odd & b))) | (lower & ((~odd & c) | (odd & d))));
 #endif
 }

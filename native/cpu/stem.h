@@ -29,7 +29,7 @@ std::optional<StemSpec> stemOf(const Plan& plan);
  * The blocks convolution, batch norm, convolution, batch norm at the start of a network, from bytes, as one.
  * Its speed comes from arithmetic it leaves out: blank parts of the image, batch norm (folded into the second
  * convolution), positions that lose in max-pooling and so have no gradient, and, by Winograd's algorithm,
- * half of the second convolution's products.
+ * most of the second convolution's products.
  */
 class ConvStem final : public CpuBlock {
  public:
@@ -115,6 +115,7 @@ class ConvStem final : public CpuBlock {
   Buffer<uint8_t> first_, winners2_;
   Buffer<float> values2_;
   size_t slots_ = 0;
+  /** drawnWords() per slot, and one more, since the bits of a row are read from two. */
   std::vector<uint64_t> drawn_;
   /** y * 256 + x of each position of the first map. */
   std::vector<uint16_t> positions1_;

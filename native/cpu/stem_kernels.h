@@ -50,7 +50,10 @@ struct Ink {
   size_t count;
 };
 
-/** A list of products g * x to add up; the offsets say where x begins. */
+/**
+ * A list of products g * x to add up; the offsets say where x begins. Both have room for map2() + kGroup,
+ * since whole vectors are stored.
+ */
 struct Products {
   float* factors;
   int32_t* offsets;

@@ -10,7 +10,7 @@ constexpr size_t kParts = kGroup / kLanes;
 /** Tiles whose products with one plane stay in registers. */
 constexpr size_t kTileRows = kLanes == 16 ? 13 : kLanes == 8 ? 6 : 2;
 static_assert(kTiles % kTileRows == 0);
-/** Planes whose nine sums stay in registers. */
+/** Vectors of channels whose nine sums stay in registers. */
 constexpr size_t kTogether = kLanes == 16 ? 2 : 1;
 
 // ---- Winograd's transforms in one direction, F(kOut, 3) ---------------------------------------------------
@@ -341,6 +341,7 @@ namespace {
 template <size_t kVectors>
 void weightsOf(const StemShape& s, size_t c, const float* values1, const Products& list,
                const uint32_t* begins, Prefetch& prefetch, float* sums) {
+  static_assert(kVectors == 1 || kLanes == kGroup, "the next vector is the next plane's");
   const size_t pitch = s.width1 * kGroup, plane = s.filters2 * kTaps * kGroup;
   const float* rows[kVectors][3];
   for (size_t v = 0; v < kVectors; ++v) {
@@ -418,9 +419,8 @@ namespace {
 constexpr size_t kPlaceRows = kLanes == 16 ? 2 : 1;
 
 /** Adds a place's products: 3 x 3 sums, those of `column` and its two neighbours. */
-template <size_t kColumns>
 inline void addProducts(const Products& list, uint32_t begin, uint32_t end, const float* weights,
-                        Vector (*sum)[kColumns], size_t column) {
+                        Vector (*sum)[4], size_t column) {
   for (uint32_t i = begin; i < end; ++i) {
     const float g = list.factors[i];
     const float* w = weights + list.offsets[i];

@@ -27,8 +27,7 @@ class Buffer {
 
  public:
   static constexpr size_t kAlignment = 64;
-  /** Large arrays ask for pages of this size. On small ones, which lie scattered over the sets of the
-   * second-level cache, training took 5 % longer in the median of processes, and differed more among them. */
+  /** Arrays of at least this size ask for pages of it, which need fewer address translations. */
   static constexpr size_t kLargePage = size_t{1} << 21;
 
   Buffer() = default;

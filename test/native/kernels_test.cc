@@ -340,6 +340,7 @@ void checkRepeatability() {
     if (!before.empty()) {
       start(network, weights);
       network.trainEpoch(*dataset, upTo(std::accumulate(before.begin(), before.end(), 0u)), before, control);
+      network.evaluate(*dataset, upTo(229), 9, control);
       std::vector<float> zeros(network.plan().parameterCount);
       StateView view;
       view.m = view.v = zeros;

@@ -103,7 +103,7 @@ describe('settledStartEpoch', () => {
     });
     expect(settledStartEpoch(6000, 128, 3)).toEqual({
       epoch: 2,
-      reason: expect.stringMatching(/^last epoch, since the first .* at 47 steps an epoch, would be 6$/),
+      reason: expect.stringMatching(/^last epoch, since the first .* at 47 steps an epoch, would be 7$/),
     });
   });
 });
