@@ -60,8 +60,7 @@ function run(command, ...args) {
 
 function buildCpu() {
   const cmakeJs = join(require.resolve('cmake-js/package.json'), '..', 'bin', 'cmake-js');
-  const strict = `--CDCONVSWEEP_WERROR=${process.env.CONVSWEEP_WERROR ?? 'OFF'}`;
-  const { failed, output } = run(process.execPath, cmakeJs, 'compile', '--target', 'convsweep_cpu', strict);
+  const { failed, output } = run(process.execPath, cmakeJs, 'compile', '--target', 'convsweep_cpu');
   if (!failed) return;
   process.stderr.write(`${output}\n`);
   console.error(`convsweep: the CPU addon could not be built; the compiler's words are above.

@@ -24,7 +24,6 @@ const { status, stdout, stderr } = spawnSync(
     join(root, 'build', 'standin'),
     '--CDCONVSWEEP_STANDIN=ON',
     '--CDCONVSWEEP_CUDA=OFF',
-    `--CDCONVSWEEP_WERROR=${process.env.CONVSWEEP_WERROR ?? 'OFF'}`,
   ],
   {
     cwd: root,

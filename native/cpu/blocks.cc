@@ -222,12 +222,10 @@ class NormBlock final : public CpuBlock {
   float* channel(Slot slot) { return channel_.data() + slot * spec_.channels; }
 
   void updateMoving(float* mean, float* variance, size_t rows) {
-    // TensorFlow divides by max(N - 1, 1).
-    const float bessel =
-        spec_.bessel ? static_cast<float>(rows) / static_cast<float>(std::max<size_t>(rows - 1, 1)) : 1.0f;
+    const float correction = static_cast<float>(spec_.correction(rows));
     for (size_t c = 0; c < spec_.channels; ++c) {
       mean[c] -= (mean[c] - channel(kMean)[c]) * spec_.decay;
-      variance[c] -= (variance[c] - channel(kVariance)[c] * bessel) * spec_.decay;
+      variance[c] -= (variance[c] - channel(kVariance)[c] * correction) * spec_.decay;
     }
   }
 

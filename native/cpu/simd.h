@@ -91,23 +91,6 @@ inline Vector wherePositive(Vector y, Vector x) {
 #endif
 }
 
-/**
- * Asks for memory that is needed soon, a part of it at each step of a longer computation: into the
- * second-level cache, since the first holds what is being worked on.
- */
-struct Prefetch {
-  const char *at, *end;
-  size_t share;
-
-  Prefetch(const Ahead& ahead, size_t steps)
-      : at((const char*)ahead.data), end(at + ahead.bytes), share((ahead.bytes / steps + 64) / 64 * 64) {}
-
-  void step() {
-    const char* const stop = end - at > (ptrdiff_t)share ? at + share : end;
-    for (; at < stop; at += 64) __builtin_prefetch(at, 0, 2);
-  }
-};
-
 /** The low bytes of `v`. */
 inline void storeBytes(uint8_t* to, Integers v) {
 #if defined(__AVX512F__)

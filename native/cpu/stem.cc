@@ -160,7 +160,8 @@ Ahead ConvStem::kept(size_t slot) const {
 }
 
 Ahead ConvStem::keptValues(size_t slot) const {
-  return slot < slots_ ? Ahead{first_.data() + slot * slotBytes(), shape_.map1() * sizeof(float)} : Ahead{};
+  const Ahead all = kept(slot);
+  return {all.data, std::min(all.bytes, shape_.map1() * sizeof(float))};
 }
 
 /** Layout: the count, the first map's inked positions, a row of bits for each row of the second map. */
@@ -243,8 +244,7 @@ void ConvStem::takePixels(size_t image, size_t n) {
   std::memcpy(pixels_.data(), binding_.image(image), size);
   if (image + 1 == n) return;
   // Rows of a shuffled dataset come from anywhere.
-  const uint8_t* const next = binding_.image(image + 1);
-  for (size_t at = 0; at < size; at += 64) __builtin_prefetch(next + at, 0, 2);
+  Prefetch({binding_.image(image + 1), size}, 1).step();
 }
 
 // ---- Weights ----------------------------------------------------------------------------------------------
@@ -320,10 +320,7 @@ void ConvStem::useMoving(Norm& norm) const {
 void ConvStem::useBatch(Norm& norm, size_t n, const std::vector<double>& sums, const float* pivot) const {
   const size_t count = n * norm.spec.rows;
   float* const moving = context_.state.statistics.data() + norm.spec.statistics;
-  // TensorFlow divides by max(N - 1, 1).
-  const double bessel = norm.spec.bessel
-                            ? static_cast<double>(count) / static_cast<double>(std::max<size_t>(count - 1, 1))
-                            : 1.0;
+  const double correction = norm.spec.correction(count);
   for (size_t c = 0; c < norm.spec.channels; ++c) {
     const double shift = sums[c] / static_cast<double>(count);
     const double spread = sums[norm.channels + c] / static_cast<double>(count) - shift * shift;
@@ -331,7 +328,7 @@ void ConvStem::useBatch(Norm& norm, size_t n, const std::vector<double>& sums, c
     fold(norm, c, mean, variance);
     float& movingVariance = moving[norm.spec.channels + c];
     moving[c] -= (moving[c] - static_cast<float>(mean)) * norm.spec.decay;
-    movingVariance -= (movingVariance - static_cast<float>(variance * bessel)) * norm.spec.decay;
+    movingVariance -= (movingVariance - static_cast<float>(variance * correction)) * norm.spec.decay;
   }
 }
 
@@ -407,16 +404,11 @@ void ConvStem::forwardFirst(size_t image, size_t n, bool training) {
 void ConvStem::forwardSecond(size_t image, bool training) {
   const size_t slot = training ? image : 0;
   const uint16_t* const inked = inkedRows2(image);
-  const Ahead next = keptValues(slot + 1);
-  const size_t across = (shape_.width2 + 1) / 2, down = (shape_.height2 + 1) / 2;
-  const size_t share = next.bytes / (across * down) + 64;
-  const char* ahead = static_cast<const char*>(next.data);
-  const char* const end = ahead + next.bytes;
+  Prefetch next(keptValues(slot + 1), (shape_.width2 + 1) / 2 * ((shape_.height2 + 1) / 2));
   for (size_t y = 0; y < shape_.height2; y += 2) {
     const bool tall = y + 1 < shape_.height2;
     for (size_t x = 0; x < shape_.width2; x += 2) {
-      for (const char* stop = std::min(end, ahead + share); ahead < stop; ahead += 64)
-        __builtin_prefetch(ahead, 0, 2);
+      next.step();
       if (((inked[y] | (tall ? inked[y + 1] : 0)) >> x & 3) == 0) continue;
       TileQueue& queue = queues_[TileKind{tall, x + 1 < shape_.width2}.index()];
       stem().secondTile(shape_, queue.kind, values1(slot), y, x, queue.waiting, queue.batch.data());

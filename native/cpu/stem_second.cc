@@ -10,8 +10,6 @@ constexpr size_t kParts = kGroup / kLanes;
 /** Tiles whose products with one plane stay in registers. */
 constexpr size_t kTileRows = kLanes == 16 ? 13 : kLanes == 8 ? 6 : 2;
 static_assert(kTiles % kTileRows == 0);
-/** Vectors of channels whose nine sums stay in registers. */
-constexpr size_t kTogether = kLanes == 16 ? 2 : 1;
 
 // ---- Winograd's transforms in one direction, F(kOut, 3) ---------------------------------------------------
 
@@ -334,58 +332,28 @@ void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winn
   begins[s.filters2] = n;
 }
 
-namespace {
-
-/** Vectors of channels from `c` on: their sums stay in registers, and a product's factor is loaded once for
- * all. */
-template <size_t kVectors>
-void weightsOf(const StemShape& s, size_t c, const float* values1, const Products& list,
-               const uint32_t* begins, Prefetch& prefetch, float* sums) {
-  static_assert(kVectors == 1 || kLanes == kGroup, "the next vector is the next plane's");
-  const size_t pitch = s.width1 * kGroup, plane = s.filters2 * kTaps * kGroup;
-  const float* rows[kVectors][3];
-  for (size_t v = 0; v < kVectors; ++v) {
-    for (size_t y = 0; y < 3; ++y) {
-      const size_t channel = c + v * kLanes;
-      rows[v][y] = values1 + channel / kGroup * s.positions1() * kGroup + channel % kGroup + y * pitch;
-    }
-  }
-  float* to = sums + c / kGroup * plane + c % kGroup;
-  for (size_t f = 0; f < s.filters2; ++f, to += kTaps * kGroup) {
-    prefetch.step();
-    Vector sum[kVectors][kTaps];
-#pragma GCC unroll 2
-    for (size_t v = 0; v < kVectors; ++v) {
-#pragma GCC unroll 9
-      for (size_t t = 0; t < kTaps; ++t) sum[v][t] = load(to + v * plane + t * kGroup);
-    }
-    for (size_t i = begins[f]; i < begins[f + 1]; ++i) {
-      const float g = list.factors[i];
-      const ptrdiff_t offset = list.offsets[i];
-#pragma GCC unroll 2
-      for (size_t v = 0; v < kVectors; ++v) {
-#pragma GCC unroll 9
-        for (size_t t = 0; t < kTaps; ++t) sum[v][t] += g * load(rows[v][t / 3] + offset + t % 3 * kGroup);
-      }
-    }
-#pragma GCC unroll 2
-    for (size_t v = 0; v < kVectors; ++v) {
-#pragma GCC unroll 9
-      for (size_t t = 0; t < kTaps; ++t) store(to + v * plane + t * kGroup, sum[v][t]);
-    }
-  }
-}
-
-}  // namespace
-
 void secondWeights(const StemShape& s, const float* values1, const Products& list, const uint32_t* begins,
                    const Ahead& ahead, float* sums) {
-  const size_t channels = s.planes1 * kGroup;
-  Prefetch prefetch(ahead, (channels / kLanes + kTogether - 1) / kTogether * s.filters2);
-  size_t c = 0;
-  for (; c + kTogether * kLanes <= channels; c += kTogether * kLanes)
-    weightsOf<kTogether>(s, c, values1, list, begins, prefetch, sums);
-  if (c < channels) weightsOf<1>(s, c, values1, list, begins, prefetch, sums);
+  Prefetch prefetch(ahead, s.planes1 * kParts * s.filters2);
+  const size_t channels = s.planes1 * kGroup, pitch = s.width1 * kGroup;
+  for (size_t c = 0; c < channels; c += kLanes) {
+    const float* const from = values1 + c / kGroup * s.positions1() * kGroup + c % kGroup;
+    float* to = sums + c / kGroup * s.filters2 * kTaps * kGroup + c % kGroup;
+    for (size_t f = 0; f < s.filters2; ++f, to += kTaps * kGroup) {
+      prefetch.step();
+      Vector sum[kTaps];
+#pragma GCC unroll 9
+      for (size_t t = 0; t < kTaps; ++t) sum[t] = load(to + t * kGroup);
+      for (size_t i = begins[f]; i < begins[f + 1]; ++i) {
+        const float g = list.factors[i];
+        const float* patch = from + list.offsets[i];
+#pragma GCC unroll 9
+        for (size_t t = 0; t < kTaps; ++t) sum[t] += g * load(patch + t / 3 * pitch + t % 3 * kGroup);
+      }
+#pragma GCC unroll 9
+      for (size_t t = 0; t < kTaps; ++t) store(to + t * kGroup, sum[t]);
+    }
+  }
 }
 
 void listByPosition(const StemShape& s, const float* gradient, const uint8_t* winners, const Products& list,

@@ -74,11 +74,10 @@ void crop(cudaStream_t stream, const float* gradient, uint32_t n, Extent in, Ext
 
 void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDeviation, const NormSpec& spec,
                   uint64_t count, float* movingMean, float* movingVariance) {
-  // TensorFlow divides by max(N - 1, 1).
-  const float bessel =
-      spec.bessel ? static_cast<float>(count) / static_cast<float>(count > 1 ? count - 1 : 1) : 1.0f;
-  forEach(stream, static_cast<uint32_t>(spec.channels),
-          UpdateMoving{mean, inverseDeviation, spec.epsilon, spec.decay, bessel, movingMean, movingVariance});
+  const float correction = static_cast<float>(spec.correction(count));
+  forEach(
+      stream, static_cast<uint32_t>(spec.channels),
+      UpdateMoving{mean, inverseDeviation, spec.epsilon, spec.decay, correction, movingMean, movingVariance});
 }
 
 void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,

@@ -16,6 +16,16 @@ namespace convsweep {
 /** Bytes that all buffers of this process hold; the source of the addon's `memoryInUse`. */
 inline std::atomic<size_t> hostBytesInUse{0};
 
+/** Arrays of at least this size ask for pages of it, which need fewer address translations. */
+inline constexpr size_t kLargePage = size_t{1} << 21;
+
+/** Advice that the system may ignore. */
+inline void preferLargePages([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) {
+#if defined(__linux__)
+  madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+}
+
 /**
  * An array of trivial elements, at least on a cache-line boundary. Growing discards the contents. Fresh
  * memory is not touched here, so that on a NUMA machine its pages belong to the thread that first writes
@@ -27,8 +37,6 @@ class Buffer {
 
  public:
   static constexpr size_t kAlignment = 64;
-  /** Arrays of at least this size ask for pages of it, which need fewer address translations. */
-  static constexpr size_t kLargePage = size_t{1} << 21;
 
   Buffer() = default;
   explicit Buffer(size_t size) { ensure(size); }
@@ -41,16 +49,12 @@ class Buffer {
     const size_t bytes = (size * sizeof(T) + alignment - 1) / alignment * alignment;
     data_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
     if (!data_) throw std::bad_alloc();
-#if defined(__linux__)
-    if (alignment == kLargePage) madvise(data_.get(), bytes, MADV_HUGEPAGE);
-#endif
+    if (alignment == kLargePage) preferLargePages(data_.get(), bytes);
     capacity_ = bytes / sizeof(T);
     hostBytesInUse += capacity_ * sizeof(T);
   }
 
-  void zero(size_t size) {
-    std::memset(data_.get(), 0, size * sizeof(T));
-  }
+  void zero(size_t size) { std::memset(data_.get(), 0, size * sizeof(T)); }
 
   void release() {
     hostBytesInUse -= capacity_ * sizeof(T);
@@ -58,9 +62,7 @@ class Buffer {
     capacity_ = 0;
   }
 
-  ~Buffer() {
-    release();
-  }
+  ~Buffer() { release(); }
   Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), capacity_(other.capacity_) {
     other.capacity_ = 0;
   }
@@ -68,15 +70,9 @@ class Buffer {
   Buffer& operator=(const Buffer&) = delete;
   Buffer& operator=(Buffer&&) = delete;
 
-  T* data() {
-    return data_.get();
-  }
-  const T* data() const {
-    return data_.get();
-  }
-  size_t capacity() const {
-    return capacity_;
-  }
+  T* data() { return data_.get(); }
+  const T* data() const { return data_.get(); }
+  size_t capacity() const { return capacity_; }
 
  private:
   struct Free {

@@ -65,6 +65,12 @@ struct NormSpec {
   ParameterRange parameters;
   /** Offset of the moving mean in the flat statistics; the moving variance follows it. */
   size_t statistics;
+
+  /** What the variance of `count` values is multiplied by for the moving variance. TensorFlow divides by
+   * max(N - 1, 1). */
+  double correction(size_t count) const {
+    return bessel ? static_cast<double>(count) / static_cast<double>(count > 1 ? count - 1 : 1) : 1.0;
+  }
 };
 
 struct ReluSpec {
