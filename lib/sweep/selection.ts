@@ -5,11 +5,12 @@ import type { FinishedTrial, TrialRecord } from './trial.js';
  * later one must be strictly more accurate.
  */
 export function bestTrial(records: Iterable<TrialRecord>): FinishedTrial | undefined {
-  const ordered = finishedOnly(records).sort((a, b) => a.trial - b.trial);
-  return ordered.reduce<FinishedTrial | undefined>(
-    (best, record) => (best && !(record.accuracy > best.accuracy) ? best : record),
-    undefined,
-  );
+  return rankTrials(records)[0];
+}
+
+/** Those that came to a result, the most accurate first, equals in the order of their numbers. */
+export function rankTrials(records: Iterable<TrialRecord>): FinishedTrial[] {
+  return finishedOnly(records).sort((a, b) => b.accuracy - a.accuracy || a.trial - b.trial);
 }
 
 /** Those that came to a result, as they come. */

@@ -8,7 +8,7 @@ test('ends the progress bar once, so that what is printed after it stays', async
     import { SweepDisplay } from ${libraryUrl('cli/sweep-display')};
     process.stderr.isTTY = true;
     const display = new SweepDisplay();
-    const config = { device: 'cpu', engine: {}, seed: 0, splits: [] };
+    const config = { device: 'cpu', engine: {}, seed: 0, splits: [], grid: { units: [8] }, trials: 1 };
     const progress = { done: 0, total: 1, epochs: 0, imagesPerSecond: 0 };
     display.show({ type: 'start', config, jobs: 1, resumed: [], progress });
     display.stop();

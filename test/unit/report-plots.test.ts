@@ -120,7 +120,7 @@ describe('the titles of trials', () => {
     trial: 21,
     split: '60%',
     parameters: { neuron_counts: [100, 60, 100] },
-    accuracy: 0.98375,
+    accuracy: Math.fround(0.9838),
     history: run.history,
     bestEpoch: 2,
     startFromEpoch: 1,
