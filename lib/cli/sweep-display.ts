@@ -42,6 +42,8 @@ export class SweepDisplay {
   /** Ends the bar. Once it has ended, stopping again would move the cursor up into the lines printed since. */
   stop(): void {
     if (!this.#bar) return;
+    // Prints the lines that wait for the next drawing; stopping drops them.
+    this.#bars!.update();
     this.#bars!.stop();
     this.#bar = undefined;
   }
