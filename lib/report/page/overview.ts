@@ -23,7 +23,7 @@ ${best && figures(report, best, spreadOf(finishedOnly(trials).map(({ accuracy })
 function divergence(trials: SweepReport['trials']): Html | undefined {
   const diverged = trials.filter(({ status }) => status === 'diverged');
   if (diverged.length === 0) return undefined;
-  return html`<p class="warning"><strong>${plural(diverged.length, 'trial')} diverged</strong> The validation loss was a number in no epoch looked at, so there is no model; left out of all statistics: ${diverged.map(({ trial }) => trial).join(', ')}.</p>`;
+  return html`<p class="warning"><strong>${plural(diverged.length, 'trial')} diverged</strong> The validation loss was not a finite number in any epoch looked at, so there is no model; left out of all statistics: ${diverged.map(({ trial }) => trial).join(', ')}.</p>`;
 }
 
 function lede({ config }: SweepReport): string {

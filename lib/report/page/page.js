@@ -181,7 +181,7 @@ function draw() {
   const facts = {
     training: `In training, ${count} epochs so far.`,
     finished: `Accuracy ${digits(accuracy)}; epoch ${bestEpoch + 1} of ${count} kept; ${time}.`,
-    diverged: `Diverged: the validation loss was a number in no epoch looked at, of ${count}; ${time}.`,
+    diverged: `Diverged: the validation loss was not a finite number in any epoch looked at, of ${count}; ${time}.`,
   };
   byId('facts').textContent = facts[trial.state];
   const at = pointed ?? bestEpoch ?? count - 1;
