@@ -5,7 +5,7 @@ import { LiveView } from '../../lib/report/live-view.js';
 import { sweepReport } from '../../lib/report/sweep-report.js';
 import type { SweepEvent, SweepStep } from '../../lib/sweep/events.js';
 import { eventStream, eventsOf, type ReceivedEvent } from './event-stream.js';
-import { EVALUATION, sweepConfig, trialRecords } from './report-fixture.js';
+import { divergedTrial, EVALUATION, sweepConfig, trialRecords } from './report-fixture.js';
 
 const config = sweepConfig();
 const records = trialRecords(config);
@@ -146,6 +146,19 @@ describe('events', () => {
     finishTrial(live, 3);
     expect(numbersOf(await next(early))).toEqual([3]);
     expect(numbersOf(await next(late))).toEqual([3]);
+  });
+
+  test('tell of a trial that diverged', async () => {
+    const live = await opened();
+    live.show(start(1));
+    const stream = eventStream(`${live.url}events`);
+    await next(stream);
+    live.show(event({ type: 'trialEnd', trial: trialOf(2), record: divergedTrial(records[1]!) }));
+    const { data } = await next(stream);
+    expect(data.trials[0]).toMatchObject({ trial: 2, state: 'diverged' });
+    expect(data.trials[0]).not.toHaveProperty('accuracy');
+    expect(data.best).toBe(1);
+    expect(data.sections.overview).toContain('1 trial diverged');
   });
 
   test('say why a sweep stopped', async () => {
