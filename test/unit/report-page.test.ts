@@ -276,7 +276,7 @@ describe('a sweep that is limited', () => {
     for (const [name, section] of Object.entries(sections))
       expect([name, section]).toEqual([name, expect.not.stringContaining('80%')]);
     expect(text(sections.overview)).toContain(
-      'The first 3 of 16 models of digits: 2 splits × 8 combinations of widths. They are of 60%.',
+      'The first 3 of 16 models of digits: 2 splits × 8 combinations of widths. They are of split 60%.',
     );
     expect(sections.heat.match(/<table class="heat">/g)).toHaveLength(2);
   });

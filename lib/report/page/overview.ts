@@ -34,8 +34,8 @@ function lede({ config }: SweepReport): string {
   const trained = trainedSplits(config);
   const images = [...new Set(trained.map(({ data }) => data))].join(', ');
   if (trials === all) return `${plural(all, 'model')} of ${images}: ${what}.`;
-  const only =
-    trained.length === splits.length ? '' : ` They are of ${trained.map(({ name }) => name).join(', ')}.`;
+  const names = trained.map(({ name }) => name).join(', ');
+  const only = trained.length === splits.length ? '' : ` They are of split ${names}.`;
   return `The first ${countText(trials)} of ${plural(all, 'model')} of ${images}: ${what}.${only}`;
 }
 
