@@ -1,5 +1,6 @@
 /** Whole Keras models in HDF5, as Keras 2.8's `model.save('model.h5')` writes them. */
 import type { File, Group } from 'h5wasm';
+import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import type { Architecture } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
@@ -7,7 +8,7 @@ import { invalid, isDataset, isGroup, readHdf5, readWeight } from './hdf5-reader
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
 import { modelConfig, parseModelConfig, parseTrainingConfig, trainingConfig } from './keras-config.js';
 import { freshOptimizer, type KerasModel, type KerasOptimizer, validateKerasModel } from './keras-model.js';
-import { readModelFile, writeModelFile } from './model-file.js';
+import { readModelFile } from './model-file.js';
 import { pythonJson } from './python-json.js';
 
 /** The Keras whose files these are; readers look at its major version. */
@@ -20,7 +21,7 @@ const KERAS_VERSION = '2.8.0';
  */
 export async function writeKerasH5(path: string, model: KerasModel): Promise<void> {
   const architecture = validateKerasModel(model);
-  await writeModelFile(path, encodeHdf5(content(architecture, model)));
+  await writeWhole(path, encodeHdf5(content(architecture, model)));
 }
 
 /**

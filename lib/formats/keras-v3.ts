@@ -4,6 +4,7 @@
  */
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import type { File, Group } from 'h5wasm';
+import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import { type Architecture, SNAKE_CASE } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
@@ -11,7 +12,7 @@ import { invalid, isDataset, isGroup, readHdf5, readWeight } from './hdf5-reader
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
 import { kerasV3Config, parseCompileConfig, parseModelConfig } from './keras-config.js';
 import { freshOptimizer, type KerasModel, type KerasOptimizer, validateKerasModel } from './keras-model.js';
-import { readModelFile, writeModelFile } from './model-file.js';
+import { readModelFile } from './model-file.js';
 import { pythonJson } from './python-json.js';
 
 const METADATA = 'metadata.json';
@@ -38,7 +39,7 @@ export async function writeKerasV3(path: string, model: KerasModel): Promise<voi
     [CONFIG]: strToU8(pythonJson(config)),
     [WEIGHTS]: encodeHdf5(content(architecture, model)),
   };
-  await writeModelFile(path, zipSync(files, { level: 0, mtime: NO_TIME }));
+  await writeWhole(path, zipSync(files, { level: 0, mtime: NO_TIME }));
 }
 
 /**

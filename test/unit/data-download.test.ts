@@ -326,7 +326,7 @@ describe('a download that fails', () => {
     );
     await writeFile(join(directory, 'file'), '');
     directory = join(directory, 'file', 'folder');
-    await expect(download()).rejects.toEqual(failure('FILE', `Cannot make the directory ${directory}`));
+    await expect(download()).rejects.toEqual(failure('FILE', `Cannot make the folder ${directory}`));
     directory = join(directory, '..', '..');
   });
 });
