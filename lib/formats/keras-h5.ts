@@ -1,13 +1,22 @@
 /** Whole Keras models in HDF5, as Keras 2.8's `model.save('model.h5')` writes them. */
 import type { File, Group } from 'h5wasm';
+import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import type { Architecture } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
 import { invalid, isDataset, isGroup, readHdf5, readWeight } from './hdf5-reader.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
 import { modelConfig, parseModelConfig, parseTrainingConfig, trainingConfig } from './keras-config.js';
-import { freshOptimizer, type KerasModel, type KerasOptimizer, validateKerasModel } from './keras-model.js';
-import { readModelFile, writeModelFile } from './model-file.js';
+import {
+  freshOptimizer,
+  type KerasModel,
+  type KerasOptimizer,
+  ORIGIN,
+  readOrigins,
+  validateKerasModel,
+  writeOrigins,
+} from './keras-model.js';
+import { readModelFile } from './model-file.js';
 import { pythonJson } from './python-json.js';
 
 /** The Keras whose files these are; readers look at its major version. */
@@ -20,7 +29,7 @@ const KERAS_VERSION = '2.8.0';
  */
 export async function writeKerasH5(path: string, model: KerasModel): Promise<void> {
   const architecture = validateKerasModel(model);
-  await writeModelFile(path, encodeHdf5(content(architecture, model)));
+  await writeWhole(path, encodeHdf5(content(architecture, model)));
 }
 
 /**
@@ -32,7 +41,7 @@ export function readKerasH5(path: string): Promise<KerasModel> {
   return readModelFile(path, (bytes) => readHdf5(bytes, readModel));
 }
 
-function content(architecture: Architecture, { name, weights, optimizer }: KerasModel): Hdf5Group {
+function content(architecture: Architecture, { name, weights, optimizer, origins }: KerasModel): Hdf5Group {
   const version = { keras_version: KERAS_VERSION, backend: 'tensorflow' };
   const values = new Map(weights.map((weight) => [weight.name, weight.data]));
   const layers = architecture.layers.map((layer): [string, Hdf5Group] => [
@@ -51,6 +60,7 @@ function content(architecture: Architecture, { name, weights, optimizer }: Keras
       ],
     ]),
   };
+  if (origins) root.attributes[ORIGIN] = writeOrigins(origins);
   if (!optimizer) return root;
   const slots = (kind: 'm' | 'v') =>
     optimizer[kind].map(({ name, shape, data }) => ({ name: `Adam/${name}/${kind}:0`, shape, data }));
@@ -105,6 +115,7 @@ function readModel(file: File): KerasModel {
     weights,
     optimizer:
       training === undefined ? undefined : readOptimizer(file, architecture, parseTrainingConfig(training)),
+    origins: readOrigins(readText(file, ORIGIN)),
   };
 }
 

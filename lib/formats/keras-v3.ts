@@ -4,14 +4,23 @@
  */
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import type { File, Group } from 'h5wasm';
+import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import { type Architecture, SNAKE_CASE } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
 import { invalid, isDataset, isGroup, readHdf5, readWeight } from './hdf5-reader.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
 import { kerasV3Config, parseCompileConfig, parseModelConfig } from './keras-config.js';
-import { freshOptimizer, type KerasModel, type KerasOptimizer, validateKerasModel } from './keras-model.js';
-import { readModelFile, writeModelFile } from './model-file.js';
+import {
+  freshOptimizer,
+  type KerasModel,
+  type KerasOptimizer,
+  ORIGIN,
+  readOrigins,
+  validateKerasModel,
+  writeOrigins,
+} from './keras-model.js';
+import { readModelFile } from './model-file.js';
 import { pythonJson } from './python-json.js';
 
 const METADATA = 'metadata.json';
@@ -34,11 +43,16 @@ export async function writeKerasV3(path: string, model: KerasModel): Promise<voi
   const architecture = validateKerasModel(model);
   const config = kerasV3Config(model.name, architecture, model.optimizer?.adam);
   const files = {
-    [METADATA]: strToU8(pythonJson({ keras_version: KERAS_VERSION })),
+    [METADATA]: strToU8(
+      pythonJson({
+        keras_version: KERAS_VERSION,
+        ...(model.origins && { [ORIGIN]: writeOrigins(model.origins) }),
+      }),
+    ),
     [CONFIG]: strToU8(pythonJson(config)),
     [WEIGHTS]: encodeHdf5(content(architecture, model)),
   };
-  await writeModelFile(path, zipSync(files, { level: 0, mtime: NO_TIME }));
+  await writeWhole(path, zipSync(files, { level: 0, mtime: NO_TIME }));
 }
 
 /**
@@ -58,16 +72,18 @@ export function readKerasV3(path: string): Promise<KerasModel> {
       inputShape: architecture.inputShape,
       weights: readWeights(file, architecture),
       optimizer: adam && readOptimizer(file, architecture, adam),
+      origins: readOrigins(originText(files[METADATA])),
     }));
   });
 }
 
-type Content = Record<typeof CONFIG | typeof WEIGHTS, Uint8Array>;
+type Content = Record<typeof CONFIG | typeof WEIGHTS, Uint8Array> &
+  Partial<Record<typeof METADATA, Uint8Array>>;
 
 function unzip(bytes: Uint8Array): Content {
   let files: Partial<Content>;
   try {
-    files = unzipSync(bytes, { filter: ({ name }) => name === CONFIG || name === WEIGHTS });
+    files = unzipSync(bytes, { filter: ({ name }) => [METADATA, CONFIG, WEIGHTS].includes(name) });
   } catch (cause) {
     throw invalid(`it is not a zip file, or damaged (${(cause as Error).message})`);
   }
@@ -75,6 +91,16 @@ function unzip(bytes: Uint8Array): Content {
     if (files[name] === undefined) throw invalid(`it is a zip file without ${name}`);
   }
   return files as Content;
+}
+
+/** Of metadata that are there and are JSON; Keras reads none of them. */
+function originText(metadata: Uint8Array | undefined): string | undefined {
+  try {
+    const text: unknown = JSON.parse(strFromU8(metadata ?? new Uint8Array()))[ORIGIN];
+    return typeof text === 'string' ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The layers with their names in `model.weights.h5`: Keras' `_get_unique_name` of the snake-case class name. */
