@@ -6,7 +6,6 @@ import type { Precision, SweepDeviceName } from '../native.js';
 import { accuracyText } from '../report/accuracy-text.js';
 import { formatDuration } from '../report/duration.js';
 import { LiveView } from '../report/live-view.js';
-import { plural } from '../report/page/format.js';
 import { notebookGrid } from '../sweep/grid.js';
 import { formatFloat32 } from '../sweep/models-csv.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
@@ -147,7 +146,6 @@ function format({ trials, best, files }: SweepResult, report: string): string {
       : [`accuracy on its unseen images = ${accuracyText(best.unseenAccuracy)}`];
   return [
     '',
-    ...diverged(trials),
     ...ranking.map(
       (record) => `${accuracyText(record.accuracy)}  ${describeRecord(record)}  (trial ${record.trial})`,
     ),
@@ -157,11 +155,4 @@ function format({ trials, best, files }: SweepResult, report: string): string {
     `best model: ${files.model}   all results: ${files.csv}   layers: ${files.summary}`,
     `report: ${report}`,
   ].join('\n');
-}
-
-function diverged(trials: SweepResult['trials']): string[] {
-  const numbers = trials.filter(({ status }) => status === 'diverged').map(({ trial }) => trial);
-  return numbers.length === 0
-    ? []
-    : [`${plural(numbers.length, 'trial')} diverged: ${numbers.join(', ')}`, ''];
 }
