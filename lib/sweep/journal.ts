@@ -86,9 +86,8 @@ function parseRecord(line: string): TrialRecord | undefined {
     for (const values of Object.values(record.history) as (number | null)[][]) {
       for (const [i, value] of values.entries()) values[i] = value ?? Number.NaN;
     }
-    return Number.isSafeInteger(record.trial) && typeof record.checkpoint.sha256 === 'string'
-      ? record
-      : undefined;
+    const isWhole = record.status === 'diverged' || typeof record.checkpoint.sha256 === 'string';
+    return Number.isSafeInteger(record.trial) && isWhole ? record : undefined;
   } catch {
     return undefined;
   }

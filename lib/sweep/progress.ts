@@ -1,5 +1,5 @@
 import { bestTrial } from './selection.js';
-import type { Trial, TrialRecord } from './trial.js';
+import type { FinishedTrial, Trial, TrialRecord } from './trial.js';
 
 /** How far a sweep is; a snapshot that comes with every event. */
 export interface SweepProgress {
@@ -18,7 +18,7 @@ export interface SweepProgress {
   /** Seconds to go, from the images that finished trials needed; undefined before there is one. */
   secondsLeft?: number;
   /** The best finished trial so far. */
-  best?: TrialRecord;
+  best?: FinishedTrial;
 }
 
 /** Counts what the trials of a sweep do. */

@@ -2,6 +2,7 @@ import { ConvsweepError } from '../errors.js';
 import { configDifferences, type SweepConfig } from './config.js';
 import type { SweepFolder } from './folder.js';
 import { readJournal } from './journal.js';
+import { finishedOnly } from './selection.js';
 import type { TrialRecord } from './trial.js';
 
 /**
@@ -34,7 +35,7 @@ export async function finishedTrials(
   if (tornBytes > 0) {
     notify(`The last line of ${folder.journal} was cut off (${tornBytes} bytes); its trial is trained again`);
   }
-  for (const { trial, checkpoint } of [...records.values()]) {
+  for (const { trial, checkpoint } of finishedOnly(records.values())) {
     const sha256 = await folder.sha256(checkpoint.file);
     if (sha256 === checkpoint.sha256) continue;
     records.delete(trial);

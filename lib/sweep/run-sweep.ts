@@ -14,16 +14,16 @@ import { runPool } from './pool.js';
 import { ProgressCounter } from './progress.js';
 import { finishedTrials, resumedConfig } from './resume.js';
 import { runTrial } from './run-trial.js';
-import { bestTrial } from './selection.js';
+import { bestTrial, finishedOnly } from './selection.js';
 import { type StartEpoch, settledStartEpoch } from './start-epoch.js';
-import { planTrials, type SweepSplit, type Trial, type TrialRecord } from './trial.js';
+import { type FinishedTrial, planTrials, type SweepSplit, type Trial, type TrialRecord } from './trial.js';
 
 /** What a finished sweep found. */
 export interface SweepResult {
   /** Of all trials, in order. */
   trials: TrialRecord[];
   /** The most accurate, the first of equals. */
-  best: TrialRecord;
+  best: FinishedTrial;
   config: SweepConfig;
   /** Paths of what was written. */
   files: { folder: string; csv: string; model: string; summary: string; journal: string };
@@ -148,7 +148,7 @@ async function finish(
   const model = await Model.load(folder.file(best.checkpoint.file), { device });
   const summary = model.summary();
   model.dispose();
-  await folder.writeFinal({ csv: modelsCsv(trials), best: best.checkpoint.file, summary });
+  await folder.writeFinal({ csv: modelsCsv(finishedOnly(trials)), best: best.checkpoint.file, summary });
   const { path, csv, model: modelFile, summary: summaryFile, journal } = folder;
   return {
     trials,

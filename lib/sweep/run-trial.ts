@@ -8,7 +8,7 @@ import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { accuracyOf, predictedClasses } from './accuracy.js';
 import type { SweepFolder } from './folder.js';
 import type { SweepSettings } from './options.js';
-import type { Trial, TrialRecord } from './trial.js';
+import type { FinishedTrial, Trial } from './trial.js';
 
 /** What all trials of a sweep have in common. */
 export interface TrialContext {
@@ -27,7 +27,7 @@ export interface TrialContext {
  * would load.
  * @throws ConvsweepError `ABORTED`, or what went wrong
  */
-export async function runTrial(trial: Trial, context: TrialContext): Promise<TrialRecord> {
+export async function runTrial(trial: Trial, context: TrialContext): Promise<FinishedTrial> {
   const { settings, device, precision, folder, signal, jobs } = context;
   const { split, parameters, seed } = trial;
   const begin = performance.now();
@@ -70,6 +70,7 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Tri
   });
   const epochs = history.loss.length;
   return {
+    status: 'finished',
     trial: trial.number,
     split: split.name,
     parameters,

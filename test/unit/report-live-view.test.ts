@@ -1,10 +1,10 @@
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { LiveView } from '../../lib/report/live-view.js';
 import { sweepReport } from '../../lib/report/sweep-report.js';
 import type { SweepEvent, SweepStep } from '../../lib/sweep/events.js';
-import { eventStream, type ReceivedEvent } from './event-stream.js';
+import { eventStream, eventsOf, type ReceivedEvent } from './event-stream.js';
 import { EVALUATION, sweepConfig, trialRecords } from './report-fixture.js';
 
 const config = sweepConfig();
@@ -50,6 +50,24 @@ function ask(url: string, options: { method?: string; headers?: Record<string, s
     });
     asked.on('error', failed).end();
   });
+}
+
+/** A connection that `text` was sent on; `answer`: all that came back, or that came before it was quiet. */
+async function rawConnection(
+  live: LiveView,
+  text: string,
+): Promise<{ socket: Socket; answer: Promise<string> }> {
+  const socket = connect(Number(new URL(live.url).port), '127.0.0.1').on('error', () => {});
+  await new Promise((connected) => socket.once('connect', connected));
+  const answer = new Promise<string>((done) => {
+    socket.once('data', (bytes) => done(bytes.toString('latin1'))).once('close', () => done(''));
+  });
+  socket.write(text, 'latin1');
+  return { socket, answer };
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((later) => setTimeout(later, 20));
 }
 
 describe('the page', () => {
@@ -153,6 +171,52 @@ describe('events', () => {
     await ended;
   });
 
+  test('are rendered once for all that follow, of whom there are at most 64', async () => {
+    const live = await opened();
+    let renderings = 0;
+    const counted = {
+      ...config,
+      get versions() {
+        renderings++;
+        return config.versions;
+      },
+    };
+    live.show(event({ type: 'start', config: counted, jobs: 2, resumed: records.slice(0, 2) }));
+    renderings = 0;
+    const responses = await Promise.all(Array.from({ length: 100 }, () => fetch(`${live.url}events`)));
+    const served = responses.filter(({ status }) => status === 200);
+    const refused = responses.filter(({ status }) => status === 503);
+    expect([served.length, refused.length]).toEqual([64, 36]);
+    expect(await refused[0]!.text()).toBe('64 browsers follow this sweep already; close one of them\n');
+    const streams = served.map(eventsOf);
+    for (const stream of streams) expect(numbersOf(await next(stream))).toEqual([1, 2]);
+    // One for those that came before the update that `start` caused, one for those after it.
+    expect(renderings).toBeLessThanOrEqual(2);
+    await Promise.all(streams.map(next));
+    renderings = 0;
+    finishTrial(live, 3);
+    const updates = await Promise.all(streams.map(next));
+    expect(updates.map(numbersOf)).toEqual(Array.from({ length: 64 }, () => [3]));
+    expect(renderings).toBe(1);
+    await streams[0]!.return(undefined);
+    await until(async () => (await fetch(`${live.url}events`)).status === 200);
+  });
+
+  test('let a browser go that reads nothing for long, and go on with the others', async () => {
+    const live = await opened();
+    live.show(event({ type: 'start', config: large, jobs: 2, resumed: manyRecords }));
+    const { socket } = await rawConnection(live, 'GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    socket.pause();
+    const closed = new Promise((done) => socket.once('close', done));
+    const stream = eventStream(`${live.url}events`);
+    const timer = setInterval(() => live.show(event({ type: 'notice', message: 'more' })), 50);
+    for (let i = 0; i < 12; i++) await next(stream);
+    clearInterval(timer);
+    socket.resume();
+    await closed;
+    expect((await next(stream)).event).toBe('update');
+  });
+
   test('do not keep the end waiting for a browser that does not read', async () => {
     const live = await opened();
     live.show(event({ type: 'start', config: large, jobs: 2, resumed: manyRecords }));
@@ -163,6 +227,120 @@ describe('events', () => {
     await answered;
     await live.finish(sweepReport('digits', large, manyRecords));
     socket.destroy();
+  });
+});
+
+describe('who means ill', () => {
+  /** What came of sending `text`, once the server has closed the connection or answered. */
+  const send = async (live: LiveView, text: string): Promise<string> => {
+    const { socket, answer } = await rawConnection(live, text);
+    const received = await Promise.race([answer, new Promise<string>((late) => setTimeout(late, 200, ''))]);
+    socket.destroy();
+    return received;
+  };
+  const host = 'Host: localhost\r\n';
+
+  test.each([
+    ['a path that is no URL', 'GET // HTTP/1.1', 404],
+    ['a host in the path', 'GET //[ HTTP/1.1', 404],
+    ['a URL that is none', 'GET http:// HTTP/1.1', 404],
+    ['a bad port', 'GET http://localhost:99999999/ HTTP/1.1', 404],
+    ['a star', 'OPTIONS * HTTP/1.1', 404],
+    ['an upgrade', 'GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket', 200],
+    ['an expectation', 'GET / HTTP/1.1\r\nExpect: wonders', 417],
+    ['no method that is known', 'BREW / HTTP/1.1', 400],
+    ['headers without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(100_000)}`, 431],
+    ['a query', 'GET /?%ff HTTP/1.1', 200],
+  ])('%s is answered', async (_, line, status) => {
+    const live = await opened();
+    live.show(start(1));
+    expect(await send(live, `${line}\r\n${host}\r\n`)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect((await fetch(live.url)).status).toBe(200);
+  });
+
+  test('a foreign page is refused before anything else is looked at', async () => {
+    const live = await opened();
+    const foreign = 'Host: evil.example\r\n\r\n';
+    expect(await send(live, `GET // HTTP/1.1\r\n${foreign}`)).toMatch(/^HTTP\/1.1 403 /);
+    expect(await send(live, `DELETE /x HTTP/1.1\r\n${foreign}`)).toMatch(/^HTTP\/1.1 403 /);
+  });
+
+  test('nothing that is sent makes it fail', async () => {
+    const live = await opened();
+    live.show(start(1));
+    // A generator of our own, so that a failure comes again.
+    let state = 1;
+    const below = (count: number): number => {
+      state = (state * 48271) % 2147483647;
+      return state % count;
+    };
+    const pieces = [
+      ...[
+        'GET',
+        'HEAD',
+        'CONNECT',
+        'POST',
+        ' ',
+        '/',
+        '//',
+        '/events',
+        '?',
+        '%',
+        '\\',
+        '..',
+        '[::1',
+        'http:',
+        '@',
+      ],
+      ...[' HTTP/1.1', ' HTTP/1.0', ' HTTP/9.9', '\r\n', '\r\n\r\n', '\n', '\0', '\xff', ':', 'é'.repeat(50)],
+      ...[
+        'Host: localhost',
+        'Host:',
+        'Host: [',
+        'Content-Length: 5',
+        'Content-Length: -1',
+        'Connection: Upgrade',
+      ],
+      ...[
+        'Transfer-Encoding: chunked',
+        'Upgrade: h2c',
+        'Expect: 100-continue',
+        'Last-Event-ID: \x01',
+        'x'.repeat(999),
+      ],
+    ];
+    for (let round = 0; round < 8; round++) {
+      const sent = Array.from({ length: 50 }, () => {
+        const text = Array.from({ length: 1 + below(12) }, () => pieces[below(pieces.length)]).join('');
+        return send(live, below(2) ? text : `GET /events${text} HTTP/1.1\r\n${host}${text}\r\n\r\n`);
+      });
+      await Promise.all(sent);
+    }
+    expect((await fetch(live.url)).status).toBe(200);
+    expect(numbersOf(await next(eventStream(`${live.url}events`)))).toEqual([1]);
+  });
+
+  test('a report that cannot be shown is an answer, and the sweep goes on', async () => {
+    const live = await opened();
+    const following = eventStream(`${live.url}events`);
+    const ended = following.next().then(
+      ({ done }) => done,
+      () => true,
+    );
+    await until(async () => (await fetch(live.url)).status === 200);
+    const broken = {
+      ...config,
+      get versions(): never {
+        throw new Error('out of paper');
+      },
+    };
+    live.show(event({ type: 'start', config: broken, jobs: 2, resumed: records.slice(0, 2) }));
+    expect(await ask(live.url, {})).toEqual({
+      status: 500,
+      text: 'The report cannot be shown: out of paper\n',
+    });
+    expect(await ended).toBe(true);
+    await live.finish(sweepReport('digits', broken, records));
   });
 });
 

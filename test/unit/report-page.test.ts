@@ -82,6 +82,7 @@ describe('the page', () => {
       label: '60% · 8, 16, 8',
       history: { ...records[2]!.history, val_loss: [2, null, 0.2, 0.3] },
       startFromEpoch: 1,
+      state: 'finished',
       bestEpoch: 2,
       accuracy: Math.fround(0.99),
       time: '10.0 s, 1,235 images/s',

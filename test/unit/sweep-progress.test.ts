@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Dataset } from '../../lib/data/dataset.js';
 import { ProgressCounter } from '../../lib/sweep/progress.js';
-import type { Trial, TrialRecord } from '../../lib/sweep/trial.js';
+import type { FinishedTrial, Trial } from '../../lib/sweep/trial.js';
 
 const dataset = (count: number) =>
   Dataset.from({ images: new Uint8Array(count), labels: new Uint8Array(count), height: 1, width: 1 });
@@ -15,7 +15,7 @@ const trial = (number: number, of = split): Trial => ({
   startFromEpoch: { epoch: 0, reason: 'given' },
 });
 const record = (number: number, epochs: number, accuracy: number) =>
-  ({ trial: number, epochs, accuracy }) as TrialRecord;
+  ({ status: 'finished', trial: number, epochs, accuracy }) as FinishedTrial;
 
 describe('ProgressCounter', () => {
   test('counts trials, epochs, images and the best', () => {

@@ -11,7 +11,7 @@ import { Random } from '../../lib/random.js';
 import type { SweepEvent } from '../../lib/sweep/events.js';
 import type { Builder, SweepOptions } from '../../lib/sweep/options.js';
 import { sweep } from '../../lib/sweep/sweep.js';
-import type { TrialRecord } from '../../lib/sweep/trial.js';
+import type { FinishedTrial } from '../../lib/sweep/trial.js';
 
 /** Four classes, told apart by which quarter of a 4 x 4 image is bright, with noise. */
 function quarters(count: number): Dataset {
@@ -76,7 +76,7 @@ async function fingerprint(out: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(sums));
 }
 
-const journalOf = async (out: string): Promise<TrialRecord[]> =>
+const journalOf = async (out: string): Promise<FinishedTrial[]> =>
   (await readFile(join(out, 'journal.jsonl'), 'utf8'))
     .trimEnd()
     .split('\n')
@@ -151,7 +151,11 @@ describe('a sweep', () => {
       progress: { done: 8, running: 0, epochs, secondsLeft: 0 },
     });
     expect(last.progress.best!.accuracy).toBe(
-      Math.max(...events.flatMap((e) => (e.type === 'trialEnd' ? [e.record.accuracy] : []))),
+      Math.max(
+        ...events.flatMap((e) =>
+          e.type === 'trialEnd' && e.record.status === 'finished' ? [e.record.accuracy] : [],
+        ),
+      ),
     );
   });
 
