@@ -1,9 +1,8 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Journal, readJournal } from '../../lib/sweep/journal.js';
-import { FolderLock } from '../../lib/sweep/lock.js';
 import type { FinishedTrial, TrialRecord } from '../../lib/sweep/trial.js';
 
 let folder: string;
@@ -74,39 +73,4 @@ describe('journal', () => {
       });
     },
   );
-});
-
-describe('FolderLock', () => {
-  const path = () => join(folder, 'lock');
-
-  test('is held by one at a time', async () => {
-    const lock = await FolderLock.take(path());
-    await expect(FolderLock.take(path())).rejects.toMatchObject({
-      code: 'FILE',
-      message: expect.stringContaining(`process ${process.pid} on ${hostname()} holds ${path()}`),
-    });
-    await lock.release();
-    await (await FolderLock.take(path())).release();
-    await expect(readFile(path())).rejects.toMatchObject({ code: 'ENOENT' });
-  });
-
-  test.each([
-    ['of a process that is gone', `${hostname()} 4194305\n`],
-    ['of an earlier process with our number', `${hostname()} ${process.pid}\n`],
-  ])('the leftover %s is replaced', async (_what, content) => {
-    await writeFile(path(), content);
-    const lock = await FolderLock.take(path());
-    expect(await readFile(path(), 'utf8')).toBe(`${hostname()} ${process.pid}\n`);
-    await lock.release();
-  });
-
-  test.each([
-    ['a living process', `${hostname()} 1\n`],
-    ['a process of another machine', 'elsewhere.example 4194305\n'],
-    ['a process that is just taking it', ''],
-  ])('of %s it is respected', async (_what, content) => {
-    await writeFile(path(), content);
-    await expect(FolderLock.take(path())).rejects.toThrow(`rm ${path()}`);
-    expect(await readFile(path(), 'utf8')).toBe(content);
-  });
 });
