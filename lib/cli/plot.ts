@@ -30,9 +30,9 @@ export function addPlot(program: Command): void {
 }
 
 async function plot(path: string, { trial, format, json }: PlotOptions): Promise<void> {
-  const { trials } = await readSweepConfig(path);
+  const config = await readSweepConfig(path);
   const folder = new SweepFolder(path);
-  const { records } = await peekJournal(folder.journal);
+  const { records } = await peekJournal(folder.journal, config);
   const finished = finishedOnly(records.values());
   const best = bestTrial(finished);
   if (!best) {
@@ -48,7 +48,9 @@ async function plot(path: string, { trial, format, json }: PlotOptions): Promise
     throw invalidArgument('--trial', `one of ${path}'s ${all} ${ranges(finished)}`, trial);
   }
   const run =
-    trial === undefined ? bestTrialRun(record, { finished: records.size, total: trials }) : trialRun(record);
+    trial === undefined
+      ? bestTrialRun(record, { finished: records.size, total: config.trials })
+      : trialRun(record);
   using model = await Model.load(folder.file(record.checkpoint.file), { device: 'cpu' });
   const files = await writePictures(run, model, format, (picture) =>
     trial === undefined

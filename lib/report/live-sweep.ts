@@ -35,7 +35,9 @@ export class LiveSweep {
       this.#config = event.config;
       this.#records.push(...event.resumed);
     }
-    if (event.type === 'trialStart') this.#running.set(event.trial.number, startedCurves(event.trial));
+    if (event.type === 'trialStart') {
+      this.#running.set(event.trial.number, startedCurves(event.trial, event.history));
+    }
     if (event.type === 'epoch') {
       const { history } = this.#running.get(event.trial.number)!;
       for (const [name, value] of Object.entries(event.logs) as [keyof EpochHistory, number][]) {
@@ -77,11 +79,14 @@ export class LiveSweep {
   }
 }
 
-function startedCurves({ number, split, parameters, startFromEpoch }: Trial): TrialCurves {
+function startedCurves(
+  { number, split, parameters, startFromEpoch }: Trial,
+  history: EpochHistory = { loss: [], accuracy: [] },
+): TrialCurves {
   return {
     trial: number,
     label: trialText({ split: split.name, parameters }),
-    history: { loss: [], accuracy: [] },
+    history: { ...history },
     startFromEpoch: startFromEpoch.epoch,
     state: 'training',
   };

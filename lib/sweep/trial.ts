@@ -73,6 +73,11 @@ export interface DivergedTrial extends RecordBase {
 /** A trial that has ended: one line of the journal. */
 export type TrialRecord = FinishedTrial | DivergedTrial;
 
+/** The checkpoint of a trial, relative to the sweep's folder. */
+export function checkpointFile(trial: number): string {
+  return `models/model_${trial}.h5`;
+}
+
 /** How messages name a trial: `trial 3 (60%, neuron_counts (60, 60, 100))`. */
 export function describeTrial({ number, split, parameters }: Trial): string {
   const values = Object.entries(parameters).map(([name, value]) => `${name} ${pythonText(value)}`);

@@ -1,4 +1,5 @@
 import { PNG } from 'pngjs';
+import { deriveSeed } from '../../lib/random.js';
 import type { SweepConfig } from '../../lib/sweep/config.js';
 import { gridPoints, notebookGrid } from '../../lib/sweep/grid.js';
 import type { DivergedTrial, FinishedTrial } from '../../lib/sweep/trial.js';
@@ -40,7 +41,7 @@ export function trialRecords(config: SweepConfig, count = config.trials): Finish
     trial: i + 1,
     split: config.splits[Math.floor(i / points.length)]!.name,
     parameters: points[i % points.length]!,
-    seed: i,
+    seed: deriveSeed(config.seed, 'trial', i + 1),
     accuracy: Math.fround(i === 2 ? 0.99 : 0.95 + (i % 5) / 200),
     epochs: 4,
     bestEpoch: 2,

@@ -88,12 +88,13 @@ describe('the page', () => {
     live.show(event({ type: 'notice', message: 'model_9.h5 is missing' }));
     live.show(start(2));
     finishTrial(live, 3);
-    live.show(event({ type: 'trialStart', trial: trialOf(4) }));
+    const history = { loss: [2], accuracy: [0.25], val_accuracy: [0.125] };
+    live.show(event({ type: 'trialStart', trial: trialOf(4), history }));
     live.show(
       event({
         type: 'epoch',
         trial: trialOf(4),
-        epoch: 0,
+        epoch: 1,
         logs: { loss: 1, accuracy: 0.5, val_accuracy: 0.25 },
       }),
     );
@@ -101,10 +102,14 @@ describe('the page', () => {
       const page = await (await fetch(live.url)).text();
       const { trials, best } = JSON.parse(/id="data">(.*?)<\/script>/s.exec(page)![1]!);
       expect(trials.map(({ trial }: { trial: number }) => trial)).toEqual([1, 2, 3, 4]);
-      expect(trials[3].history).toEqual({ loss: [1], accuracy: [0.5], val_accuracy: [0.25] });
+      expect(trials[3].history).toEqual({
+        loss: [2, 1],
+        accuracy: [0.25, 0.5],
+        val_accuracy: [0.125, 0.25],
+      });
       expect(best).toBe(3);
       expect(page).toContain('model_9.h5 is missing.');
-      expect(page).toContain('60% · 8, 16, 16: epoch 1, accuracy 0.2500');
+      expect(page).toContain('60% · 8, 16, 16: epoch 2, accuracy 0.2500');
     }
   });
 });

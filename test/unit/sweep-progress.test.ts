@@ -50,6 +50,16 @@ describe('ProgressCounter', () => {
     expect(secondsLeft! * imagesPerSecond).toBeCloseTo(4 * 100 + (4 * 200 - 200), 6);
   });
 
+  test('what an earlier run trained of a trial is not left, and was not trained in this run', () => {
+    const trials = [trial(1), trial(2)];
+    const counter = new ProgressCounter(trials, new Map([[1, record(1, 4, 0.5)]]));
+    counter.start(trials[1]!, 2);
+    counter.epoch(trials[1]!);
+    const { epochs, images, secondsLeft, imagesPerSecond } = counter.snapshot();
+    expect([epochs, images]).toEqual([1, 100]);
+    expect(secondsLeft! * imagesPerSecond).toBeCloseTo(100, 6);
+  });
+
   test('a trial that takes longer than the others counts as nearly done, not as negative work', () => {
     const trials = [trial(1), trial(2), trial(3)];
     const counter = new ProgressCounter(trials, new Map([[1, record(1, 1, 0.5)]]));
