@@ -309,21 +309,22 @@ export class Model implements Trainer {
 
   /** A copy of weights, moving statistics and optimizer state, for {@link restore} of a model of the same layers. */
   snapshot(): ModelSnapshot {
-    return this.#read();
+    return { ...this.#read(), origins: this.origins };
   }
 
   /** @throws ConvsweepError `INVALID_ARGUMENT` for what is no snapshot of a model of this size */
   restore(snapshot: ModelSnapshot): void {
-    const state = snapshot as NativeState;
+    const { origins, ...state } = (snapshot ?? {}) as Partial<NativeState> & { origins?: Origin[] };
     const { trainable, nonTrainable } = this.#architecture.parameters;
     const fits =
-      state?.parameters?.length === trainable &&
+      state.parameters?.length === trainable &&
       state.statistics?.length === nonTrainable &&
       state.m?.length === trainable &&
       state.v?.length === trainable;
     if (!fits)
       throw invalidArgument('snapshot', 'what snapshot() returned for a model of the same layers', snapshot);
     this.#write(state);
+    this.#origins = origins && [...origins];
   }
 
   /** Frees the device's memory; fails with code `STATE` while a call runs. Afterwards only descriptions remain. */

@@ -148,6 +148,18 @@ describe('a model knows its origins', () => {
     expect(unseenImages(digits, model.origins!.slice(0, 1)).size).toBe(9500);
   });
 
+  test('those of the state that is restored', async () => {
+    using model = small();
+    const untrained = model.snapshot();
+    await model.fit((await loadDigits()).subset([1]), { verbose: 0 });
+    const trained = model.snapshot();
+    using other = small();
+    other.restore(trained);
+    expect(other.origins).toEqual(model.origins);
+    model.restore(untrained);
+    expect(model.origins).toEqual([]);
+  });
+
   test('unknown after weights and batches from elsewhere', async () => {
     using other = small();
     using model = small();
