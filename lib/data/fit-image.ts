@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ConvsweepError, invalidArgument, requireInteger } from '../errors.js';
 import type { RgbaImage } from './png-image.js';
 
@@ -60,8 +61,8 @@ function requireImage(image: RgbaImage): void {
   requireInteger('image.width', image.width);
   requireInteger('image.height', image.height);
   const bytes = image.width * image.height * 4;
-  if (!(image.data instanceof Uint8Array) || image.data.length !== bytes) {
-    const received = image.data instanceof Uint8Array ? image.data.length : image.data;
+  if (!types.isUint8Array(image.data) || image.data.length !== bytes) {
+    const received = types.isUint8Array(image.data) ? image.data.length : image.data;
     throw invalidArgument('image.data', `a Uint8Array of ${bytes} values (four for each pixel)`, received);
   }
 }

@@ -3,7 +3,7 @@
  * `config.json` of `.keras`, in the form that Keras 3 and tf_keras both accept; read as Keras 2 and Keras 3 write them. What would change the model's numbers and is not supported is an error, also what
  * matters in training only (regularizers, constraints, frozen layers); initializers are not read, since the weights are.
  */
-import { ConvsweepError, describeValue } from '../errors.js';
+import { type ConvsweepError, describeValue } from '../errors.js';
 import { type Adam, resolveAdam } from '../model/adam.js';
 import {
   type Architecture,
@@ -12,6 +12,7 @@ import {
   resolveLayers,
 } from '../model/architecture.js';
 import { type LayerSpec, validateLayer, validateName } from '../model/layers.js';
+import { invalid } from './invalid.js';
 import { PythonFloat, type PythonValue } from './python-json.js';
 
 /** The value of `model_config`, field by field in Keras 2.8's order. */
@@ -321,9 +322,7 @@ function asInvalidModel<T>(resolve: () => T): T {
   try {
     return resolve();
   } catch (cause) {
-    throw new ConvsweepError('INVALID_MODEL', cause instanceof Error ? cause.message : String(cause), {
-      cause,
-    });
+    throw invalid((cause as Error).message, cause);
   }
 }
 
@@ -395,24 +394,38 @@ function nameAndConfig(value: unknown): { name: string; config: Config } {
   return { name: String(class_name), config: (config ?? {}) as Config };
 }
 
+/** Far more than any model's; deeper, what walks through it would run out of stack. */
+const MAX_DEPTH = 100;
+
 function parseObject(what: string, json: string): Config {
+  if (depthOf(json) > MAX_DEPTH) throw invalid(`${what} is nested more than ${MAX_DEPTH} deep`);
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw new ConvsweepError('INVALID_MODEL', `${what} is not valid JSON`, { cause });
+    throw invalid(`${what} is not valid JSON`, cause);
   }
   return requireObject(what, value);
+}
+
+/** How deep lists and objects are in each other. */
+function depthOf(json: string): number {
+  let [depth, deepest] = [0, 0];
+  let isText = false;
+  for (let i = 0; i < json.length; i++) {
+    const character = json[i]!;
+    if (isText && character === '\\') i++;
+    else if (character === '"') isText = !isText;
+    else if (!isText && (character === '[' || character === '{')) deepest = Math.max(deepest, ++depth);
+    else if (!isText && (character === ']' || character === '}')) depth--;
+  }
+  return deepest;
 }
 
 function requireObject(what: string, value: unknown): Config {
   if (value === null || typeof value !== 'object')
     throw invalid(`${what} is not an object but ${describeValue(value)}`);
   return value as Config;
-}
-
-function invalid(problem: string): ConvsweepError {
-  return new ConvsweepError('INVALID_MODEL', problem);
 }
 
 function unsupported(what: string, supported: string, remedy?: string): ConvsweepError {
