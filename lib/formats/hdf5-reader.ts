@@ -23,9 +23,9 @@ export function readHdf5<T>(bytes: Uint8Array, read: (root: GroupReader) => T): 
   try {
     return read(new GroupReader(new OpenFile(bytes), '', rootAddress(bytes)));
   } catch (cause) {
-    // A number beyond the end of its structure.
-    if (cause instanceof RangeError) throw damaged('a structure in it is too short', cause);
-    throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ERR_OUT_OF_RANGE' && code !== 'ERR_BUFFER_OUT_OF_BOUNDS') throw cause;
+    throw damaged('a structure in it is too short', cause);
   }
 }
 

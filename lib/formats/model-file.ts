@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { types } from 'node:util';
 import writeFileAtomic from 'write-file-atomic';
 import { ConvsweepError } from '../errors.js';
 
@@ -24,7 +25,7 @@ export async function readModelFile<T>(
   try {
     return await read(bytes);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = types.isNativeError(cause) ? cause.message : String(cause);
     throw new ConvsweepError('INVALID_MODEL', `${path} is not a model file that can be read: ${reason}`, {
       cause,
     });
