@@ -234,7 +234,7 @@ export function parseModelConfig(json: string): ParsedModelConfig {
         "Keras' own layers (module keras.layers)",
       );
     }
-    return [String(entry.class_name), requireObject(`config of layer ${i} in model_config`, entry.config)];
+    return [asName(entry.class_name), requireObject(`config of layer ${i} in model_config`, entry.config)];
   });
   const shapes = entries.map(([, layer]) => layer.batch_input_shape ?? layer.batch_shape);
   const inputShape = parseInputShape(shapes.find((shape) => shape != null) ?? config.build_input_shape);
@@ -242,8 +242,9 @@ export function parseModelConfig(json: string): ParsedModelConfig {
   const specs = layers.map(([type, layer]) => parseLayer(type, layer));
   const architecture = asInvalidModel(() => resolveLayers(specs, inputShape));
   for (const [i, { name, inputShape }] of architecture.layers.entries()) {
-    const axis = layers[i]![1].axis;
-    if (axis !== undefined && ![-1, inputShape.length].includes(Number(axis))) {
+    const { axis } = layers[i]![1];
+    const axes = [axis].flat();
+    if (axis !== undefined && (axes.length !== 1 || ![-1, inputShape.length].includes(axes[0] as number))) {
       throw unsupported(
         `${name} with axis ${JSON.stringify(axis)}`,
         'batch normalization over the last axis',
@@ -388,10 +389,15 @@ const readLayer: Record<LayerSpec['type'], (config: Config) => Config> = {
  * its name for `config`.
  */
 function nameAndConfig(value: unknown): { name: string; config: Config } {
-  if (value === null || typeof value !== 'object') return { name: String(value), config: {} };
+  if (value === null || typeof value !== 'object') return { name: asName(value), config: {} };
   const { class_name, config } = value as Config;
-  if (class_name === 'function') return { name: String(config), config: {} };
-  return { name: String(class_name), config: (config ?? {}) as Config };
+  if (class_name === 'function') return { name: asName(config), config: {} };
+  return { name: asName(class_name), config: (config ?? {}) as Config };
+}
+
+/** What is no name reads as what it is, which no name does. */
+function asName(value: unknown): string {
+  return typeof value === 'string' ? value : describeValue(value);
 }
 
 /** Far more than any model's; deeper, what walks through it would run out of stack. */

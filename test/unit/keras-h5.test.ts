@@ -397,6 +397,12 @@ describe('what cannot be read', () => {
     ['a list', () => '[]', 'model class undefined is not supported, only Sequential'],
     ['null', () => 'null', 'model_config is not an object but null'],
     [
+      'an object for a name',
+      edit('"class_name": "Flatten"', '"class_name": {"toString": 1}'),
+      'layer flatten of class "an object of class Object" is not supported',
+    ],
+    ['two axes', edit('"axis": [3]', '"axis": [3, 2]'), 'batch_normalization with axis [3,2]'],
+    [
       'lists in lists without end',
       edit('"dilation_rate": [1, 1]', `"dilation_rate": ${'['.repeat(20_000)}${']'.repeat(20_000)}`),
       'model_config is nested more than 100 deep',
