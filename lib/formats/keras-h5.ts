@@ -40,7 +40,7 @@ export async function writeKerasH5(path: string, model: KerasModel): Promise<voi
 export function readKerasH5(path: string): Promise<KerasModel> {
   return readModelFile(path, (bytes) =>
     readHdf5(bytes, (root) => {
-      const sealed = requireSeal(bytes, root.text(SEAL));
+      const sealed = requireSeal(bytes);
       const model = readModel(root);
       // Numbers that training made of a diverging model are as good as others; those of damage are not.
       if (!sealed) requireFinite(model);

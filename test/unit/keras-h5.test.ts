@@ -156,7 +156,7 @@ describe('writeKerasH5', () => {
       const ours = await outline(path);
       const theirs = await outline(file);
       for (const [at, value] of theirs) expect([at, ours.get(at)]).toEqual([at, value]);
-      expect(ours.get('@convsweep_sha256')).toMatch(/^sha256:[0-9a-f]{64}$/);
+      expect(ours.get('@convsweep_sha256')).toMatch(/^convsweep_sha256:[0-9a-f]{64}$/);
       expect(ours.size).toBe(theirs.size + 1);
       expect(ours.get('@model_config')).toMatch(/^\{"class_name": "Sequential", /);
     },
@@ -281,8 +281,21 @@ describe('the seal', () => {
     changed[changed.length - 5000]! ^= 1;
     await writeFile(path, changed);
     await expect(readKerasH5(path)).rejects.toThrow(
-      'it was damaged or changed after it was saved (its checksum differs); if it was changed on purpose, delete its attribute convsweep_sha256',
+      'it was damaged or changed after it was saved (its checksum differs); if it was changed on purpose, open it in Keras and save it again',
     );
+  });
+
+  test.each(['name', 'text'])('counts when the attribute has its %s damaged', async (part) => {
+    const path = join(folder, 'model.h5');
+    await writeKerasH5(path, await readKerasH5(keras3Model));
+    const damaged = await readFile(path);
+    const text = damaged.indexOf('convsweep_sha256:');
+    const name = damaged.indexOf('convsweep_sha256\0');
+    expect(text).not.toBe(name);
+    damaged.write('x', part === 'text' ? text : name);
+    damaged[damaged.length - 5000]! ^= 1;
+    await writeFile(path, damaged);
+    await expect(readKerasH5(path)).rejects.toThrow('its checksum differs');
   });
 
   test('lets numbers through that are none, and only it does', async () => {
