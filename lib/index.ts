@@ -15,6 +15,7 @@ export {
 export type { Shuffle } from './data/epoch-plan.js';
 export { type FittedImage, fitImage } from './data/fit-image.js';
 export { type IdxOptions, loadIdx } from './data/idx.js';
+export type { Division, Origin } from './data/origin.js';
 export { type RgbaImage, readPng } from './data/png-image.js';
 export { renderDigit } from './data/render-digit.js';
 export { holdout, type NotebookSplit, notebookSplit, type Split, type SplitOptions } from './data/splits.js';
@@ -80,6 +81,7 @@ export type { SweepResult } from './sweep/run-sweep.js';
 export type { StartEpoch } from './sweep/start-epoch.js';
 export { type SweepRun, sweep } from './sweep/sweep.js';
 export type { SweepSplit, Trial, TrialRecord } from './sweep/trial.js';
+export { unseenImages } from './sweep/unseen.js';
 export type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './training/callback.js';
 export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';
 export type { FitOptions } from './training/fit-options.js';

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
 import { loadDigits } from '../data/digits.js';
@@ -5,8 +6,8 @@ import { downloadMnist, MNIST_MIRROR } from '../data/download.js';
 import { loadIdx } from '../data/idx.js';
 import { renderDigit } from '../data/render-digit.js';
 import { invalidArgument } from '../errors.js';
+import { makeFolder, writeWhole } from '../files.js';
 import { digitPng } from '../report/digit-png.js';
-import { writeWhole } from '../report/write-whole.js';
 import { integer } from './options.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
@@ -60,6 +61,7 @@ export function addData(program: Command): void {
       }
       print(renderDigit(images, position, { ascii: ascii ?? false }));
       if (png !== undefined) {
+        await makeFolder(dirname(png));
         await writeWhole(png, digitPng(images, position));
         note(`Written: ${png}`);
       }

@@ -3,13 +3,15 @@ import { Model } from '../model/model.js';
 import type { DeviceName, Precision } from '../native.js';
 import { evaluationText, writeEvaluation } from '../report/evaluation-folder.js';
 import { evaluateModel } from '../report/model-evaluation.js';
-import { type ImageOptions, PARTS, selectImages } from './data-source.js';
+import { type ImageOptions, loadSource, PARTS, requireSelection } from './data-source.js';
 import { withDevice } from './device-options.js';
+import { evaluatedImages } from './evaluated-images.js';
 import { choice, integer, percentage } from './options.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
 interface EvaluateOptions extends ImageOptions {
   out: string;
+  all?: boolean;
   device: DeviceName;
   precision: Precision;
   json?: boolean;
@@ -19,17 +21,13 @@ interface EvaluateOptions extends ImageOptions {
 export function withImages(command: Command): Command {
   const withSelection = command
     .option('--data <dir>', 'IDX files to read instead of the embedded digits')
-    .option(
-      '--part <part>',
-      'all, train, test or validation (default: what the model has not seen)',
-      choice('--part', PARTS),
-    )
+    .option('--part <part>', 'all, train, test or validation', choice('--part', PARTS))
     .option(
       '--split <percent>',
       "the sweep's holdout split that the model was trained on",
       percentage('--split'),
     )
-    .option('--seed <n>', 'the seed of that split', integer('--seed', 0), 0);
+    .option('--seed <n>', 'the seed of that split', integer('--seed', 0));
   return withDevice(withSelection).option('--json', 'print JSON');
 }
 
@@ -40,16 +38,14 @@ export function addEvaluate(program: Command): void {
       'loss, accuracy, confusion matrix, classification report and misclassified images of a model',
     )
     .argument('<model>', 'a Keras .h5 or .keras file')
-    .option('--out <dir>', 'folder for the report and its pictures', 'evaluation');
+    .option('--out <dir>', 'folder for the report and its pictures', 'evaluation')
+    .option('--all', 'keep images that the model was trained on, which are left out otherwise');
   withImages(command).action(async (path: string, options: EvaluateOptions) => {
-    const { device, precision } = options;
-    const images = await selectImages(options);
+    const { data, device, precision, all = false } = options;
+    requireSelection(options);
     using model = await Model.load(path, { device, precision });
-    if (options.data === undefined && options.split === undefined) {
-      note(
-        'These are all embedded digits, the ones that the model was trained on among them; --split leaves those out.',
-      );
-    }
+    const { images, remark } = evaluatedImages(path, model.origins, await loadSource(data), options, all);
+    note(remark);
     const { signal, release } = interruption(() => note('Interrupted.'));
     try {
       const evaluation = await evaluateModel(path, model, images, { signal });

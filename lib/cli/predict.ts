@@ -3,7 +3,7 @@ import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import type { DeviceName, Precision } from '../native.js';
 import { predictedClasses } from '../sweep/accuracy.js';
-import { type ImageOptions, selectImages } from './data-source.js';
+import { type ImageOptions, loadSource, requireSelection, selectImages } from './data-source.js';
 import { withImages } from './evaluate.js';
 import { readInputImages } from './image-input.js';
 import { integer } from './options.js';
@@ -88,7 +88,8 @@ async function predictPositions(
   options: PredictOptions,
 ): Promise<void> {
   const { device, precision } = options;
-  const images = await selectImages(options);
+  requireSelection(options);
+  const images = selectImages(await loadSource(options.data), options);
   const chosen =
     positions.length > 0
       ? positions.map(integer(ARGUMENT, 0))

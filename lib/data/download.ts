@@ -1,6 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { makeFolder } from '../files.js';
 import { fetchFile, type PinnedFile, sha256OfFile } from './fetch-file.js';
 
 const MNIST_FILES: readonly PinnedFile[] = [
@@ -93,7 +94,7 @@ export async function downloadFiles(
   const { signal, onProgress, retries = 3 } = options;
   requireInteger('retries', retries, 0);
   const mirror = mirrorUrl(options.mirror);
-  await makeDirectory(directory);
+  await makeFolder(directory);
   const results: DownloadedFile[] = [];
   for (const file of files) {
     const path = join(directory, file.name);
@@ -125,16 +126,6 @@ function mirrorUrl(option: string | undefined): URL {
   if (!/^https?:\/\//i.test(value) || !URL.canParse(value))
     throw invalidArgument(name, 'an http or https URL', value);
   return new URL(value.endsWith('/') ? value : `${value}/`);
-}
-
-async function makeDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true });
-  } catch (cause) {
-    throw new ConvsweepError('FILE', `Cannot make the directory ${directory}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
 }
 
 async function isPresent(path: string, file: PinnedFile): Promise<boolean> {

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { types } from 'node:util';
 import { ConvsweepError } from '../errors.js';
+import { syncFolder } from '../files.js';
 
 /** What a file must be, so that nothing else passes for it. */
 export interface PinnedFile {
@@ -55,7 +57,8 @@ export async function fetchFile(
       signal?.throwIfAborted();
       if (attempt > 0) await sleep(retryDelay * 2 ** (attempt - 1), undefined, signal ? { signal } : {});
       await complete(url, part, expected, options);
-      return await rename(part, path);
+      await rename(part, path);
+      return await syncFolder(dirname(path));
     } catch (cause) {
       if (signal?.aborted) {
         const message = `The download of ${url} was stopped; what arrived is kept, and the same command continues it`;

@@ -43,7 +43,11 @@ export function holdout(dataset: Dataset, options: SplitOptions): Split {
   const cut = cutAt(percent, dataset.size, dataset.name);
   const order = new Random(seed, 'split').permutation(dataset.size);
   return {
-    train: dataset.subset(order.subarray(0, cut), `${dataset.name} first ${percent}%`),
+    train: dataset.subset(order.subarray(0, cut), `${dataset.name} first ${percent}%`, {
+      protocol: 'holdout',
+      percent,
+      seed,
+    }),
     validation: dataset.subset(order.subarray(cut), `${dataset.name} after ${percent}%`),
   };
 }
@@ -80,7 +84,11 @@ export function notebookSplit(data: TrainTest, options: SplitOptions): NotebookS
   const validationSize = train.size + tail.length;
   const leak = ((train.size / validationSize) * 100).toFixed(2);
   return {
-    train: all.subset(readOrder(head, 'train'), `${all.name} ${spec}`),
+    train: all.subset(readOrder(head, 'train'), `${all.name} ${spec}`, {
+      protocol: 'notebook',
+      percent,
+      seed,
+    }),
     validation: all.subset(readOrder(tail, 'validation'), `${all.name} ${complement}`),
     unseen: all.subset(tail, `${all.name} test[${percent}%:]`),
     leaked: train.size,

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { invalidArgument } from '../errors.js';
+import { writeWhole } from '../files.js';
 import { type DescribedModel, describeModel, type ExportableModel } from './exportable-model.js';
-import { writeModelFile } from './model-file.js';
 import { writeModelFolder } from './model-folder.js';
 import { encodeOnnx } from './onnx.js';
 import { encodeSafetensors } from './safetensors.js';
@@ -41,7 +41,7 @@ export async function exportModel(model: ExportableModel, format: ExportFormat, 
   if (format === 'tfjs') return writeModelFolder(path, encodeTfjs(describeModel(model)));
   if (extname(path) !== `.${format}`) throw invalidArgument('path', `a name ending in .${format}`, path);
   if (format === 'keras') return model.save(path);
-  await writeModelFile(path, await ENCODERS[format](describeModel(model)));
+  await writeWhole(path, await ENCODERS[format](describeModel(model)));
 }
 
 const ENCODERS: Record<'onnx' | 'safetensors', (model: DescribedModel) => Uint8Array | Promise<Uint8Array>> =

@@ -1,5 +1,5 @@
 /** Whole Keras models in HDF5, as Keras 2.8's `model.save('model.h5')` writes them. */
-
+import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import type { Architecture } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
@@ -12,11 +12,14 @@ import {
   freshOptimizer,
   type KerasModel,
   type KerasOptimizer,
+  ORIGIN,
+  readOrigins,
   requireFinite,
   requireIterations,
   validateKerasModel,
+  writeOrigins,
 } from './keras-model.js';
-import { readModelFile, writeModelFile } from './model-file.js';
+import { readModelFile } from './model-file.js';
 import { pythonJson } from './python-json.js';
 
 /** The Keras whose files these are; readers look at its major version. */
@@ -29,7 +32,7 @@ const KERAS_VERSION = '2.8.0';
  */
 export async function writeKerasH5(path: string, model: KerasModel): Promise<void> {
   const architecture = validateKerasModel(model);
-  await writeModelFile(path, seal(encodeHdf5(content(architecture, model))));
+  await writeWhole(path, seal(encodeHdf5(content(architecture, model))));
 }
 
 /**
@@ -49,7 +52,7 @@ export function readKerasH5(path: string): Promise<KerasModel> {
   );
 }
 
-function content(architecture: Architecture, { name, weights, optimizer }: KerasModel): Hdf5Group {
+function content(architecture: Architecture, { name, weights, optimizer, origins }: KerasModel): Hdf5Group {
   const version = { keras_version: KERAS_VERSION, backend: 'tensorflow' };
   const values = new Map(weights.map((weight) => [weight.name, weight.data]));
   const layers = architecture.layers.map((layer): [string, Hdf5Group] => [
@@ -73,6 +76,7 @@ function content(architecture: Architecture, { name, weights, optimizer }: Keras
       ],
     ]),
   };
+  if (origins) root.attributes[ORIGIN] = writeOrigins(origins);
   if (!optimizer) return root;
   const slots = (kind: 'm' | 'v') =>
     optimizer[kind].map(({ name, shape, data }) => ({ name: `Adam/${name}/${kind}:0`, shape, data }));
@@ -127,6 +131,7 @@ function readModel(file: GroupReader): KerasModel {
     weights,
     optimizer:
       training === undefined ? undefined : readOptimizer(file, architecture, parseTrainingConfig(training)),
+    origins: readOrigins(file.text(ORIGIN)),
   };
 }
 

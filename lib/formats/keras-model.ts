@@ -1,8 +1,10 @@
+import { type Origin, parseOrigins } from '../data/origin.js';
 import type { Adam } from '../model/adam.js';
 import { type Architecture, resolveLayers } from '../model/architecture.js';
 import type { LayerSpec } from '../model/layers.js';
 import { type NamedWeight, validateWeights } from '../model/weights.js';
 import { invalid } from './invalid.js';
+import { type PythonValue, pythonJson } from './python-json.js';
 
 /** What a Keras model file holds. */
 export interface KerasModel {
@@ -14,6 +16,8 @@ export interface KerasModel {
   weights: NamedWeight[];
   /** Undefined when the model was saved without its optimizer. */
   optimizer?: KerasOptimizer | undefined;
+  /** What the model was trained on; undefined where that is not known, as in files that Keras wrote. */
+  origins?: readonly Origin[] | undefined;
 }
 
 /** Adam in the middle of training. */
@@ -70,4 +74,20 @@ export function requireFinite({ weights, optimizer }: KerasModel): void {
       );
     }
   }
+}
+
+/** Under which name a file holds {@link KerasModel.origins}; Keras does not look at it. */
+export const ORIGIN = 'convsweep_origin';
+
+/** The text that {@link readOrigins} reads. */
+export function writeOrigins(origins: readonly Origin[]): string {
+  return pythonJson(origins as unknown as PythonValue);
+}
+
+/** @throws ConvsweepError `INVALID_MODEL` for a text that is no JSON of origins */
+export function readOrigins(text: string | undefined): Origin[] | undefined {
+  if (text === undefined) return undefined;
+  const origins = parseOrigins(text);
+  if (!origins) throw invalid(`its ${ORIGIN} is damaged`);
+  return origins;
 }

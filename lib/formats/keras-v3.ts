@@ -3,6 +3,7 @@
  * `model.weights.h5`, whose layers are numbered per class (`layers/dense_1` is the second Dense, whatever its name).
  */
 import { strToU8, zipSync } from 'fflate';
+import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import { type Architecture, SNAKE_CASE } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
@@ -14,10 +15,13 @@ import {
   freshOptimizer,
   type KerasModel,
   type KerasOptimizer,
+  ORIGIN,
+  readOrigins,
   requireIterations,
   validateKerasModel,
+  writeOrigins,
 } from './keras-model.js';
-import { readModelFile, writeModelFile } from './model-file.js';
+import { readModelFile } from './model-file.js';
 import { pythonJson } from './python-json.js';
 import { ZipFile } from './zip-reader.js';
 
@@ -41,11 +45,16 @@ export async function writeKerasV3(path: string, model: KerasModel): Promise<voi
   const architecture = validateKerasModel(model);
   const config = kerasV3Config(model.name, architecture, model.optimizer?.adam);
   const files = {
-    [METADATA]: strToU8(pythonJson({ keras_version: KERAS_VERSION })),
+    [METADATA]: strToU8(
+      pythonJson({
+        keras_version: KERAS_VERSION,
+        ...(model.origins && { [ORIGIN]: writeOrigins(model.origins) }),
+      }),
+    ),
     [CONFIG]: strToU8(pythonJson(config)),
     [WEIGHTS]: encodeHdf5(content(architecture, model)),
   };
-  await writeModelFile(path, zipSync(files, { level: 0, mtime: NO_TIME }));
+  await writeWhole(path, zipSync(files, { level: 0, mtime: NO_TIME }));
 }
 
 /**
@@ -65,6 +74,7 @@ export function readKerasV3(path: string): Promise<KerasModel> {
       inputShape: architecture.inputShape,
       weights: readWeights(root, architecture),
       optimizer: adam && readOptimizer(root, architecture, adam),
+      origins: readOrigins(originText(zip)),
     }));
   });
 }
@@ -78,6 +88,18 @@ const MAX_WEIGHTS = 2 ** 31;
 function largestWeights({ parameters, weights }: Architecture): number {
   const values = 4 * (parameters.total + 2 * parameters.trainable);
   return Math.min(2 * values + 64 * 1024 * weights.length + 1024 ** 2, MAX_WEIGHTS);
+}
+
+/** Of metadata that are there and are JSON; Keras reads none of them. */
+function originText(zip: ZipFile): string | undefined {
+  if (!zip.has(METADATA)) return undefined;
+  const metadata = zip.read(METADATA, MAX_CONFIG).toString();
+  try {
+    const text: unknown = JSON.parse(metadata)[ORIGIN];
+    return typeof text === 'string' ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The layers with their names in `model.weights.h5`: Keras' `_get_unique_name` of the snake-case class name. */

@@ -1,7 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { types } from 'node:util';
-import writeFileAtomic from 'write-file-atomic';
 import { ConvsweepError } from '../errors.js';
 
 /**
@@ -30,23 +28,4 @@ export async function readModelFile<T>(
       cause,
     });
   }
-}
-
-/**
- * Writes `bytes` through a temporary name in the same folder: a file under the final name is whole.
- * @throws ConvsweepError `FILE` when the folder is missing or cannot be written to
- */
-export async function writeModelFile(path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await writeFileAtomic(path, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  } catch (cause) {
-    throw cannotWrite('model file', path, cause);
-  }
-}
-
-/** The error of what could not be written to `path`. */
-export function cannotWrite(what: string, path: string, cause: unknown): ConvsweepError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const remedy = code === 'ENOENT' ? `; create its folder: mkdir -p ${dirname(resolve(path))}` : '';
-  return new ConvsweepError('FILE', `Cannot write the ${what} ${path}: ${message}${remedy}`, { cause });
 }

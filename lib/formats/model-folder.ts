@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { ConvsweepError } from '../errors.js';
-import { cannotWrite } from './model-file.js';
+import { cannotWrite, draftIn, syncFolder, writeWhole } from '../files.js';
 import { isTfjsExport, TFJS_MODEL } from './tfjs.js';
 
 /**
@@ -13,12 +12,12 @@ import { isTfjsExport, TFJS_MODEL } from './tfjs.js';
 export async function writeModelFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
   // A trailing separator would put the temporary names into the folder.
   const folder = resolve(path);
-  const fresh = `${folder}.${randomUUID()}`;
+  const fresh = draftIn(dirname(folder));
   const old = `${fresh}.old`;
   try {
     const exists = await requireReplaceable(path);
     await mkdir(fresh);
-    for (const [name, bytes] of files) await writeFile(join(fresh, name), bytes, { flush: true });
+    for (const [name, bytes] of files) await writeWhole(join(fresh, name), bytes);
     if (exists) await rename(folder, old);
     try {
       await rename(fresh, folder);
@@ -26,11 +25,12 @@ export async function writeModelFolder(path: string, files: ReadonlyMap<string, 
       if (exists) await rename(old, folder);
       throw cause;
     }
+    await syncFolder(dirname(folder));
     await rm(old, { recursive: true, force: true });
   } catch (cause) {
     await rm(fresh, { recursive: true, force: true });
     if (cause instanceof ConvsweepError) throw cause;
-    throw cannotWrite('folder', path, cause);
+    throw cannotWrite(path, cause);
   }
 }
 

@@ -36,6 +36,10 @@ export class ZipFile {
     this.#members = readDirectory(this.#bytes);
   }
 
+  has(name: string): boolean {
+    return this.#members.has(name);
+  }
+
   /**
    * The content of the member `name`.
    * @param limit the most bytes that it may have, which is checked before it is unpacked

@@ -1,6 +1,7 @@
-import { types } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import { Dataset } from '../data/dataset.js';
 import type { EpochPlan } from '../data/epoch-plan.js';
+import { type Origin, originOf } from '../data/origin.js';
 import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
 import { readKerasFile, writeKerasFile } from '../formats/keras-file.js';
 import {
@@ -82,6 +83,7 @@ export class Model implements Trainer {
   readonly #architecture: Architecture;
   readonly #device: ResolvedDevice;
   readonly #network: NativeNetwork;
+  #origins: Origin[] | undefined = [];
   #disposed = false;
 
   /** As {@link sequential}. */
@@ -136,7 +138,7 @@ export class Model implements Trainer {
   ): Promise<Model> {
     rejectUnknownOptions('Model.load', options, ['device', 'precision', 'seed']);
     requirePath(path);
-    const { name, layers, inputShape, weights, optimizer } = await readKerasFile(path);
+    const { name, layers, inputShape, weights, optimizer, origins } = await readKerasFile(path);
     const [height, width, channels] = inputShape as [number, number, number];
     const model = new Model(layers, {
       ...options,
@@ -153,6 +155,7 @@ export class Model implements Trainer {
         iterations: optimizer.iterations,
       }),
     });
+    model.#origins = origins && [...origins];
     return model;
   }
 
@@ -183,6 +186,14 @@ export class Model implements Trainer {
   /** Optimizer steps done. */
   get iterations(): number {
     return this.#read().iterations;
+  }
+
+  /**
+   * What the weights were trained on so far, which {@link save} writes into the file, too. Undefined where that is not
+   * known: in a file that does not say, after {@link setWeights} and {@link trainOnBatch}.
+   */
+  get origins(): readonly Origin[] | undefined {
+    return this.#origins && structuredClone(this.#origins);
   }
 
   /** The text that Keras 2.8 prints, ended by a newline. */
@@ -228,7 +239,9 @@ export class Model implements Trainer {
    * @returns the batch's loss and accuracy before the step
    */
   async trainOnBatch(images: Uint8Array, labels: ArrayLike<number>): Promise<Metrics> {
-    return this.#onDevice(this.#labelled(images, labels), ({ rows }, onDevice) =>
+    const batch = this.#labelled(images, labels);
+    this.#origins = undefined;
+    return this.#onDevice(batch, ({ rows }, onDevice) =>
       runNative(
         this.#network,
         () => this.#network.trainEpoch(onDevice, rows, Uint32Array.of(rows.length)),
@@ -268,6 +281,7 @@ export class Model implements Trainer {
     validateWeights('weights', weights, this.#architecture.weights);
     const values = weights.map((weight) => weight.data);
     this.#write(packWeights(this.#architecture, values));
+    this.#origins = undefined;
   }
 
   /**
@@ -289,6 +303,7 @@ export class Model implements Trainer {
         m: unpackTrainable(this.#architecture, state.m),
         v: unpackTrainable(this.#architecture, state.v),
       },
+      origins: this.#origins,
     });
   }
 
@@ -347,6 +362,7 @@ export class Model implements Trainer {
 
   /** @internal */
   trainEpoch(data: Dataset, { rows, batchSizes }: EpochPlan): Promise<Metrics> {
+    this.#noteOrigin(data);
     return runNative(
       this.#network,
       () => this.#network.trainEpoch(this.#shared(data), rows, batchSizes),
@@ -375,6 +391,11 @@ export class Model implements Trainer {
       () => this.#network.evaluate(this.#shared(data), data.rows, batchSize),
       signal,
     );
+  }
+
+  #noteOrigin(data: Dataset): void {
+    const origin = originOf(data);
+    if (this.#origins?.every((known) => !isDeepStrictEqual(known, origin))) this.#origins.push(origin);
   }
 
   #labelled(images: Uint8Array, labels: ArrayLike<number>): Dataset {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
+import { makeFolder, writeWhole } from '../files.js';
 import { plotConfusionMatrix } from './confusion-chart.js';
 import { formatClassificationReport, formatConfusionMatrix } from './evaluation.js';
 import { misclassifiedPage } from './misclassified-page.js';
 import type { ModelEvaluation } from './model-evaluation.js';
-import { writeWhole } from './write-whole.js';
 
 /** Mistakes that the text lists. */
 const LISTED = 10;
@@ -32,6 +32,7 @@ export async function writeEvaluation(
     ]),
     'misclassified.html': misclassifiedPage(evaluation, images),
   };
+  await makeFolder(folder);
   for (const [name, content] of Object.entries(files)) await writeWhole(join(folder, name), content);
   return Object.keys(files).map((name) => join(folder, name));
 }

@@ -1,7 +1,8 @@
+import { dirname } from 'node:path';
+import { makeFolder, writeWhole } from '../files.js';
 import { architectureDiagram, type Layered } from './diagram.js';
 import { plotTraining, type TrainingRun } from './plots.js';
 import { svgToPng } from './svg-to-png.js';
-import { writeWhole } from './write-whole.js';
 
 export const PICTURE_FORMATS = ['svg', 'png'] as const;
 export type PictureFormat = (typeof PICTURE_FORMATS)[number];
@@ -31,6 +32,9 @@ export async function writePictures(
     PICTURES.map((picture) => (format === 'svg' ? svgs[picture] : svgToPng(svgs[picture]))),
   );
   const paths = PICTURES.map(pathOf);
-  for (const [i, path] of paths.entries()) await writeWhole(path, contents[i]!);
+  for (const [i, path] of paths.entries()) {
+    await makeFolder(dirname(path));
+    await writeWhole(path, contents[i]!);
+  }
   return paths;
 }

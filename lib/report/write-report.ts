@@ -1,10 +1,10 @@
 import { basename, join, resolve } from 'node:path';
+import { writeWhole } from '../files.js';
 import { SweepFolder } from '../sweep/folder.js';
 import { peekJournal } from '../sweep/journal.js';
 import { reportHtml } from './page/page.js';
 import { readJson, readSweepConfig } from './sweep-config.js';
 import { type ReportExtras, type SweepReport, sweepReport } from './sweep-report.js';
-import { writeWhole } from './write-whole.js';
 
 /** Names inside a sweep's folder. */
 const PAGE = 'report.html';

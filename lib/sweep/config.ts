@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { ImageStore } from '../data/dataset.js';
 import type { Shuffle } from '../data/epoch-plan.js';
+import { storeSha256 } from '../data/origin.js';
 import { invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import { type DeviceName, type ResolvedDevice, resolvePrecision } from '../native.js';
@@ -61,7 +61,6 @@ export function resolveConfig(
   const device = devices[0]!;
   const precision = resolvePrecision(settings.precision, device);
   const { backend, version, compiler, instructionSet } = device.addon.buildInfo();
-  const stores = new Map<ImageStore, Buffer>();
   return {
     splits: splits.map((split) => ({
       name: split.name,
@@ -71,7 +70,7 @@ export function resolveConfig(
       validation: split.validation.size,
       ...(split.unseen && { unseen: split.unseen.size }),
       startFromEpoch: startEpochs.get(split)!,
-      sha256: splitFingerprint(split, stores),
+      sha256: splitFingerprint(split),
     })),
     grid,
     trials: total,
@@ -114,15 +113,15 @@ function isRecord(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function splitFingerprint(split: SweepSplit, stores: Map<ImageStore, Buffer>): string {
+function splitFingerprint(split: SweepSplit): string {
   const hash = createHash('sha256');
   for (const data of [split.train, split.validation, split.unseen]) {
     if (!data) continue;
     const { store, rows } = data;
-    const digest =
-      stores.get(store) ?? createHash('sha256').update(store.images).update(store.labels).digest();
-    stores.set(store, digest);
-    hash.update(digest).update(`${rows.length}:`).update(rows);
+    hash
+      .update(Buffer.from(storeSha256(store), 'hex'))
+      .update(`${rows.length}:`)
+      .update(rows);
   }
   return hash.digest('hex');
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { ConvsweepError } from '../errors.js';
+import { isDraft, makeFolder, writeWhole } from '../files.js';
 import type { SweepConfig } from './config.js';
 
 /** Names inside a sweep's folder. */
@@ -54,13 +54,7 @@ export class SweepFolder {
 
   /** @throws ConvsweepError `FILE` */
   async create(): Promise<void> {
-    try {
-      await mkdir(this.path, { recursive: true });
-    } catch (cause) {
-      throw new ConvsweepError('FILE', `Cannot make the folder ${this.path}: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
+    await makeFolder(this.path);
   }
 
   /**
@@ -85,7 +79,7 @@ export class SweepFolder {
       );
     }
     await this.#writeConfig(config);
-    await mkdir(this.file(MODELS));
+    await makeFolder(this.file(MODELS));
   }
 
   /** Makes the folder that of an unfinished sweep of more trials: what tells of the fewer as if of all goes first. */
@@ -95,7 +89,7 @@ export class SweepFolder {
   }
 
   async #writeConfig(config: SweepConfig): Promise<void> {
-    await writeFileAtomic(this.file(CONFIG), `${JSON.stringify(config, null, 2)}\n`);
+    await writeWhole(this.file(CONFIG), `${JSON.stringify(config, null, 2)}\n`);
   }
 
   /** @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is no JSON */
@@ -119,10 +113,9 @@ export class SweepFolder {
 
   /** Makes good what an interrupted process left undone, and removes a checkpoint that it was writing. */
   async repair(): Promise<void> {
-    await mkdir(this.file(MODELS), { recursive: true });
+    await makeFolder(this.file(MODELS));
     const names = await readdir(this.file(MODELS));
-    const drafts = names.filter((name) => name.startsWith('.') && name.endsWith('.tmp'));
-    for (const name of drafts) await rm(join(this.file(MODELS), name), { force: true });
+    for (const name of names.filter(isDraft)) await rm(join(this.file(MODELS), name), { force: true });
   }
 
   /** The checksum of a file by its relative name; undefined if it is missing. */
@@ -133,8 +126,8 @@ export class SweepFolder {
 
   /** Writes what a finished sweep leaves; `best` is the relative name of the best checkpoint. */
   async writeFinal(files: { csv: string; best: string; summary: string }): Promise<void> {
-    await writeFileAtomic(this.model, await readFile(this.file(files.best)));
-    await writeFileAtomic(this.summary, files.summary);
-    await writeFileAtomic(this.csv, files.csv);
+    await writeWhole(this.model, await readFile(this.file(files.best)));
+    await writeWhole(this.summary, files.summary);
+    await writeWhole(this.csv, files.csv);
   }
 }

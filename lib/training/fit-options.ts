@@ -12,7 +12,7 @@ export interface FitOptions {
   epochs?: number;
   /** Default 32; a remainder makes a smaller batch. */
   batchSize?: number;
-  /** Default `batches`: fixed batches in a new order each epoch. */
+  /** Default `samples`, a new permutation each epoch, as Keras has it for arrays. */
   shuffle?: Shuffle;
   /** Evaluated after every epoch, in batches of `batchSize`. */
   validationData?: Dataset;
@@ -61,7 +61,7 @@ export function resolveFitOptions(options: FitOptions, modelSeed: number): FitSe
   const {
     epochs = 1,
     batchSize = 32,
-    shuffle = 'batches',
+    shuffle = 'samples',
     validationData,
     callbacks = [],
     signal,

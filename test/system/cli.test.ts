@@ -140,7 +140,8 @@ describe('wrong usage exits with 2 and names the argument', () => {
       ['export', 'm.h5', 'm.zip', '--to', 'onnx'],
       /ending in \.onnx with --to onnx for <out> but received "m\.zip"/,
     ],
-    [['evaluate', 'm.h5', '--part', 'validation'], /--part validation needs --split/],
+    [['predict', 'm.h5', '--part', 'validation'], /--part validation needs --split/],
+    [['evaluate', 'm.h5', '--part', 'test', '--split', '60'], /--part test has no --split/],
     [['evaluate', 'm.h5', '--part', 'test'], /--part test needs --data, or --split/],
     [['predict', 'm.h5', '-1'], /-1 is no position/],
     [['evaluate', 'm.h5', '--precision', 'fp64'], /--precision but received "fp64"/],
@@ -204,15 +205,14 @@ describe('the other commands', () => {
   });
 
   const model = () => join(finished, 'model.h5');
+  const trial = (number: number) => join(finished, 'models', `model_${number}.h5`);
 
   test('evaluate prints loss, accuracy, confusion matrix and report', async () => {
-    const text = await runCli(['evaluate', model(), '--split', '80'], { cwd: folder });
+    const text = await runCli(['evaluate', trial(3)], { cwd: folder });
     expect(text.code).toBe(0);
     expect(text.stdout).toMatch(/2000 images\nloss: \d\.\d{4} - accuracy: 0\.\d{4}/);
     expect(text.stdout).toMatch(/precision +recall +f1-score +support/);
-    const json = JSON.parse(
-      (await runCli(['evaluate', model(), '--split', '80', '--json'], { cwd: folder })).stdout,
-    );
+    const json = JSON.parse((await runCli(['evaluate', trial(3), '--json'], { cwd: folder })).stdout);
     expect(json.images).toBe(2000);
     const total = json.confusionMatrix.flat().reduce((sum: number, count: number) => sum + count, 0);
     expect(total).toBe(2000);
@@ -221,7 +221,7 @@ describe('the other commands', () => {
   test('predict classifies images of the data set', async () => {
     const { stdout } = await runCli(['predict', model(), '0', '9999', '--json']);
     const predictions = JSON.parse(stdout);
-    expect(predictions.map((p: { label: number }) => p.label)).toEqual([0, 9]);
+    expect(predictions.map((p: { label: number }) => p.label)).toEqual([0, 5]);
     const sum = predictions[0].probabilities.reduce((a: number, b: number) => a + b, 0);
     expect(sum).toBeCloseTo(1, 5);
   });

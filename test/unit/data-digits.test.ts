@@ -6,7 +6,7 @@ import { loadDigits, parseDigits } from '../../lib/data/digits.js';
 const require = createRequire(import.meta.url);
 
 describe('loadDigits', () => {
-  test('gives the exact bytes that JSON.parse gives, class by class', async () => {
+  test('keeps the exact bytes that JSON.parse gives, class by class', async () => {
     const digits = await loadDigits();
     expect(digits.name).toBe('embedded-digits');
     expect(digits.size).toBe(10000);
@@ -29,9 +29,19 @@ describe('loadDigits', () => {
     expect([...digits.store.labels]).toEqual(labels);
   });
 
+  test('gives a permutation, always the same one, in which every batch has all classes', async () => {
+    const digits = await loadDigits();
+    expect([...digits.rows].sort((a, b) => a - b)).toEqual([...digits.rows.keys()]);
+    expect((await loadDigits()).rows).toEqual(digits.rows);
+    const labels = digits.labels();
+    for (let first = 0; first < 10000; first += 128) {
+      expect(new Set(labels.subarray(first, first + 128)).size).toBeGreaterThanOrEqual(first < 9900 ? 8 : 4);
+    }
+  });
+
   test('row 5 of the first five is that of the first image of MNIST', async () => {
     const digits = await loadDigits();
-    const five = digits.image(digits.labels().indexOf(5));
+    const five = digits.image(digits.rows.indexOf(digits.store.labels.indexOf(5)));
     const inked = [...five.subarray(5 * 28, 6 * 28)].filter((pixel) => pixel > 0);
     expect(inked).toEqual([3, 18, 18, 18, 126, 136, 175, 26, 166, 255, 247, 127]);
   });

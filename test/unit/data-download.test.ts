@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -44,12 +44,18 @@ const status =
   (code: number): Answer =>
   (_, response) =>
     void response.writeHead(code).end('no');
-/** Promises the whole file, sends `length` bytes of it, and breaks the connection. */
+/** Promises the whole file, sends `length` bytes of it, and breaks the connection once they are on the client's disk. */
 const breakAfter =
   (length: number): Answer =>
   (_, response, body) => {
     response.writeHead(200, { 'content-length': body.length });
-    response.write(body.subarray(0, length), () => setTimeout(() => response.destroy(), 20));
+    response.write(body.subarray(0, length));
+    const breakOff = () => {
+      const part = statSync(join(directory, 'a.gz.part'), { throwIfNoEntry: false });
+      if (part?.size === length) response.destroy();
+      else setTimeout(breakOff, 5);
+    };
+    breakOff();
   };
 
 let directory: string;
@@ -326,7 +332,7 @@ describe('a download that fails', () => {
     );
     await writeFile(join(directory, 'file'), '');
     directory = join(directory, 'file', 'folder');
-    await expect(download()).rejects.toEqual(failure('FILE', `Cannot make the directory ${directory}`));
+    await expect(download()).rejects.toEqual(failure('FILE', `Cannot make the folder ${directory}`));
     directory = join(directory, '..', '..');
   });
 });

@@ -241,7 +241,7 @@ describe('an interrupted sweep', () => {
     await rm(join(out, 'models/model_2.h5'));
     await appendFile(join(out, 'models/model_5.h5'), 'x');
     await appendFile(join(out, 'journal.jsonl'), '{"trial":');
-    await writeFile(join(out, 'models/.model_7.h5.1.tmp'), 'half a file');
+    await writeFile(join(out, 'models/.convsweep-0123456789abcdef.draft'), 'half a file');
     await rm(join(out, 'model.h5'));
     const notices: string[] = [];
     const trained: number[] = [];

@@ -22,12 +22,12 @@ function recordingStream() {
 }
 
 describe('fit', () => {
-  test('has the defaults of Keras: one epoch, batches of 32, whole-batch shuffle, the seed of the model', async () => {
+  test('has the defaults of Keras: one epoch, batches of 32, shuffled samples, the seed of the model', async () => {
     const trainer = new FakeTrainer();
     const data = tinyDataset(70);
     const history = await fitTrainer(trainer, data);
     expect(history.epoch).toEqual([0]);
-    const expected = epochPlan(data, { batchSize: 32, shuffle: 'batches', seed: 7, epoch: 0 });
+    const expected = epochPlan(data, { batchSize: 32, shuffle: 'samples', seed: 7, epoch: 0 });
     expect(trainer.plans).toEqual([expected]);
     expect([...expected.batchSizes].sort()).toEqual([32, 32, 6]);
   });

@@ -1,0 +1,64 @@
+// Attacks what was built: kills, failing system calls, small disks, damaged files, wrong calls, races. Each part is a
+// program of its own that says what it found and ends with 1 if that is anything.
+// Usage: npm run test:faults [-- --short] [-- PART ...]; the long form takes about an hour, the short one three minutes.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { values, positionals } = parseArgs({
+  options: { short: { type: 'boolean', default: false }, results: { type: 'string' } },
+  allowPositionals: true,
+});
+const compiled = (name) => join(root, 'dist', 'test', 'faults', name);
+const preload = join(root, 'build', 'faults', 'preload.so');
+
+/** Arguments of each part, in the short form and in the long one. */
+const PARTS = {
+  kills: [[compiled('kills.js')], ['6'], ['200']],
+  calls: [[compiled('calls.js'), preload], ['40'], ['1']],
+  'small-disk': [[compiled('small-disk.js')], ['4'], ['40']],
+};
+
+const chosen = positionals.length > 0 ? positionals : Object.keys(PARTS);
+const unknown = chosen.filter((name) => !Object.hasOwn(PARTS, name));
+if (unknown.length > 0) {
+  console.error(`There is no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`);
+  process.exit(2);
+}
+
+mkdirSync(join(root, 'build', 'faults'), { recursive: true });
+run(
+  'cc',
+  '-shared',
+  '-fPIC',
+  '-O1',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-o',
+  preload,
+  join(root, 'test', 'faults', 'preload.c'),
+  '-ldl',
+);
+
+const failed = chosen.filter((name) => {
+  const [command, short, long] = PARTS[name];
+  return run(process.execPath, ...command, ...(values.short ? short : long)) !== 0;
+});
+if (values.results) {
+  writeFileSync(
+    values.results,
+    JSON.stringify({ passed: chosen.length - failed.length, failed: failed.length }),
+  );
+}
+console.log(failed.length === 0 ? 'No fault was found.' : `Faults were found: ${failed.join(', ')}.`);
+process.exit(failed.length === 0 ? 0 : 1);
+
+function run(command, ...args) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (error) console.error(`${command}: ${error.message}; on Debian or Ubuntu: sudo apt-get install -y gcc`);
+  return status ?? 1;
+}

@@ -1,0 +1,52 @@
+/**
+ * Makes each system call of a sweep on its folder fail, in turn: the process is killed in it, it fails with EIO, ENOSPC
+ * or EACCES, a read or write moves half, or the disk is full from there on.
+ * `node calls.js PRELOAD.so [STEP] [OFFSET]`: only every STEP-th call
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Case, runCases } from './report.js';
+import { Victim } from './victim.js';
+
+const KINDS = ['kill', 'EIO', 'ENOSPC', 'EACCES', 'short', 'full'] as const;
+
+const [preload, step = 1, offset = 0] = [process.argv[2]!, ...process.argv.slice(3).map(Number)];
+
+/** The calls of a sweep that nothing happens to, one a line. */
+async function listCalls(): Promise<string[]> {
+  const victim = new Victim(new Map());
+  const log = join(victim.out, '..', 'calls');
+  await victim.run({ env: { LD_PRELOAD: preload, FAULT_ROOT: victim.out, FAULT_LOG: log } });
+  const calls = readFileSync(log, 'utf8').trimEnd().split('\n');
+  victim.remove();
+  return calls;
+}
+
+async function failAt(number: number, kind: (typeof KINDS)[number]): Promise<string[]> {
+  const victim = new Victim(reference);
+  try {
+    const ended = await victim.run({
+      env: { LD_PRELOAD: preload, FAULT_ROOT: victim.out, FAULT_KIND: kind, FAULT_AT: String(number) },
+    });
+    const faults = victim.faultsOfFiles();
+    if (kind === 'kill' && ended.signal !== 'SIGKILL') faults.push('it was not killed');
+    if (kind === 'short' && ended.code !== 0) faults.push(`it ended with ${ended.code}: ${ended.stderr}`);
+    if (kind !== 'kill') faults.push(...victim.faultsOfError(ended));
+    return [...faults, ...(await victim.faultsAfterResume())];
+  } finally {
+    victim.remove();
+  }
+}
+
+const reference = await Victim.reference();
+const calls = await listCalls();
+const cases = KINDS.flatMap((kind, k) =>
+  calls
+    .filter((call) => kind !== 'short' || / p?(read|write)/.test(call))
+    .filter((_, i) => i % step === (offset + k) % step)
+    .map((call): Case => {
+      const number = Number(call.split(' ')[0]);
+      return { name: `${kind} in call ${call.trim()}`, run: () => failAt(number, kind) };
+    }),
+);
+await runCases('failing system calls', cases);

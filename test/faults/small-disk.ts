@@ -1,0 +1,52 @@
+/**
+ * Runs a sweep on disks that are too small for it, each a little larger than the last, and resumes it once there is
+ * room. `node small-disk.js [COUNT]`; needs leave to mount, as root or in a user namespace.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Case, runCases } from './report.js';
+import { Victim } from './victim.js';
+
+const INSIDE = 'CONVSWEEP_TEST_NAMESPACE';
+const KIB = 1024;
+
+if (!process.env[INSIDE]) {
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const args = [...user, '--mount', process.execPath, ...process.argv.slice(1)];
+  try {
+    execFileSync('unshare', args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
+  } catch {
+    process.exitCode = 1;
+  }
+} else {
+  const [count = 40] = process.argv.slice(2).map(Number);
+  const reference = await Victim.reference();
+  // The best model is there twice, and pictures and report need about as much again.
+  const bytes = [...reference.values()].reduce((sum, { length }) => sum + length, 0);
+  const largest = Math.ceil((3 * bytes) / KIB) + 800;
+  await runCases(
+    'small disks',
+    Array.from({ length: count }, (_, i): Case => {
+      const size = 4 * Math.ceil(((i + 1) * largest) / count / 4);
+      return { name: `${size} KiB`, run: () => sweepOn(size, reference) };
+    }),
+  );
+}
+
+async function sweepOn(size: number, reference: Map<string, Buffer>): Promise<string[]> {
+  const disk = mkdtempSync(join(tmpdir(), 'convsweep-disk-'));
+  const mount = (...options: string[]) => execFileSync('mount', ['-t', 'tmpfs', ...options, 'none', disk]);
+  mount('-o', `size=${size}k`);
+  try {
+    const victim = new Victim(reference, disk);
+    const ended = await victim.run();
+    const faults = [...victim.faultsOfError(ended), ...victim.faultsOfFiles()];
+    mount('-o', 'remount,size=64m');
+    return [...faults, ...(await victim.faultsAfterResume())];
+  } finally {
+    execFileSync('umount', [disk]);
+    rmSync(disk, { recursive: true });
+  }
+}
