@@ -19,21 +19,18 @@ interface Member {
   method: number;
   flags: number;
   crc: number;
-  packedSize: number;
+  packed: Buffer;
+  /** Unpacked. */
   size: number;
-  /** Of its local header. */
-  offset: number;
 }
 
 /** A zip file whose directory was read; what is unpacked is checked against it. */
 export class ZipFile {
-  readonly #bytes: Buffer;
   readonly #members: ReadonlyMap<string, Member>;
 
   /** @throws ConvsweepError `INVALID_MODEL` when it is not a zip file, or its directory is damaged */
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#members = readDirectory(this.#bytes);
+    this.#members = readDirectory(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   has(name: string): boolean {
@@ -48,63 +45,67 @@ export class ZipFile {
   read(name: string, limit: number): Buffer {
     const member = this.#members.get(name);
     if (!member) throw invalid(`it is a zip file without ${name}`);
-    const { method, flags, crc, packedSize, size } = member;
+    const { method, flags, crc, packed, size } = member;
     if (flags & ENCRYPTED) throw invalid(`${name} is encrypted`);
     if (size > limit)
       throw invalid(`${name} is said to have ${size} bytes, more than the ${limit} that it can need`);
-    const content = unpack(name, method, this.#packed(name, member.offset, packedSize), size);
+    const content = unpack(name, method, packed, size);
     if (content.length !== size) throw invalid(`${name} has ${content.length} bytes instead of ${size}`);
     if (crc32(content) !== crc) throw invalid(`${name} is damaged (its CRC-32 differs)`);
     return content;
   }
-
-  /** Local File Header (4.3.7): only the lengths of the fields before the data count, all else is in the directory. */
-  #packed(name: string, offset: number, size: number): Buffer {
-    const header = this.#bytes.subarray(offset, offset + LOCAL_SIZE);
-    if (header.length < LOCAL_SIZE || header.readUInt32LE(0) !== LOCAL)
-      throw damaged(`no ${name} at byte ${offset}`);
-    const nameStart = offset + LOCAL_SIZE;
-    const nameEnd = nameStart + header.readUInt16LE(26);
-    if (this.#bytes.toString('utf8', nameStart, nameEnd) !== name)
-      throw damaged(`another name where ${name} is`);
-    const start = nameEnd + header.readUInt16LE(28);
-    if (start + size > this.#bytes.length) throw damaged(`${name} is cut short`);
-    return this.#bytes.subarray(start, start + size);
-  }
 }
 
 function readDirectory(bytes: Buffer): Map<string, Member> {
-  const end = findEnd(bytes);
-  const [count, size, start] = [
-    bytes.readUInt16LE(end + 10),
-    bytes.readUInt32LE(end + 12),
-    bytes.readUInt32LE(end + 16),
-  ];
+  const endRecord = findEnd(bytes);
+  const count = bytes.readUInt16LE(endRecord + 10);
+  const start = bytes.readUInt32LE(endRecord + 16);
+  const end = start + bytes.readUInt32LE(endRecord + 12);
   if (count === IN_ZIP64_COUNT || start === IN_ZIP64_SIZE) throw tooLarge();
-  if (bytes.readUInt32LE(end + 4) !== 0 || start + size > end) throw damaged('a directory in another place');
+  if (bytes.readUInt32LE(endRecord + 4) !== 0 || end > endRecord)
+    throw damaged('a directory in another place');
   const members = new Map<string, Member>();
   let at = start;
   for (let i = 0; i < count; i++) {
-    const record = bytes.subarray(at, start + size);
+    const record = bytes.subarray(at, end);
     if (record.length < CENTRAL_SIZE || record.readUInt32LE(0) !== CENTRAL)
       throw damaged(`${i} of ${count} entries in its directory`);
     const nameLength = record.readUInt16LE(28);
     const name = record.toString('utf8', CENTRAL_SIZE, CENTRAL_SIZE + nameLength);
     if (members.has(name)) throw invalid(`it has two members ${JSON.stringify(name)}`);
-    const member = {
+    const [packedSize, size, offset] = [20, 24, 42].map((field) => record.readUInt32LE(field)) as [
+      number,
+      number,
+      number,
+    ];
+    if ([packedSize, size, offset].includes(IN_ZIP64_SIZE)) throw tooLarge();
+    members.set(name, {
       flags: record.readUInt16LE(8),
       method: record.readUInt16LE(10),
       crc: record.readUInt32LE(16),
-      packedSize: record.readUInt32LE(20),
-      size: record.readUInt32LE(24),
-      offset: record.readUInt32LE(42),
-    };
-    if ([member.packedSize, member.size, member.offset].includes(IN_ZIP64_SIZE)) throw tooLarge();
-    members.set(name, member);
+      packed: packedData(bytes, name, offset, packedSize),
+      size,
+    });
     at += CENTRAL_SIZE + nameLength + record.readUInt16LE(30) + record.readUInt16LE(32);
   }
-  if (at !== start + size) throw damaged('a directory of another length');
+  if (at !== end) throw damaged('a directory of another length');
   return members;
+}
+
+/**
+ * What follows a Local File Header (4.3.7). Its name must be the directory's, lest a damaged one make a member that may
+ * be missing look so; its sizes may be unknown.
+ */
+function packedData(bytes: Buffer, name: string, offset: number, size: number): Buffer {
+  const header = bytes.subarray(offset, offset + LOCAL_SIZE);
+  if (header.length < LOCAL_SIZE || header.readUInt32LE(0) !== LOCAL)
+    throw damaged(`no ${JSON.stringify(name)} at byte ${offset}`);
+  const nameEnd = offset + LOCAL_SIZE + header.readUInt16LE(26);
+  if (bytes.toString('utf8', offset + LOCAL_SIZE, nameEnd) !== name)
+    throw damaged(`another name where ${JSON.stringify(name)} is`);
+  const start = nameEnd + header.readUInt16LE(28);
+  if (start + size > bytes.length) throw damaged(`${JSON.stringify(name)} is cut short`);
+  return bytes.subarray(start, start + size);
 }
 
 /** End of Central Directory Record (4.3.16), which a comment may follow. */

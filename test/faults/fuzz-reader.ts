@@ -22,14 +22,16 @@ export interface FuzzResult {
 
 /** No input takes a tenth of it, also on a machine with other work. */
 const TIME_LIMIT_MS = 20_000;
-/** More of one kind tell nothing new. */
-const MAX_FINDINGS = 20;
+/** Of addresses, of which Node itself takes most; the worker looks at what is used. */
+const MEMORY_LIMIT_KIB = 2_500_000;
+/** More process ends tell nothing new. */
+const ENOUGH = 20;
 
 /** Gives the reader `name` so many damaged files, in processes of their own. */
 export async function fuzzReader(name: string, inputs: number, seed: number): Promise<FuzzResult> {
   const findings: Finding[] = [];
   let loaded = 0;
-  for (let next = 0; next < inputs && findings.length < MAX_FINDINGS; ) {
+  for (let next = 0; next < inputs && findings.length < ENOUGH; ) {
     const run = await fuzzFrom(name, next, inputs, seed);
     findings.push(...run.findings);
     loaded += run.loaded;
@@ -71,8 +73,9 @@ interface Message {
 /** Until all inputs are read or the process ends at one. */
 async function fuzzFrom(name: string, first: number, inputs: number, seed: number): Promise<Run> {
   const script = join(packageRoot(), 'dist', 'test', 'faults', 'fuzz-worker.js');
-  const args = ['--max-old-space-size=256', script, name, seed, first, inputs].map(String);
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const limited = `ulimit -v ${MEMORY_LIMIT_KIB}; exec "$0" --max-old-space-size=256 "$@"`;
+  const args = ['-c', limited, process.execPath, script, name, seed, first, inputs].map(String);
+  const child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const run: Run = { loaded: 0, findings: [], next: first };
   let isDone = false;
   let ended = '';

@@ -17,11 +17,17 @@ const [name, seed, first, inputs] = process.argv.slice(2) as [string, string, st
 const folder = await mkdtemp(join(tmpdir(), 'convsweep-fuzz-'));
 const target = await TARGETS[name]!(folder);
 const EXPECTED = new Set(['INVALID_MODEL', 'INVALID_DATA', 'FILE']);
+/** More problems tell nothing new. */
+const ENOUGH = 20;
+let problems = 0;
 let loaded = 0;
 for (let input = Number(first); input < Number(inputs); input++) {
   say({ input, loaded });
   const problem = await read(target.input(new Random(Number(seed), name, input)));
-  if (problem !== undefined) say({ problem });
+  if (problem !== undefined) {
+    say({ problem });
+    if (++problems === ENOUGH) break;
+  }
   const { maxRSS } = process.resourceUsage();
   if (maxRSS > MAX_RSS_KIB) {
     say({ problem: `${Math.round(maxRSS / 1024)} MiB of memory` });

@@ -1,10 +1,12 @@
 /**
  * Gives every reader damaged files: `node dist/test/faults/fuzz.js --inputs 20000 --seed 1 [--reader NAME ...]
  * [--keep FOLDER]`. Each must be read, and then right, or be refused with an error of our own, in bounded time and
- * memory. Any other is kept in FOLDER, and the exit code is 1.
+ * memory. Any other is kept in FOLDER (build/faults/fuzz), and the exit code is 1.
  */
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { packageRoot } from '../../lib/package.js';
 import { fuzzReader, keepFindings } from './fuzz-reader.js';
 import { TARGETS } from './fuzzed-readers.js';
 
@@ -13,7 +15,7 @@ const { values } = parseArgs({
     inputs: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
     reader: { type: 'string', multiple: true, default: Object.keys(TARGETS) },
-    keep: { type: 'string', default: 'fuzz-findings' },
+    keep: { type: 'string', default: join(packageRoot(), 'build', 'faults', 'fuzz') },
   },
 });
 const [inputs, seed] = [Number(values.inputs), Number(values.seed)];

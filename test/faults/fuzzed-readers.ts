@@ -13,7 +13,6 @@ import { type KerasModel, requireFinite, validateKerasModel } from '../../lib/fo
 import { readKerasV3, writeKerasV3 } from '../../lib/formats/keras-v3.js';
 import type { Random } from '../../lib/random.js';
 import { rebuildReport } from '../../lib/report/write-report.js';
-import { peekJournal } from '../../lib/sweep/journal.js';
 import { fixtures } from '../golden.js';
 import { sweepConfig, trialRecords } from '../unit/report-fixture.js';
 import { mutated, mutatedJson } from './mutations.js';
@@ -79,12 +78,13 @@ export const TARGETS: Readonly<Record<string, (folder: string) => Promise<FuzzTa
         .map((record) => JSON.stringify(record))
         .join('\n')}\n`,
     );
+    await writeFile(join(folder, 'config.json'), JSON.stringify(sweepConfig()));
     return {
       input: (random) => mutatedJson(journal, random),
       async read(bytes) {
-        const path = join(folder, 'journal.jsonl');
-        await writeFile(path, bytes);
-        for (const record of (await peekJournal(path)).records.values()) {
+        await writeFile(join(folder, 'journal.jsonl'), bytes);
+        const { report } = await rebuildReport(folder);
+        for (const record of report.trials) {
           expectTrue('a trial', Number.isSafeInteger(record.trial) && record.trial > 0);
           expectTrue('epochs', Number.isSafeInteger(record.epochs) && record.epochs > 0);
           // A trial that diverged has none.

@@ -79,11 +79,11 @@ describe('ZipFile', () => {
     ['a size for zip64', (zip) => zip.writeUInt32LE(0xffffffff, entry(zip, 0) + 24), 'it is a zip64 file'],
     ['encryption', (zip) => zip.writeUInt16LE(1, entry(zip, 0) + 8), 'a.txt is encrypted'],
     ['another method', (zip) => zip.writeUInt16LE(12, entry(zip, 0) + 10), 'compressed with method 12'],
-    ['another place', (zip) => zip.writeUInt32LE(1, entry(zip, 0) + 42), 'no a.txt at byte 1'],
+    ['another place', (zip) => zip.writeUInt32LE(1, entry(zip, 0) + 42), 'no "a.txt" at byte 1'],
     [
       'a place after the end',
       (zip) => zip.writeUInt32LE(1e6, entry(zip, 0) + 42),
-      'no a.txt at byte 1000000',
+      'no "a.txt" at byte 1000000',
     ],
     [
       "another member's place",
@@ -93,7 +93,12 @@ describe('ZipFile', () => {
     [
       'a packed size after the end',
       (zip) => zip.writeUInt32LE(1e6, entry(zip, 0) + 20),
-      'a.txt is cut short',
+      '"a.txt" is cut short',
+    ],
+    [
+      'another name of a member that is not read',
+      (zip) => zip.write('B', zip.lastIndexOf('b/c.bin')),
+      'another name where "B/c.bin" is',
     ],
     ['a directory elsewhere', (zip) => zip.writeUInt32LE(5, zip.length - 6), '0 of 3 entries'],
     ['more entries', (zip) => zip.writeUInt16LE(4, zip.length - 12), '3 of 4 entries'],
