@@ -5,7 +5,6 @@
  * The wrapper validates, the addon asserts. Long calls return promises, run on the addon's own threads (never libuv's
  * pool), and leave the event loop free. A network runs one call at a time; different networks run side by side.
  */
-
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { constants, gunzip, type ZlibOptions } from 'node:zlib';
+import { MAX_DEFLATE } from '../deflate.js';
 import { ConvsweepError } from '../errors.js';
 
 /** The contents of an IDX file of unsigned bytes. */
@@ -32,8 +33,6 @@ export async function readIdxFile(path: string, dimensions: 1 | 3): Promise<IdxF
 
 /** Enough of a gzip file to have the header of what is in it, and a few megabytes of it at most. */
 const GZIP_START = 4096;
-/** What a compressed byte can become at most. */
-const MAX_DEFLATE = 1032;
 /** As much as can be read of a file that is not compressed. */
 const MAX_SIZE = 2 ** 31;
 

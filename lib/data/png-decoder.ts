@@ -3,11 +3,10 @@
  * taken than a few rows need.
  */
 import { Unzlib } from 'fflate';
+import { MAX_DEFLATE } from '../deflate.js';
 import { type PngFile, readChunks } from './png-chunks.js';
 import type { RgbaImage } from './png-image.js';
 
-/** What a deflated byte can become at most. */
-const MAX_DEFLATE = 1032;
 /** How much is inflated at once: becomes half a megabyte at most. */
 const PIECE = 512;
 

@@ -1,5 +1,4 @@
 /** Attribute Messages (IV.A.2.m) of texts, and the Global Heap (III.E) that texts of any length are in. */
-
 import { type Hdf5Bytes, readAddress, readSize, requireSignature } from './hdf5-bytes.js';
 import { MESSAGE, type Message, section } from './hdf5-objects.js';
 import { type Hdf5Type, parseShape, parseType } from './hdf5-types.js';

@@ -1,13 +1,10 @@
 /** The values of data sets: in one piece, in the header itself, or in chunks that may be compressed. */
-
 import { inflateSync } from 'node:zlib';
+import { MAX_DEFLATE } from '../deflate.js';
 import { type Hdf5Bytes, readAddress, readSize } from './hdf5-bytes.js';
 import { MESSAGE, type Message, section } from './hdf5-objects.js';
 import { readTree } from './hdf5-tree.js';
 import { invalid } from './invalid.js';
-
-/** What a deflated byte can become at most. */
-const MAX_DEFLATE = 1032;
 
 /** The values of a data set of `shape` with `itemSize` bytes each, row-major; a copy. */
 export function readValues(

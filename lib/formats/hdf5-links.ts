@@ -1,5 +1,4 @@
 /** The members of groups: links as messages, or in a version 1 B-tree of symbol tables with a heap of names. */
-
 import { type Hdf5Bytes, readAddress, readSize, requireSignature } from './hdf5-bytes.js';
 import { MESSAGE, type Message, section } from './hdf5-objects.js';
 import { readTree } from './hdf5-tree.js';

@@ -1,5 +1,4 @@
 /** Data Object Headers (IV.A of the HDF5 File Format Specification 3.0): what groups and data sets are made of. */
-
 import { type Hdf5Bytes, readSize, requireSignature } from './hdf5-bytes.js';
 import { invalid } from './invalid.js';
 

@@ -3,7 +3,6 @@
  * run on, or take memory out of proportion to the file: see {@link Hdf5Bytes}. What it throws says what is wrong with
  * "it", the file. The structures are those of the HDF5 File Format Specification 3.0, named in the comments.
  */
-
 import { ConvsweepError } from '../errors.js';
 import type { Weight } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';

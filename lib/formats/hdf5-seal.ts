@@ -2,7 +2,6 @@
  * A checksum in an HDF5 file of our own, as a text that Keras ignores: whatever is damaged later, from a weight to the
  * place of a name, is found when the file is read.
  */
-
 import { createHash } from 'node:crypto';
 import { invalid } from './invalid.js';
 

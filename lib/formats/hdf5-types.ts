@@ -1,5 +1,4 @@
 /** Datatype and Dataspace Messages (IV.A.2.d and b). */
-
 import { readSize } from './hdf5-bytes.js';
 import { section } from './hdf5-objects.js';
 import { invalid } from './invalid.js';

@@ -45,6 +45,10 @@ function arrays(): Promise<Buffer> {
     file.create_dataset({ name: 'chunks', data: VALUES, shape: SHAPE, chunks: [2, 7, 6] });
     file.create_dataset({ name: 'gzip', data: VALUES, shape: SHAPE, chunks: [3, 20, 4], compression: 6 });
     file.create_dataset({ name: 'vector', data: VALUES, shape: [600], chunks: [77], compression: 1 });
+    const shuffled = { compression: 2, compression_opts: [4] };
+    file.create_dataset({ name: 'shuffled', data: VALUES, shape: SHAPE, chunks: [2, 7, 4], ...shuffled });
+    const summed = { compression: 3, compression_opts: [] };
+    file.create_dataset({ name: 'fletcher32', data: VALUES, shape: SHAPE, chunks: [2, 7, 4], ...summed });
     file.create_dataset({ name: 'double', data: Float64Array.from(VALUES), shape: SHAPE });
     const integers = [Int8Array.of(5), Uint16Array.of(5), Int32Array.of(-5), BigUint64Array.of(5n)];
     for (const [i, data] of integers.entries()) file.create_dataset({ name: `integer${i}`, data, shape: [] });
@@ -78,6 +82,7 @@ describe('readHdf5', () => {
     ['in one piece', 'plain', SHAPE],
     ['in chunks', 'chunks', SHAPE],
     ['in compressed chunks', 'gzip', SHAPE],
+    ['in shuffled chunks', 'shuffled', SHAPE],
     ['in compressed chunks of one dimension', 'vector', [600]],
   ])('reads an array %s', (_, name, shape) => {
     expect(readHdf5(file, (root) => root.weight(name, expected(name, shape)))).toEqual({
@@ -132,10 +137,26 @@ describe('readHdf5', () => {
     ],
     ['integers', 'integer1', [], '/integer1 is of type uint16 instead of float32'],
     ['another shape', 'gzip', [5, 20, 5], '/gzip has shape [5,20,6] instead of [5,20,5]'],
+    [
+      'another filter',
+      'fletcher32',
+      SHAPE,
+      'it is compressed with filter 3; save it uncompressed or with gzip',
+    ],
     ['no such array', 'none', SHAPE, 'it has no /none'],
     ['a group', 'group', SHAPE, 'it has no /group'],
   ])('refuses %s', (_, name, shape, message) => {
     expect(() => readHdf5(file, (root) => root.weight(name, expected(name, shape)))).toThrow(message);
+  });
+
+  test('reads an array that is in its header', () => {
+    const data = Float32Array.of(1.5, -2);
+    const bytes = encodeHdf5({ attributes: {}, members: new Map([['a', { shape: [2], data }]]) });
+    // Version 3, contiguous, the address after the superblock and the heap; 8 bytes.
+    const layout = bytes.lastIndexOf(Buffer.from([3, 1, 0x60, 0x10, 0, 0, 0, 0, 0, 0, 8, 0]));
+    bytes.set([3, 0, 8, 0], layout);
+    bytes.set(new Uint8Array(data.buffer), layout + 4);
+    expect(readHdf5(bytes, (root) => root.weight('a', expected('a', [2])).data)).toEqual(data);
   });
 
   test('refuses one array for many, which would be larger than the file', () => {
