@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'DEVICE_UNAVAILABLE'
   /** The device has too little memory. */
   | 'OUT_OF_MEMORY'
+  /** Training gave nothing that is a number. */
+  | 'DIVERGED'
   /** The native engine failed while running. */
   | 'NATIVE'
   /** The object was disposed or is busy with another call. */
@@ -39,10 +41,19 @@ export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'string')
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
-  if (Array.isArray(value)) return `the array ${JSON.stringify(value).slice(0, 80)}`;
+  if (Array.isArray(value)) return describeArray(value);
   if (typeof value === 'object') return `an object of class ${value.constructor?.name ?? 'Object'}`;
   if (typeof value === 'function') return 'a function';
   return String(value);
+}
+
+function describeArray(value: readonly unknown[]): string {
+  try {
+    return `the array ${JSON.stringify(value).slice(0, 80)}`;
+  } catch {
+    // Cyclic, nested too deeply, or with a bigint in it.
+    return `an array of length ${value.length}`;
+  }
 }
 
 /** The uniform argument error: `Expected a positive integer for epochs but received -1`. */

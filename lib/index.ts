@@ -80,7 +80,7 @@ export { type Protocol, protocolSplits } from './sweep/protocol.js';
 export type { SweepResult } from './sweep/run-sweep.js';
 export type { StartEpoch } from './sweep/start-epoch.js';
 export { type SweepRun, sweep } from './sweep/sweep.js';
-export type { SweepSplit, Trial, TrialRecord } from './sweep/trial.js';
+export type { DivergedTrial, FinishedTrial, SweepSplit, Trial, TrialRecord } from './sweep/trial.js';
 export { unseenImages } from './sweep/unseen.js';
 export type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './training/callback.js';
 export { type EarlyStopping, type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';

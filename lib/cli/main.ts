@@ -12,13 +12,14 @@ import { addPredict } from './predict.js';
 import { addReport } from './report.js';
 import { addSummary } from './summary.js';
 import { addSweep } from './sweep.js';
-import { note } from './terminal.js';
+import { note, outliveOutput, print } from './terminal.js';
 import { addTrain } from './train.js';
 
 function createProgram(): Command {
   const program = new Command('convsweep')
     .description('Train and sweep small convolutional networks: 81 models on MNIST in one command.')
     .version(packageVersion())
+    .configureOutput({ writeOut: print })
     .showSuggestionAfterError()
     .showHelpAfterError('(--help lists the options)')
     // Subcommands inherit this when they are added: usage errors are thrown, so that they exit with 2.
@@ -51,8 +52,5 @@ async function main(): Promise<void> {
   }
 }
 
-// The reader of a pipe may leave early (`convsweep data info | head -1`); that must not end a sweep.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+outliveOutput();
 await main();

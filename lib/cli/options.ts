@@ -1,5 +1,6 @@
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import type { DeviceName, SweepDeviceName } from '../native.js';
+import { Hangup } from './terminal.js';
 
 /** An argument as commander hands it over, e.g. `--epochs`; errors name it and count as wrong usage. */
 export type Parse<T> = (text: string) => T;
@@ -90,9 +91,10 @@ export function sweepDeviceName(text: string): SweepDeviceName {
   return text === 'cuda:all' ? text : deviceName(text);
 }
 
-/** 2 for wrong usage, 130 after an interruption, 1 for every other failure. */
+/** 2 for wrong usage, 130 after an interruption, 129 after a closed terminal, 1 for every other failure. */
 export function exitCode(error: unknown): number {
   if (!(error instanceof ConvsweepError)) return 1;
   if (error.code === 'INVALID_ARGUMENT') return 2;
-  return error.code === 'ABORTED' ? 130 : 1;
+  if (error.code !== 'ABORTED') return 1;
+  return error.cause instanceof Hangup ? 129 : 130;
 }

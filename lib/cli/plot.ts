@@ -7,8 +7,8 @@ import { readSweepConfig } from '../report/sweep-config.js';
 import { bestTrialRun, trialRun } from '../report/trial-run.js';
 import { SweepFolder } from '../sweep/folder.js';
 import { peekJournal } from '../sweep/journal.js';
-import { bestTrial } from '../sweep/selection.js';
-import type { TrialRecord } from '../sweep/trial.js';
+import { bestTrial, finishedOnly } from '../sweep/selection.js';
+import type { FinishedTrial } from '../sweep/trial.js';
 import { choice, integer } from './options.js';
 import { print, printJson } from './terminal.js';
 
@@ -30,20 +30,27 @@ export function addPlot(program: Command): void {
 }
 
 async function plot(path: string, { trial, format, json }: PlotOptions): Promise<void> {
-  const { trials } = await readSweepConfig(path);
+  const config = await readSweepConfig(path);
   const folder = new SweepFolder(path);
-  const { records } = await peekJournal(folder.journal);
-  const best = bestTrial(records.values());
+  const { records } = await peekJournal(folder.journal, config);
+  const finished = finishedOnly(records.values());
+  const best = bestTrial(finished);
   if (!best) {
+    const found = records.size === 0 ? 'nothing' : `${records.size} diverged`;
     throw new ConvsweepError(
       'FILE',
-      `${path} holds no finished trial yet (nothing in ${folder.journal}); wait for one, or continue the sweep with --resume`,
+      `${path} holds no finished trial yet (${found} in ${folder.journal}); wait for one, or continue the sweep with --resume`,
     );
   }
-  const record = trial === undefined ? best : records.get(trial);
-  if (!record) throw invalidArgument('--trial', `one of ${path}'s finished trials ${ranges(records)}`, trial);
+  const record = trial === undefined ? best : finished.find((one) => one.trial === trial);
+  if (!record) {
+    const all = records.has(trial!) ? 'finished trials, which did not diverge,' : 'finished trials';
+    throw invalidArgument('--trial', `one of ${path}'s ${all} ${ranges(finished)}`, trial);
+  }
   const run =
-    trial === undefined ? bestTrialRun(record, { finished: records.size, total: trials }) : trialRun(record);
+    trial === undefined
+      ? bestTrialRun(record, { finished: records.size, total: config.trials })
+      : trialRun(record);
   using model = await Model.load(folder.file(record.checkpoint.file), { device: 'cpu' });
   const files = await writePictures(run, model, format, (picture) =>
     trial === undefined
@@ -55,9 +62,9 @@ async function plot(path: string, { trial, format, json }: PlotOptions): Promise
 }
 
 /** `1-12, 14` */
-function ranges(records: ReadonlyMap<number, TrialRecord>): string {
+function ranges(finished: readonly FinishedTrial[]): string {
   const runs: [first: number, last: number][] = [];
-  for (const number of [...records.keys()].sort((a, b) => a - b)) {
+  for (const number of finished.map(({ trial }) => trial).sort((a, b) => a - b)) {
     const run = runs.at(-1);
     if (run && run[1] === number - 1) run[1] = number;
     else runs.push([number, number]);

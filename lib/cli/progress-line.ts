@@ -1,3 +1,4 @@
+import { accuracyText } from '../report/accuracy-text.js';
 import { formatDuration } from '../report/duration.js';
 import type { SweepProgress } from '../sweep/progress.js';
 import { describeRecord } from './describe-record.js';
@@ -8,7 +9,7 @@ export function progressLine(bar: string, progress: SweepProgress, columns: numb
   const parts = [
     `${done}/${total} trials`,
     `${secondsLeft === undefined ? '?' : formatDuration(secondsLeft)} left`,
-    `best ${best ? `${best.accuracy.toFixed(4)} ${describeRecord(best)}` : '-'}`,
+    `best ${best ? `${accuracyText(best.accuracy)} ${describeRecord(best)}` : '-'}`,
     `${Math.round(imagesPerSecond).toLocaleString('en')} images/s`,
     `${epochs} epochs`,
   ];

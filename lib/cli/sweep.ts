@@ -3,12 +3,14 @@ import { datasetInfo } from '../data/dataset-info.js';
 import { loadDigits } from '../data/digits.js';
 import { loadIdx } from '../data/idx.js';
 import type { Precision, SweepDeviceName } from '../native.js';
+import { accuracyText } from '../report/accuracy-text.js';
 import { formatDuration } from '../report/duration.js';
 import { LiveView } from '../report/live-view.js';
 import { notebookGrid } from '../sweep/grid.js';
 import { formatFloat32 } from '../sweep/models-csv.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
 import type { SweepResult } from '../sweep/run-sweep.js';
+import { rankTrials } from '../sweep/selection.js';
 import { sweep } from '../sweep/sweep.js';
 import { describeRecord } from './describe-record.js';
 import { withDevice } from './device-options.js';
@@ -16,7 +18,7 @@ import { choice, distinct, integer, integers, percentages, port } from './option
 import { reproducingCommand } from './reproduction.js';
 import { SweepDisplay } from './sweep-display.js';
 import { writeSweepReports } from './sweep-reports.js';
-import { interruption, note, print, printJson } from './terminal.js';
+import { interruption, note, printJson, tell } from './terminal.js';
 import { type TrainingOptions, withTraining } from './training-options.js';
 
 interface SweepCommandOptions extends TrainingOptions {
@@ -78,7 +80,7 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
   const images = 'all' in source ? source.all : source;
   const out = options.out ?? `runs/${images.name}-${protocol}`;
   if (!json)
-    print(
+    tell(
       datasetInfo(
         images.name,
         'all' in source ? { train: source.train, test: source.test } : { all: source },
@@ -125,7 +127,7 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
     if (json) {
       printJson({ best: result.best, files: { ...result.files, report: file }, trials: result.trials });
     } else {
-      print(format(result, file));
+      tell(format(result, file));
     }
   } catch (error) {
     await live?.stop((error as Error).message);
@@ -137,15 +139,15 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
 }
 
 function format({ trials, best, files }: SweepResult, report: string): string {
-  const ranking = [...trials].sort((a, b) => b.accuracy - a.accuracy || a.trial - b.trial).slice(0, 5);
+  const ranking = rankTrials(trials).slice(0, 5);
   const unseen =
     best.unseenAccuracy === undefined
       ? []
-      : [`accuracy on its unseen images = ${best.unseenAccuracy.toFixed(4)}`];
+      : [`accuracy on its unseen images = ${accuracyText(best.unseenAccuracy)}`];
   return [
     '',
     ...ranking.map(
-      (record) => `${record.accuracy.toFixed(4)}  ${describeRecord(record)}  (trial ${record.trial})`,
+      (record) => `${accuracyText(record.accuracy)}  ${describeRecord(record)}  (trial ${record.trial})`,
     ),
     '',
     `best accuracy = ${formatFloat32(best.accuracy)}, best split = ${best.split}, best neuron counts = ${describeRecord({ ...best, split: '' }).trim()}`,

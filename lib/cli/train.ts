@@ -13,7 +13,7 @@ import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { withDevice } from './device-options.js';
 import { integers, percentage } from './options.js';
-import { interruption, note, print, printJson } from './terminal.js';
+import { interruption, note, printJson, tell } from './terminal.js';
 import { startEpochText, type TrainingOptions, withTraining } from './training-options.js';
 
 interface TrainOptions extends TrainingOptions {
@@ -94,7 +94,7 @@ async function train(options: TrainOptions): Promise<void> {
     using best = await Model.load(out, { device, precision });
     const { loss, accuracy } = await best.evaluate(sides.validation, { signal });
     if (json) printJson({ model: out, loss, accuracy, startFromEpoch: start, history: history.history });
-    else print(`${out}: val_loss ${loss.toFixed(4)}, val_accuracy ${accuracy.toFixed(4)}`);
+    else tell(`${out}: val_loss ${loss.toFixed(4)}, val_accuracy ${accuracy.toFixed(4)}`);
   } finally {
     release();
   }

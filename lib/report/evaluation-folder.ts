@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { makeFolder, writeWhole } from '../files.js';
+import { accuracyText } from './accuracy-text.js';
 import { plotConfusionMatrix } from './confusion-chart.js';
 import { formatClassificationReport, formatConfusionMatrix } from './evaluation.js';
 import { misclassifiedPage } from './misclassified-page.js';
@@ -28,7 +29,7 @@ export async function writeEvaluation(
     'evaluation.json': `${JSON.stringify(evaluation, null, 2)}\n`,
     'confusion_matrix.svg': await plotConfusionMatrix(confusionMatrix, [
       model,
-      `${data}: ${evaluation.images} images, accuracy ${accuracy.toFixed(4)}`,
+      `${data}: ${evaluation.images} images, accuracy ${accuracyText(accuracy)}`,
     ]),
     'misclassified.html': misclassifiedPage(evaluation, images),
   };
@@ -43,7 +44,7 @@ export function evaluationText(evaluation: ModelEvaluation): string {
   return [
     `${model}`,
     `${data}: ${images} images`,
-    `loss: ${loss.toFixed(4)} - accuracy: ${accuracy.toFixed(4)}`,
+    `loss: ${loss.toFixed(4)} - accuracy: ${accuracyText(accuracy)}`,
     '',
     formatConfusionMatrix(confusionMatrix),
     formatClassificationReport(report),

@@ -2,15 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { basename, resolve } from 'node:path';
 import { ConvsweepError } from '../errors.js';
-import type { SweepConfig } from '../sweep/config.js';
 import type { SweepEvent } from '../sweep/events.js';
-import type { SweepProgress } from '../sweep/progress.js';
-import type { Trial, TrialRecord } from '../sweep/trial.js';
-import type { EpochHistory } from '../training/history.js';
-import { trialText } from './page/format.js';
-import { pageSections, reportHtml, type TrialCurves, trialCurves } from './page/page.js';
-import type { LiveStatus } from './page/status.js';
-import { type SweepReport, sweepReport } from './sweep-report.js';
+import type { LiveSnapshot } from './live-snapshot.js';
+import { LiveSweep } from './live-sweep.js';
+import type { SweepReport } from './sweep-report.js';
 
 /** Only programs on this machine reach it. */
 const HOST = '127.0.0.1';
@@ -20,39 +15,49 @@ const LOCAL_NAMES = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 const INTERVAL = 250;
 /** Milliseconds that browsers get to read the last update. */
 const PATIENCE = 2000;
+/** Updates that a browser may miss, because it has not read the one before, until it is let go. */
+const MOST_MISSED = PATIENCE / INTERVAL;
+/** Browsers that may follow at once. */
+const MOST_FOLLOWERS = 64;
+/** Connections that are taken at once, so that the sweep can still open its files. */
+const MOST_CONNECTIONS = 2 * MOST_FOLLOWERS;
+
+/** The page before the sweep has begun. */
+const WAITING =
+  '<!doctype html><meta http-equiv="refresh" content="1"><title>convsweep</title><p>The sweep begins.';
 
 /** A browser that follows the sweep. */
 interface Follower {
   response: ServerResponse;
-  /** How many of the finished trials it has been told of. */
+  /** How many of the trials that have ended it has been told of. */
   told: number;
+  /** Updates in a row that it was too slow for. */
+  missed: number;
 }
 
 /**
  * Serves the report of a sweep while it runs, on the loopback interface. What a browser gets depends on this object's
- * memory alone, so that it may come late, reload, or lose its connection.
+ * memory alone, so that it may come late, reload, or lose its connection. Nothing that a browser does, and no failure to
+ * show something, can end the sweep.
  */
 export class LiveView {
   /** `http://127.0.0.1:8081/` */
   readonly url: string;
   readonly #server: Server;
-  readonly #name: string;
+  readonly #sweep: LiveSweep;
   readonly #followers = new Set<Follower>();
-  /** In the order of finishing, those of earlier runs first. */
-  readonly #records: TrialRecord[] = [];
-  /** Trials in training, by number. */
-  readonly #running = new Map<number, TrialCurves>();
-  readonly #messages: string[] = [];
-  #config: SweepConfig | undefined;
-  #progress: SweepProgress | undefined;
-  #state: LiveStatus['state'] = 'running';
+  /** What is shown until the next update. */
+  #snapshot: LiveSnapshot | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   private constructor(server: Server, name: string) {
     this.#server = server;
-    this.#name = name;
+    this.#sweep = new LiveSweep(name);
     this.url = `http://${HOST}:${(server.address() as AddressInfo).port}/`;
+    server.maxConnections = MOST_CONNECTIONS;
     server.on('request', (request, response) => this.#answer(request, response));
+    // Such as a connection that could not be taken, for want of file descriptors.
+    server.on('error', () => {});
   }
 
   /**
@@ -72,47 +77,30 @@ export class LiveView {
 
   /** Takes note of what happened. */
   show(event: SweepEvent): void {
-    this.#progress = event.progress;
-    if (event.type === 'notice') this.#messages.push(`${event.message}.`);
-    if (event.type === 'start') {
-      this.#config = event.config;
-      this.#records.push(...event.resumed);
-    }
-    if (event.type === 'trialStart') this.#running.set(event.trial.number, startedCurves(event.trial));
-    if (event.type === 'epoch') {
-      const { history } = this.#running.get(event.trial.number)!;
-      for (const [name, value] of Object.entries(event.logs) as [keyof EpochHistory, number][]) {
-        history[name] = [...(history[name] ?? []), value];
-      }
-    }
-    if (event.type === 'trialEnd') {
-      this.#running.delete(event.record.trial);
-      this.#records.push(event.record);
-    }
+    this.#sweep.show(event);
     this.#timer ??= setTimeout(() => this.#update(), INTERVAL);
   }
 
   /** Tells the browsers that the sweep has finished, and ends. */
   async finish(report: SweepReport): Promise<void> {
-    this.#state = 'finished';
-    await this.#end(report);
+    this.#sweep.finish(report);
+    await this.#end();
   }
 
   /** Tells the browsers why the sweep did not finish, and ends; nothing if it has ended already. */
   async stop(reason: string): Promise<void> {
-    this.#state = 'stopped';
-    this.#messages.push(reason);
+    this.#sweep.stop(reason);
     await this.#end();
   }
 
-  async #end(report?: SweepReport): Promise<void> {
+  async #end(): Promise<void> {
     if (!this.#server.listening) return;
     clearTimeout(this.#timer);
-    this.#running.clear();
     // Closes connections that are idle now; the others once they have been sent what is written to them.
     const closed = new Promise((done) => this.#server.close(done));
+    this.#snapshot = undefined;
     for (const follower of this.#followers) {
-      this.#send(follower, 'end', report);
+      this.#send(follower, 'end');
       follower.response.end();
     }
     // A browser that does not read must not keep the process.
@@ -122,39 +110,44 @@ export class LiveView {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { pathname } = new URL(request.url ?? '/', this.url);
+    response.on('error', () => {});
+    try {
+      this.#route(request, response);
+    } catch (error) {
+      if (response.headersSent) response.destroy();
+      else refuse(response, 500, `The report cannot be shown: ${(error as Error).message}`);
+    }
+  }
+
+  #route(request: IncomingMessage, response: ServerResponse): void {
     response.setHeader('Cache-Control', 'no-store');
+    const path = request.url?.split('?', 1)[0];
     if (!LOCAL_NAMES.test(request.headers.host ?? '')) {
       refuse(response, 403, `This page is for this machine: ${this.url}`);
-    } else if (pathname !== '/' && pathname !== '/events') {
+    } else if (path !== '/' && path !== '/events') {
       refuse(response, 404, `There is only ${this.url}`);
     } else if (request.method !== 'GET') {
       response.setHeader('Allow', 'GET');
       refuse(response, 405, 'This page can only be read');
-    } else if (pathname === '/') {
+    } else if (path === '/') {
       this.#sendPage(response);
+    } else if (this.#followers.size >= MOST_FOLLOWERS) {
+      refuse(response, 503, `${MOST_FOLLOWERS} browsers follow this sweep already; close one of them`);
     } else {
       this.#follow(response);
     }
   }
 
   #sendPage(response: ServerResponse): void {
+    const page = this.#current()?.page() ?? WAITING;
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
-    if (this.#config && this.#progress) {
-      response.end(
-        reportHtml(this.#report(this.#config), this.#status(this.#progress), [...this.#running.values()]),
-      );
-    } else {
-      response.end(
-        '<!doctype html><meta http-equiv="refresh" content="1"><title>convsweep</title><p>The sweep begins.',
-      );
-    }
+    response.end(page);
   }
 
   #follow(response: ServerResponse): void {
     response.writeHead(200, { 'Content-Type': 'text/event-stream', Connection: 'close' });
     response.flushHeaders();
-    const follower: Follower = { response, told: 0 };
+    const follower: Follower = { response, told: 0, missed: 0 };
     this.#followers.add(follower);
     response.on('close', () => this.#followers.delete(follower));
     this.#send(follower, 'update');
@@ -162,46 +155,31 @@ export class LiveView {
 
   #update(): void {
     this.#timer = undefined;
-    for (const follower of this.#followers) this.#send(follower, 'update');
+    this.#snapshot = undefined;
+    for (const follower of this.#followers) {
+      if (!follower.response.writableNeedDrain) this.#send(follower, 'update');
+      // It may come again, and then gets everything at once.
+      else if (++follower.missed > MOST_MISSED) follower.response.destroy();
+    }
   }
 
-  /** Sends what `follower` has not been told yet; one that is slow to read gets it with the next update. */
-  #send(follower: Follower, event: 'update' | 'end', report?: SweepReport): void {
-    if (!this.#config || !this.#progress) return;
-    const { response, told } = follower;
-    if (event === 'update' && response.writableNeedDrain) return;
-    const current = report ?? this.#report(this.#config);
-    const data = {
-      sections: pageSections(current, this.#status(this.#progress)),
-      trials: [...this.#records.slice(told).map(trialCurves), ...this.#running.values()],
-      best: current.best?.trial,
-    };
-    follower.told = this.#records.length;
-    // JSON has no line ends, which would end the message.
-    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  /** Sends what `follower` has not been told yet; lets it go where that cannot be shown. */
+  #send(follower: Follower, event: 'update' | 'end'): void {
+    try {
+      const snapshot = this.#current();
+      if (!snapshot) return;
+      follower.response.write(snapshot.message(event, follower.told));
+      follower.told = snapshot.told;
+      follower.missed = 0;
+    } catch {
+      follower.response.destroy();
+    }
   }
 
-  #report(config: SweepConfig): SweepReport {
-    return sweepReport(this.#name, config, this.#records);
+  #current(): LiveSnapshot | undefined {
+    this.#snapshot ??= this.#sweep.snapshot();
+    return this.#snapshot;
   }
-
-  #status(progress: SweepProgress): LiveStatus {
-    const running = [...this.#running.values()].map(({ trial, label, history }) => {
-      const accuracy = history.val_accuracy?.at(-1);
-      const epochs = history.loss.length;
-      return { trial, label, epochs, ...(accuracy !== undefined && { accuracy }) };
-    });
-    return { state: this.#state, progress, running, messages: this.#messages };
-  }
-}
-
-function startedCurves({ number, split, parameters, startFromEpoch }: Trial): TrialCurves {
-  return {
-    trial: number,
-    label: trialText({ split: split.name, parameters }),
-    history: { loss: [], accuracy: [] },
-    startFromEpoch: startFromEpoch.epoch,
-  };
 }
 
 function refuse(response: ServerResponse, status: number, reason: string): void {

@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/dataset.js';
+import { accuracyText } from './accuracy-text.js';
 import { digitPng } from './digit-png.js';
 import { FONT_FAMILY } from './font.js';
 import type { Misclassified, ModelEvaluation } from './model-evaluation.js';
@@ -41,7 +42,7 @@ export function misclassifiedPage(evaluation: ModelEvaluation, images: Dataset):
 </head>
 <body>
 <h1>${misclassified.length} of ${evaluation.images} images misclassified</h1>
-<p>${model} on ${data}: accuracy ${evaluation.accuracy.toFixed(4)}, loss ${evaluation.loss.toFixed(4)}. The most confident mistakes come first.${part}</p>
+<p>${model} on ${data}: accuracy ${accuracyText(evaluation.accuracy)}, loss ${evaluation.loss.toFixed(4)}. The most confident mistakes come first.${part}</p>
 <ol class="misclassified">
 ${shown.map((mistake) => html`${misclassifiedItem(mistake, images)}\n`)}</ol>
 </body>

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvsweepError } from '../errors.js';
 import type { SweepConfig } from '../sweep/config.js';
+import { parseConfig } from '../sweep/stored-config.js';
 
 const CONFIG = 'config.json';
 
@@ -11,17 +12,12 @@ const CONFIG = 'config.json';
  */
 export async function readSweepConfig(folder: string): Promise<SweepConfig> {
   const path = join(folder, CONFIG);
-  const config = (await readJson(path)) as SweepConfig | undefined;
-  if (config === undefined) {
-    throw new ConvsweepError(
-      'FILE',
-      `${folder} holds no sweep (${CONFIG} is missing); give the folder of one, which convsweep sweep --out ${folder} makes`,
-    );
-  }
-  if (!Array.isArray(config?.splits) || typeof config.grid !== 'object') {
-    throw new ConvsweepError('INVALID_DATA', `Expected a sweep's configuration in ${path}`);
-  }
-  return config;
+  const text = await readText(path);
+  if (text !== undefined) return parseConfig(text, path);
+  throw new ConvsweepError(
+    'FILE',
+    `${folder} holds no sweep (${CONFIG} is missing); give the folder of one, which convsweep sweep --out ${folder} makes`,
+  );
 }
 
 /**
@@ -29,10 +25,7 @@ export async function readSweepConfig(folder: string): Promise<SweepConfig> {
  * @throws ConvsweepError `FILE` when it cannot be read, `INVALID_DATA` when it is no JSON
  */
 export async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined;
-    throw new ConvsweepError('FILE', `Cannot read ${path}: ${cause.message}`, { cause });
-  });
+  const text = await readText(path);
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text);
@@ -41,4 +34,11 @@ export async function readJson(path: string): Promise<unknown> {
       cause,
     });
   }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined;
+    throw new ConvsweepError('FILE', `Cannot read ${path}: ${cause.message}`, { cause });
+  });
 }

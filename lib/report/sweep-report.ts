@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/dataset.js';
 import type { SweepConfig } from '../sweep/config.js';
 import { bestTrial } from '../sweep/selection.js';
-import type { TrialRecord } from '../sweep/trial.js';
+import type { FinishedTrial, TrialRecord } from '../sweep/trial.js';
 import { digitPng } from './digit-png.js';
 import type { ModelEvaluation } from './model-evaluation.js';
 
@@ -45,10 +45,10 @@ export interface SweepReport extends ReportExtras {
   /** The name of the sweep's folder. */
   name: string;
   config: SweepConfig;
-  /** The finished trials by number. */
+  /** The trials that have ended, by number. */
   trials: readonly TrialRecord[];
   /** The most accurate of them; undefined before there is one. */
-  best?: TrialRecord;
+  best?: FinishedTrial;
 }
 
 /** Images of mistakes in a report; the folder of the evaluation has all of them. */

@@ -1,5 +1,6 @@
 import { pythonText } from '../sweep/models-csv.js';
-import type { TrialRecord } from '../sweep/trial.js';
+import type { FinishedTrial } from '../sweep/trial.js';
+import { accuracyText } from './accuracy-text.js';
 import type { TrainingRun } from './plots.js';
 
 /** How many trials a sweep has, and how many of them are finished. */
@@ -9,23 +10,23 @@ export interface SweepExtent {
 }
 
 /** The training of a sweep's best trial, as pictures name it: of the finished ones, if others are still to come. */
-export function bestTrialRun(record: TrialRecord, { finished, total }: SweepExtent): TrainingRun {
+export function bestTrialRun(record: FinishedTrial, { finished, total }: SweepExtent): TrainingRun {
   const title = finished < total ? `the best of ${finished} models so far` : `the best of ${total} models`;
   return { ...trainingOf(record), title, description: `trial ${record.trial}: ${describe(record)}` };
 }
 
 /** The training of any trial, as pictures name it. */
-export function trialRun(record: TrialRecord): TrainingRun {
+export function trialRun(record: FinishedTrial): TrainingRun {
   return { ...trainingOf(record), title: `trial ${record.trial}`, description: describe(record) };
 }
 
-function trainingOf({ history, bestEpoch, startFromEpoch }: TrialRecord) {
+function trainingOf({ history, bestEpoch, startFromEpoch }: FinishedTrial) {
   return { history, bestEpoch, startFromEpoch };
 }
 
 /** `split 60%, neuron_counts (100, 60, 100), accuracy 0.9838` */
-function describe({ split, parameters, accuracy, unseenAccuracy }: TrialRecord): string {
+function describe({ split, parameters, accuracy, unseenAccuracy }: FinishedTrial): string {
   const values = Object.entries(parameters).map(([name, value]) => `${name} ${pythonText(value)}`);
-  const unseen = unseenAccuracy === undefined ? [] : [`on unseen images ${unseenAccuracy.toFixed(4)}`];
-  return [`split ${split}`, ...values, `accuracy ${accuracy.toFixed(4)}`, ...unseen].join(', ');
+  const unseen = unseenAccuracy === undefined ? [] : [`on unseen images ${accuracyText(unseenAccuracy)}`];
+  return [`split ${split}`, ...values, `accuracy ${accuracyText(accuracy)}`, ...unseen].join(', ');
 }

@@ -40,7 +40,7 @@ export async function rebuildReport(folder: string): Promise<WrittenReport> {
 
 async function readReport(folder: string, extras: ReportExtras): Promise<SweepReport> {
   const config = await readSweepConfig(folder);
-  const { records } = await peekJournal(new SweepFolder(folder).journal);
+  const { records } = await peekJournal(new SweepFolder(folder).journal, config);
   return sweepReport(basename(resolve(folder)), config, records.values(), extras);
 }
 

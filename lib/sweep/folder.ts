@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { ConvsweepError } from '../errors.js';
 import { isDraft, makeFolder, writeWhole } from '../files.js';
 import type { SweepConfig } from './config.js';
+import { orFileError, unless } from './file-failure.js';
+import { parseConfig } from './stored-config.js';
 
 /** Names inside a sweep's folder. */
 const CONFIG = 'config.json';
@@ -12,7 +14,8 @@ const MODELS = 'models';
 const FINAL = { csv: 'models.csv', model: 'model.h5', summary: 'summary.txt' };
 /** What the reports of a finished sweep are called, which others write beside its files. */
 const REPORT = ['report.html', 'report.json'];
-const PICTURES = ['accuracy.svg', 'loss.svg', 'cnn_architecture.svg', 'evaluation'];
+const EVALUATION = 'evaluation';
+const PICTURES = ['accuracy.svg', 'loss.svg', 'cnn_architecture.svg', EVALUATION];
 
 /** Where a sweep puts its files. */
 export class SweepFolder {
@@ -42,9 +45,9 @@ export class SweepFolder {
     return join(this.path, FINAL.summary);
   }
 
-  /** A trial's checkpoint, relative to the folder. */
-  checkpoint(trial: number): string {
-    return `${MODELS}/model_${trial}.h5`;
+  /** What a trial in training has come to, relative to the folder. */
+  state(trial: number): string {
+    return `${MODELS}/.trial_${trial}.state`;
   }
 
   /** A file of the folder by its relative name. */
@@ -62,7 +65,7 @@ export class SweepFolder {
    * @throws ConvsweepError `FILE` when anything is there that a sweep or its reports would write
    */
   async begin(config: SweepConfig): Promise<void> {
-    const names = await readdir(this.path);
+    const names = await orFileError('read', this.path, readdir(this.path));
     if (names.includes(CONFIG)) {
       throw new ConvsweepError(
         'FILE',
@@ -78,13 +81,14 @@ export class SweepFolder {
         `${this.path} holds ${taken}, which the sweep would write over; move it away, or choose another folder with --out (out)`,
       );
     }
+    await this.#removeDrafts('.');
     await this.#writeConfig(config);
     await makeFolder(this.file(MODELS));
   }
 
   /** Makes the folder that of an unfinished sweep of more trials: what tells of the fewer as if of all goes first. */
   async grow(config: SweepConfig): Promise<void> {
-    for (const name of [...Object.values(FINAL), ...REPORT]) await rm(this.file(name), { force: true });
+    for (const name of [...Object.values(FINAL), ...REPORT]) await this.remove(name);
     await this.#writeConfig(config);
   }
 
@@ -92,41 +96,54 @@ export class SweepFolder {
     await writeWhole(this.file(CONFIG), `${JSON.stringify(config, null, 2)}\n`);
   }
 
-  /** @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is no JSON */
+  /** @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is damaged */
   async readConfig(): Promise<SweepConfig> {
     const path = this.file(CONFIG);
-    const text = await readFile(path, 'utf8').catch((cause) => {
-      throw new ConvsweepError(
-        'FILE',
-        `${this.path} holds no sweep to resume (${CONFIG} is missing); leave out --resume (resume) to start one`,
-        { cause },
-      );
-    });
-    try {
-      return JSON.parse(text) as SweepConfig;
-    } catch (cause) {
-      throw new ConvsweepError('INVALID_DATA', `Expected JSON in ${path}: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
+    const text = await orFileError('read', path, unless(['ENOENT', 'ENOTDIR'], readFile(path, 'utf8')));
+    if (text !== undefined) return parseConfig(text, path);
+    throw new ConvsweepError(
+      'FILE',
+      `${this.path} holds no sweep to resume (${CONFIG} is missing); leave out --resume (resume) to start one`,
+    );
   }
 
-  /** Makes good what an interrupted process left undone, and removes a checkpoint that it was writing. */
+  /** Makes good what an interrupted process left undone, and removes the files that it was writing. */
   async repair(): Promise<void> {
     await makeFolder(this.file(MODELS));
-    const names = await readdir(this.file(MODELS));
-    for (const name of names.filter(isDraft)) await rm(join(this.file(MODELS), name), { force: true });
+    for (const folder of ['.', MODELS, EVALUATION]) await this.#removeDrafts(folder);
+  }
+
+  async #removeDrafts(folder: string): Promise<void> {
+    const path = this.file(folder);
+    const names = await orFileError('read', path, unless(['ENOENT'], readdir(path)));
+    for (const name of names?.filter(isDraft) ?? []) await this.remove(join(folder, name));
+  }
+
+  /** Removes a file or folder by its relative name, if it is there. */
+  async remove(name: string): Promise<void> {
+    const path = this.file(name);
+    await orFileError('remove', path, rm(path, { recursive: true, force: true }));
+  }
+
+  /**
+   * The content of a file by its relative name; undefined if it is missing.
+   * @throws ConvsweepError `FILE`
+   */
+  async read(name: string): Promise<Buffer | undefined> {
+    const path = this.file(name);
+    return orFileError('read', path, unless(['ENOENT'], readFile(path)));
   }
 
   /** The checksum of a file by its relative name; undefined if it is missing. */
   async sha256(name: string): Promise<string | undefined> {
-    const bytes = await readFile(this.file(name)).catch(() => undefined);
+    const bytes = await this.read(name);
     return bytes && createHash('sha256').update(bytes).digest('hex');
   }
 
   /** Writes what a finished sweep leaves; `best` is the relative name of the best checkpoint. */
   async writeFinal(files: { csv: string; best: string; summary: string }): Promise<void> {
-    await writeWhole(this.model, await readFile(this.file(files.best)));
+    const best = this.file(files.best);
+    await writeWhole(this.model, await orFileError('read', best, readFile(best)));
     await writeWhole(this.summary, files.summary);
     await writeWhole(this.csv, files.csv);
   }

@@ -3,6 +3,11 @@ import { ConvsweepError, invalidArgument, requireInteger } from '../errors.js';
 /** A value of a hyperparameter; plain data, so that it can be recorded. */
 export type GridValue = string | number | boolean | null | readonly GridValue[];
 
+/** How deep arrays may lie within arrays: far deeper than anybody needs, and far from where recursion ends. */
+const MOST_NESTED = 16;
+/** So many combinations fit in memory, and none of them has ever been trained. */
+const MOST_POINTS = 1_000_000;
+
 /** The values to try of each hyperparameter. */
 export type Grid = Readonly<Record<string, readonly GridValue[]>>;
 
@@ -34,6 +39,8 @@ export function gridPoints<G extends Grid>(grid: G): GridPoint<G>[] {
     }
     for (const [i, value] of values.entries()) requirePlain(`grid.${name}[${i}]`, value);
   }
+  const count = Object.values(grid).reduce((product, values) => product * values.length, 1);
+  if (count > MOST_POINTS) throw invalidArgument('grid', `at most ${MOST_POINTS} combinations`, count);
   const points = Object.entries(grid).reduce<Record<string, GridValue>[]>(
     (partial, [name, values]) =>
       partial.flatMap((point) => values.map((value) => ({ ...point, [name]: value }))),
@@ -56,10 +63,13 @@ export function notebookGrid(widths: readonly number[] = [60, 80, 100]): Noteboo
   return { neuron_counts: points.map(({ a, b, c }) => [a, b, c] as const) };
 }
 
-function requirePlain(name: string, value: unknown): void {
+function requirePlain(name: string, value: unknown, depth = 0): void {
   if (value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value)) return;
   if (!Array.isArray(value)) {
     throw invalidArgument(name, 'a string, a finite number, a boolean, null or an array of these', value);
   }
-  for (const [i, element] of value.entries()) requirePlain(`${name}[${i}]`, element);
+  if (depth === MOST_NESTED) {
+    throw invalidArgument(name, `arrays within at most ${MOST_NESTED} others`, value);
+  }
+  for (const [i, element] of value.entries()) requirePlain(`${name}[${i}]`, element, depth + 1);
 }

@@ -1,5 +1,9 @@
 import { type FileHandle, open, readFile, stat, truncate } from 'node:fs/promises';
-import { ConvsweepError } from '../errors.js';
+import { dirname } from 'node:path';
+import { syncFolder } from '../files.js';
+import type { SweepConfig } from './config.js';
+import { orFileError, unless } from './file-failure.js';
+import { RecordReader } from './stored-record.js';
 import type { TrialRecord } from './trial.js';
 
 /** What {@link readJournal} found. */
@@ -13,83 +17,76 @@ export interface JournalContent {
 const LINE_END = 0x0a;
 
 /**
- * The finished trials of a sweep, a JSON object per line in the order in which they finished. A line is on the disk
- * before its trial counts as finished.
+ * The trials of a sweep that have ended, a JSON object per line in the order in which they ended. A line is on the disk
+ * before its trial counts as ended.
  */
 export class Journal {
+  readonly #path: string;
   readonly #handle: FileHandle;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  private constructor(handle: FileHandle) {
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
     this.#handle = handle;
   }
 
-  /** Opens the journal for appending; creates it if it is missing. */
+  /**
+   * Opens the journal for appending; creates it if it is missing.
+   * @throws ConvsweepError `FILE`
+   */
   static async open(path: string): Promise<Journal> {
-    return new Journal(await open(path, 'a'));
+    const handle = await orFileError('open', path, open(path, 'a'));
+    await orFileError('write', path, syncFolder(dirname(path)));
+    return new Journal(path, handle);
   }
 
-  /** Resolves when the record is on the disk. */
+  /**
+   * Resolves when the record is on the disk. Once one could not be written, no other is: it would continue a line that
+   * was cut off.
+   * @throws ConvsweepError `FILE`
+   */
   append(record: TrialRecord): Promise<void> {
     const line = `${JSON.stringify(record)}\n`;
     const write = async (): Promise<void> => {
       await this.#handle.appendFile(line);
       await this.#handle.datasync();
     };
-    this.#lastWrite = this.#lastWrite.then(write);
+    this.#lastWrite = this.#lastWrite.then(() => orFileError('write', this.#path, write()));
     return this.#lastWrite;
   }
 
+  /** @throws ConvsweepError `FILE` */
   async close(): Promise<void> {
-    await this.#handle.close();
+    await orFileError('close', this.#path, this.#handle.close());
   }
 }
 
 /**
  * Reads a journal and cuts off a torn last line, so that the next one can be appended.
+ * @param config of the journal's sweep
  * @returns nothing recorded if there is no such file
- * @throws ConvsweepError `INVALID_DATA` for a line before the last that is no record
+ * @throws ConvsweepError `FILE`; `INVALID_DATA` for a line before the last that is no record of one of its trials
  */
-export async function readJournal(path: string): Promise<JournalContent> {
-  const content = await peekJournal(path);
-  if (content.tornBytes > 0) await truncate(path, (await stat(path)).size - content.tornBytes);
+export async function readJournal(path: string, config: SweepConfig): Promise<JournalContent> {
+  const content = await peekJournal(path, config);
+  if (content.tornBytes > 0) {
+    const cut = async (): Promise<void> => truncate(path, (await stat(path)).size - content.tornBytes);
+    await orFileError('cut', path, cut());
+  }
   return content;
 }
 
 /** As {@link readJournal}, but leaves the file alone: a sweep that runs may be writing the torn line. */
-export async function peekJournal(path: string): Promise<JournalContent> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  });
+export async function peekJournal(path: string, config: SweepConfig): Promise<JournalContent> {
+  const bytes = (await orFileError('read', path, unless(['ENOENT'], readFile(path)))) ?? Buffer.alloc(0);
   const end = bytes.lastIndexOf(LINE_END) + 1;
   const tornBytes = bytes.length - end;
   const records = new Map<number, TrialRecord>();
+  const reader = new RecordReader(config);
   const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
   for (const [i, line] of lines.entries()) {
-    const record = parseRecord(line);
-    if (!record) {
-      throw new ConvsweepError(
-        'INVALID_DATA',
-        `Expected a finished trial in line ${i + 1} of ${path} but received ${JSON.stringify(line.slice(0, 60))}; delete that line to train its trial again`,
-      );
-    }
+    const record = reader.parse(line, `line ${i + 1} of ${path}`);
     records.set(record.trial, record);
   }
   return { records, tornBytes };
-}
-
-/** JSON has no NaN and writes null, which no number of a history is otherwise. */
-function parseRecord(line: string): TrialRecord | undefined {
-  try {
-    const record = JSON.parse(line) as TrialRecord;
-    for (const values of Object.values(record.history) as (number | null)[][]) {
-      for (const [i, value] of values.entries()) values[i] = value ?? Number.NaN;
-    }
-    return Number.isSafeInteger(record.trial) && typeof record.checkpoint.sha256 === 'string'
-      ? record
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

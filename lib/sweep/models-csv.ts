@@ -7,8 +7,8 @@ export interface ModelRow {
   /** The split's name, `60%`. */
   split: string;
   parameters: GridPoint;
-  /** A float32 value. */
-  accuracy: number;
+  /** A float32 value; without one the cell is empty. */
+  accuracy?: number;
 }
 
 /**
@@ -21,7 +21,7 @@ export function modelsCsv(rows: readonly ModelRow[]): string {
   const table = rows.map(({ split, parameters, accuracy }) => [
     split,
     ...names.map((name) => pythonText(parameters[name]!)),
-    formatFloat32(accuracy),
+    accuracy === undefined ? '' : formatFloat32(accuracy),
   ]);
   return stringify([['test_split', ...names, 'accuracy'], ...table], {
     record_delimiter: 'windows',

@@ -55,7 +55,10 @@ export interface SweepOptions<G extends Grid = Grid> {
   device?: SweepDeviceName;
   /** Of convolutions and matrix products. Default `auto`: `tf32` on a GPU, as in Keras, `fp32` on the CPU. */
   precision?: Precision;
-  /** Trials that run side by side; the results do not depend on it. Default: as many as the device can use. */
+  /**
+   * Trials that run side by side; the results do not depend on it. More than there are trials changes nothing. Default:
+   * as many as the device can use.
+   */
   jobs?: number;
   /** Train only the first trials. Default: all. */
   limit?: number;
@@ -64,7 +67,10 @@ export interface SweepOptions<G extends Grid = Grid> {
    * larger, or left out. Default false.
    */
   resume?: boolean;
-  /** Stops the sweep; the trials in progress are lost, the finished ones are kept for `resume`. */
+  /**
+   * Stops the sweep. For `resume` the finished trials are kept, and of those in progress, where epochs take a second or
+   * more, what they had learnt by their last epoch.
+   */
   signal?: AbortSignal;
 }
 

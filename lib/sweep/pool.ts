@@ -1,3 +1,5 @@
+import { linkedController } from './linked-controller.js';
+
 /**
  * Runs `run` on every item, in order, up to `jobs` at a time, each in a slot from 0 to `jobs` - 1. The first failure
  * aborts the signal that the others were given, and is thrown once they have ended.
@@ -13,14 +15,12 @@ export async function runPool<T>(
   run: (item: T, signal: AbortSignal, slot: number) => Promise<void>,
   tooMany: (error: unknown, item: T, left: number) => boolean = () => false,
 ): Promise<void> {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(signal?.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort);
+  const { controller, release } = linkedController(signal);
   const failures: unknown[] = [];
   const queue = [...items];
   const running = new Set<{ alone: boolean }>();
-  let slots = jobs;
+  // More could not find anything to do.
+  let slots = Math.min(jobs, items.length);
 
   const work = async (slot: number): Promise<void> => {
     while (queue.length > 0 && !controller.signal.aborted) {
@@ -47,7 +47,7 @@ export async function runPool<T>(
     }
     slots--;
   };
-  await Promise.all(Array.from({ length: jobs }, (_, slot) => work(slot)));
-  signal?.removeEventListener('abort', abort);
+  await Promise.all(Array.from({ length: slots }, (_, slot) => work(slot)));
+  release();
   if (failures.length > 0) throw failures[0];
 }

@@ -1,9 +1,9 @@
 import { bestTrial } from './selection.js';
-import type { Trial, TrialRecord } from './trial.js';
+import type { FinishedTrial, Trial, TrialRecord } from './trial.js';
 
 /** How far a sweep is; a snapshot that comes with every event. */
 export interface SweepProgress {
-  /** Finished trials, those of earlier runs included. */
+  /** Trials that have ended, those of earlier runs included. */
   done: number;
   total: number;
   /** Trials in training. */
@@ -18,7 +18,7 @@ export interface SweepProgress {
   /** Seconds to go, from the images that finished trials needed; undefined before there is one. */
   secondsLeft?: number;
   /** The best finished trial so far. */
-  best?: TrialRecord;
+  best?: FinishedTrial;
 }
 
 /** Counts what the trials of a sweep do. */
@@ -37,8 +37,9 @@ export class ProgressCounter {
     this.#records = records;
   }
 
-  start(trial: Trial): void {
-    this.#running.set(trial.number, 0);
+  /** @param epochs that an earlier run trained */
+  start(trial: Trial, epochs = 0): void {
+    this.#running.set(trial.number, epochs * trial.split.train.size);
   }
 
   /** The trial is to begin again; what it has used so far is not counted. */

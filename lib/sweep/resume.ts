@@ -2,6 +2,7 @@ import { ConvsweepError } from '../errors.js';
 import { configDifferences, type SweepConfig } from './config.js';
 import type { SweepFolder } from './folder.js';
 import { readJournal } from './journal.js';
+import { finishedOnly } from './selection.js';
 import type { TrialRecord } from './trial.js';
 
 /**
@@ -23,18 +24,23 @@ export function resumedConfig(there: SweepConfig, now: SweepConfig, folder: stri
 }
 
 /**
- * The trials that need not be trained again: those in the journal whose checkpoints are there, unchanged.
+ * The trials that need not be trained again: those in the journal whose checkpoints are there, unchanged, and those that
+ * diverged, since they would do so again.
+ * @param config of the folder's sweep
  * @param notify told in words of what is not as it was left
  */
 export async function finishedTrials(
   folder: SweepFolder,
+  config: SweepConfig,
   notify: (message: string) => void,
 ): Promise<Map<number, TrialRecord>> {
-  const { records, tornBytes } = await readJournal(folder.journal);
+  const { records, tornBytes } = await readJournal(folder.journal, config);
   if (tornBytes > 0) {
     notify(`The last line of ${folder.journal} was cut off (${tornBytes} bytes); its trial is trained again`);
   }
-  for (const { trial, checkpoint } of [...records.values()]) {
+  // A process that is killed as a trial ends leaves both its record and its state.
+  for (const trial of records.keys()) await folder.remove(folder.state(trial));
+  for (const { trial, checkpoint } of finishedOnly(records.values())) {
     const sha256 = await folder.sha256(checkpoint.file);
     if (sha256 === checkpoint.sha256) continue;
     records.delete(trial);

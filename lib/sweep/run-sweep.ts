@@ -1,77 +1,95 @@
 import { ConvsweepError } from '../errors.js';
 import { Model } from '../model/model.js';
 import type { DeviceName, ResolvedDevice } from '../native.js';
-import type { Logs } from '../training/callback.js';
 import { resolveConfig, type SweepConfig } from './config.js';
 import type { SweepEvent, SweepStep } from './events.js';
-import { sweepFailure, trialFailure } from './failure.js';
 import { SweepFolder } from './folder.js';
-import { Journal } from './journal.js';
+import { linkedController } from './linked-controller.js';
 import { FolderLock } from './lock.js';
 import { modelsCsv } from './models-csv.js';
 import type { SweepSettings } from './options.js';
-import { runPool } from './pool.js';
 import { ProgressCounter } from './progress.js';
 import { finishedTrials, resumedConfig } from './resume.js';
-import { runTrial } from './run-trial.js';
 import { bestTrial } from './selection.js';
 import { type StartEpoch, settledStartEpoch } from './start-epoch.js';
-import { planTrials, type SweepSplit, type Trial, type TrialRecord } from './trial.js';
+import { KEEPING_RULE } from './state-keeper.js';
+import { trainTrials } from './train-trials.js';
+import { type FinishedTrial, planTrials, type SweepSplit, type TrialRecord } from './trial.js';
 
 /** What a finished sweep found. */
 export interface SweepResult {
   /** Of all trials, in order. */
   trials: TrialRecord[];
   /** The most accurate, the first of equals. */
-  best: TrialRecord;
+  best: FinishedTrial;
   config: SweepConfig;
   /** Paths of what was written. */
   files: { folder: string; csv: string; model: string; summary: string; journal: string };
 }
 
-/** Runs the sweep from checking its folder to writing its last file. */
+/**
+ * Runs the sweep from checking its folder to writing its last file.
+ * @param keepingRule when to write the state of a trial in training
+ */
 export async function runSweep(
   settings: SweepSettings,
   devices: readonly ResolvedDevice[],
   send: (event: SweepEvent) => void,
+  keepingRule = KEEPING_RULE,
 ): Promise<SweepResult> {
   const { splits, points, seed, total, resume } = settings;
   const startEpochs = new Map(splits.map((split) => [split, startEpochOf(split, settings)]));
   const trials = planTrials(splits, points, seed, startEpochs).slice(0, total);
-  const config = resolveConfig(settings, devices, startEpochs);
+  const now = resolveConfig(settings, devices, startEpochs);
   const names = devices.map(({ name }) => name as DeviceName);
   const folder = new SweepFolder(settings.out);
 
-  const there = resume ? await folder.readConfig() : undefined;
-  const resumed = there && resumedConfig(there, config, folder.path);
-  if (!resumed) await folder.create();
-  const lock = await FolderLock.take(folder.lock);
+  // Before the lock, which is to be put only into the folder of a sweep.
+  if (resume) await folder.readConfig();
+  else await folder.create();
+  const { controller, release } = linkedController(settings.signal);
+  const lock = await FolderLock.take(folder.lock, { onLost: (error) => controller.abort(error) });
   try {
-    if (resumed) await folder.repair();
-    else await folder.begin(config);
-    if (resumed && resumed.trials > there.trials) await folder.grow(resumed);
+    const config = resume ? await takeUp(folder, now) : now;
+    if (!resume) await folder.begin(config);
     const notices: string[] = [];
-    const records = await finishedTrials(folder, (message) => notices.push(message));
+    const records = await finishedTrials(folder, config, (message) => notices.push(message));
     const counter = new ProgressCounter(trials, records);
     const report = (step: SweepStep): void => send({ ...step, progress: counter.snapshot() });
     for (const message of notices) report({ type: 'notice', message });
-    const jobs = settings.jobs ?? devices.reduce((sum, { concurrency }) => sum + concurrency, 0);
+    const usual = devices.reduce((sum, { concurrency }) => sum + concurrency, 0);
+    const jobs = Math.min(settings.jobs ?? usual, trials.length);
     report({ type: 'start', config, jobs, resumed: [...records.values()] });
     await trainTrials({
       trials,
       settings,
+      config,
       devices: names,
-      precision: config.precision,
       jobs,
       folder,
+      lock,
+      signal: controller.signal,
+      keepingRule,
       records,
       counter,
       report,
     });
+    noticeDiverged(records, report);
+    await lock.requireHeld();
     return await finish(folder, records, config, names[0]!);
   } finally {
+    release();
     await lock.release();
   }
+}
+
+/** Makes the sweep in the folder one to go on with; returns its configuration. */
+async function takeUp(folder: SweepFolder, now: SweepConfig): Promise<SweepConfig> {
+  const there = await folder.readConfig();
+  const resumed = resumedConfig(there, now, folder.path);
+  await folder.repair();
+  if (resumed.trials > there.trials) await folder.grow(resumed);
+  return resumed;
 }
 
 function startEpochOf(split: SweepSplit, { startFromEpoch, batchSize, epochs }: SweepSettings): StartEpoch {
@@ -79,62 +97,11 @@ function startEpochOf(split: SweepSplit, { startFromEpoch, batchSize, epochs }: 
   return settledStartEpoch(split.train.size, batchSize, epochs);
 }
 
-interface Training {
-  trials: readonly Trial[];
-  settings: SweepSettings;
-  /** Each slot of the pool has one, in turn. */
-  devices: readonly DeviceName[];
-  precision: 'fp32' | 'tf32';
-  jobs: number;
-  folder: SweepFolder;
-  /** Of finished trials; `counter` adds to it. */
-  records: ReadonlyMap<number, TrialRecord>;
-  counter: ProgressCounter;
-  report: (step: SweepStep) => void;
-}
-
-/** Trains the trials that have no record yet, and journals each. */
-async function trainTrials(training: Training): Promise<void> {
-  const { trials, settings, devices, precision, jobs, folder, records, counter, report } = training;
-  const { signal } = settings;
-  const remaining = trials.filter(({ number }) => !records.has(number));
-  const journal = await Journal.open(folder.journal);
-  try {
-    const train = async (trial: Trial, poolSignal: AbortSignal, slot: number): Promise<void> => {
-      counter.start(trial);
-      report({ type: 'trialStart', trial });
-      const onEpoch = (epoch: number, logs: Logs): void => {
-        counter.epoch(trial);
-        report({ type: 'epoch', trial, epoch, logs });
-      };
-      const device = devices[slot % devices.length]!;
-      try {
-        const context = { settings, device, precision, jobs, folder, signal: poolSignal, onEpoch };
-        const record = await runTrial(trial, context);
-        await journal.append(record);
-        counter.finish(record);
-        report({ type: 'trialEnd', trial, record });
-      } catch (error) {
-        throw trialFailure(error, trial);
-      }
-    };
-    const tooMany = (error: unknown, trial: Trial, left: number): boolean => {
-      if (!(error instanceof ConvsweepError && error.code === 'OUT_OF_MEMORY')) return false;
-      counter.restart(trial);
-      report({
-        type: 'notice',
-        message: `${error.message}; it is trained again, with at most ${left} at a time`,
-      });
-      return true;
-    };
-    await runPool(remaining, jobs, signal, train, tooMany);
-    if (records.size < trials.length)
-      throw new ConvsweepError('ABORTED', 'Stopped', { cause: signal?.reason });
-  } catch (error) {
-    throw sweepFailure(error, { done: records.size, total: trials.length, folder: folder.path });
-  } finally {
-    await journal.close();
-  }
+function noticeDiverged(records: ReadonlyMap<number, TrialRecord>, report: (step: SweepStep) => void): void {
+  const diverged = [...records.values()].filter(({ status }) => status === 'diverged');
+  if (diverged.length === 0) return;
+  const message = `${diverged.length} of ${records.size} trials diverged: val_loss was not a finite number in any epoch looked at; a smaller learning rate may help`;
+  report({ type: 'notice', message });
 }
 
 async function finish(
@@ -144,7 +111,13 @@ async function finish(
   device: DeviceName,
 ): Promise<SweepResult> {
   const trials = [...records.values()].sort((a, b) => a.trial - b.trial);
-  const best = bestTrial(trials)!;
+  const best = bestTrial(trials);
+  if (!best) {
+    throw new ConvsweepError(
+      'DIVERGED',
+      `All ${trials.length} trials diverged, so that there is no best model; what they did is in ${folder.journal}. Try a smaller learning rate or other layers, in another folder with --out (out)`,
+    );
+  }
   const model = await Model.load(folder.file(best.checkpoint.file), { device });
   const summary = model.summary();
   model.dispose();

@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { ConvsweepError } from '../errors.js';
 import { Model } from '../model/model.js';
 import type { DeviceName } from '../native.js';
 import type { Callback, Logs } from '../training/callback.js';
@@ -8,7 +6,9 @@ import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { accuracyOf, predictedClasses } from './accuracy.js';
 import type { SweepFolder } from './folder.js';
 import type { SweepSettings } from './options.js';
-import type { Trial, TrialRecord } from './trial.js';
+import { type KeepingRule, StateKeeper } from './state-keeper.js';
+import { checkpointFile, type Trial, type TrialRecord } from './trial.js';
+import type { TrialState } from './trial-state.js';
 
 /** What all trials of a sweep have in common. */
 export interface TrialContext {
@@ -20,6 +20,10 @@ export interface TrialContext {
   signal: AbortSignal;
   /** Told of every epoch, from 0. */
   onEpoch: (epoch: number, logs: Logs) => void;
+  /** Of an earlier run; training goes on from it. */
+  state: TrialState | undefined;
+  keepingRule: KeepingRule;
+  writeState: (state: TrialState) => Promise<void>;
 }
 
 /**
@@ -28,11 +32,13 @@ export interface TrialContext {
  * @throws ConvsweepError `ABORTED`, or what went wrong
  */
 export async function runTrial(trial: Trial, context: TrialContext): Promise<TrialRecord> {
-  const { settings, device, precision, folder, signal, jobs } = context;
+  const { settings, device, precision, folder, signal, jobs, state, keepingRule, writeState } = context;
   const { split, parameters, seed } = trial;
+  const { epochs: mostEpochs } = settings;
   const begin = performance.now();
-  const file = folder.checkpoint(trial.number);
-  await rm(folder.file(file), { force: true });
+  const secondsUntilNow = (): number => (state?.seconds ?? 0) + (performance.now() - begin) / 1000;
+  const file = checkpointFile(trial.number);
+  await folder.remove(file);
 
   const startFromEpoch = trial.startFromEpoch.epoch;
   const stopping = earlyStopping({ patience: settings.patience, startFromEpoch });
@@ -42,51 +48,66 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Tri
   const model = settings.build(parameters, { seed, device, precision, inputShape, classes });
   const { history, fitSeconds } = await useModel(model, async () => {
     const fitBegin = performance.now();
-    const result = await model.fit(split.train, {
-      epochs: settings.epochs,
+    const fitSecondsUntilNow = (): number => (state?.fitSeconds ?? 0) + (performance.now() - fitBegin) / 1000;
+    const times = () => ({ seconds: secondsUntilNow(), fitSeconds: fitSecondsUntilNow() });
+    const keeper = new StateKeeper({
+      stopping,
+      checkpoint,
+      state,
+      epochs: mostEpochs,
+      rule: keepingRule,
+      times,
+      write: writeState,
+    });
+    await model.fit(split.train, {
+      epochs: mostEpochs,
+      initialEpoch: keeper.history.loss.length,
       batchSize: settings.batchSize,
       shuffle: settings.shuffle,
       seed,
       validationData: split.validation,
-      callbacks: [stopping, checkpoint, report],
+      callbacks: [stopping, checkpoint, report, keeper],
       signal,
       verbose: 0,
     });
-    return { history: result.history, fitSeconds: (performance.now() - fitBegin) / 1000 };
+    return { history: keeper.history, fitSeconds: fitSecondsUntilNow() };
   });
-  if (checkpoint.bestEpoch === undefined) {
-    throw new ConvsweepError(
-      'NATIVE',
-      `training diverged: val_loss was not a finite number in any epoch from ${startFromEpoch} on; a smaller learning rate may help`,
-    );
-  }
 
-  const best = await Model.load(folder.file(file), { device, precision });
-  const accuracies = await useModel(best, async () => {
-    const test = async (data: typeof split.validation): Promise<number> =>
-      accuracyOf(data.labels(), predictedClasses(await best.predict(data, { signal }), best.classes));
-    const accuracy = await test(split.validation);
-    return { accuracy, ...(split.unseen && { unseenAccuracy: await test(split.unseen) }) };
-  });
+  const result = checkpoint.bestEpoch === undefined ? undefined : await test(trial, context);
   const epochs = history.loss.length;
-  return {
+  const common = {
     trial: trial.number,
     split: split.name,
     parameters,
     seed,
-    ...accuracies,
     epochs,
-    bestEpoch: checkpoint.bestEpoch,
     stoppedEarly: stopping.stoppedEpoch !== undefined,
     startFromEpoch,
     history,
-    checkpoint: { file, sha256: (await folder.sha256(file))! },
-    seconds: (performance.now() - begin) / 1000,
+    seconds: secondsUntilNow(),
     fitSeconds,
     imagesPerSecond: (epochs * split.train.size) / fitSeconds,
     jobs,
     finished: new Date().toISOString(),
   };
+  if (!result) return { status: 'diverged', ...common };
+  return { status: 'finished', ...common, ...result, bestEpoch: checkpoint.bestEpoch! };
+}
+
+/** What the file of a trial's best state is worth. */
+async function test(trial: Trial, { device, precision, folder, signal }: TrialContext) {
+  const { validation, unseen } = trial.split;
+  const file = checkpointFile(trial.number);
+  const best = await Model.load(folder.file(file), { device, precision });
+  return useModel(best, async () => {
+    const accuracy = async (data: typeof validation): Promise<number> =>
+      accuracyOf(data.labels(), predictedClasses(await best.predict(data, { signal }), best.classes));
+    return {
+      accuracy: await accuracy(validation),
+      ...(unseen && { unseenAccuracy: await accuracy(unseen) }),
+      checkpoint: { file, sha256: (await folder.sha256(file))! },
+    };
+  });
 }
 
 async function useModel<T>(model: Model, use: () => Promise<T>): Promise<T> {

@@ -27,28 +27,20 @@ export interface Trial {
   startFromEpoch: StartEpoch;
 }
 
-/** A finished trial: one line of the journal. */
-export interface TrialRecord {
+/** What the records of all trials tell. */
+interface RecordBase {
   trial: number;
   /** The split's name. */
   split: string;
   parameters: GridPoint;
   seed: number;
-  /** Of the reloaded best checkpoint on the validation images, a float32 value. */
-  accuracy: number;
-  /** On the split's unseen images, where it has them. */
-  unseenAccuracy?: number;
   /** Epochs trained. */
   epochs: number;
-  /** The epoch of the checkpoint, from 0. */
-  bestEpoch: number;
   /** Whether early stopping ended training. */
   stoppedEarly: boolean;
   /** The first epoch looked at, from 0. */
   startFromEpoch: number;
   history: EpochHistory;
-  /** Relative to the sweep's folder. */
-  checkpoint: { file: string; sha256: string };
   /** Wall time of the whole trial, and of its epochs with their validation. */
   seconds: number;
   fitSeconds: number;
@@ -58,6 +50,32 @@ export interface TrialRecord {
   jobs: number;
   /** ISO 8601. */
   finished: string;
+}
+
+/** A trial that came to a result. */
+export interface FinishedTrial extends RecordBase {
+  status: 'finished';
+  /** Of the reloaded best checkpoint on the validation images, a float32 value. */
+  accuracy: number;
+  /** On the split's unseen images, where it has them. */
+  unseenAccuracy?: number;
+  /** The epoch of the checkpoint, from 0. */
+  bestEpoch: number;
+  /** Relative to the sweep's folder. */
+  checkpoint: { file: string; sha256: string };
+}
+
+/** A trial whose validation loss was a number in no epoch looked at: there is nothing of it to keep. */
+export interface DivergedTrial extends RecordBase {
+  status: 'diverged';
+}
+
+/** A trial that has ended: one line of the journal. */
+export type TrialRecord = FinishedTrial | DivergedTrial;
+
+/** The checkpoint of a trial, relative to the sweep's folder. */
+export function checkpointFile(trial: number): string {
+  return `models/model_${trial}.h5`;
 }
 
 /** How messages name a trial: `trial 3 (60%, neuron_counts (60, 60, 100))`. */

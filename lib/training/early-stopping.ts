@@ -18,6 +18,14 @@ export interface EarlyStoppingOptions {
   startFromEpoch?: number;
 }
 
+/** What {@link EarlyStopping} has found so far. */
+export interface EarlyStoppingState {
+  best: number;
+  bestEpoch?: number | undefined;
+  wait: number;
+  bestState?: ModelSnapshot | undefined;
+}
+
 /** Ends training when the watched quantity no longer improves; see {@link earlyStopping}. */
 export class EarlyStopping implements Callback {
   readonly monitor: Monitor;
@@ -79,6 +87,19 @@ export class EarlyStopping implements Callback {
     this.#best = this.#quantity.worst;
     this.#bestEpoch = undefined;
     this.#stoppedEpoch = undefined;
+  }
+
+  /** @internal */
+  state(): EarlyStoppingState {
+    return { best: this.#best, bestEpoch: this.#bestEpoch, wait: this.#wait, bestState: this.#bestState };
+  }
+
+  /** Goes on from `state`; after {@link onTrainBegin}. @internal */
+  restore({ best, bestEpoch, wait, bestState }: EarlyStoppingState): void {
+    this.#best = best;
+    this.#bestEpoch = bestEpoch;
+    this.#wait = wait;
+    this.#bestState = bestState;
   }
 
   onEpochEnd(epoch: number, logs: Logs): void {

@@ -11,9 +11,15 @@ export interface EpochHistory {
 /** What `fit` returns: the logs of every epoch, in order. */
 export class History implements Callback {
   /** The epochs that ran, from 0 (or `initialEpoch`). */
-  readonly epoch: number[] = [];
+  readonly epoch: number[];
   /** The `val_` lists are there when there was validation data. */
-  readonly history: EpochHistory = { loss: [], accuracy: [] };
+  readonly history: EpochHistory;
+
+  /** @param earlier of the epochs that came before, where training goes on */
+  constructor(earlier: EpochHistory = { loss: [], accuracy: [] }) {
+    this.epoch = Array.from(earlier.loss.keys());
+    this.history = structuredClone(earlier);
+  }
 
   onEpochEnd(epoch: number, logs: Logs): void {
     this.epoch.push(epoch);

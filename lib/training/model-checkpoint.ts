@@ -29,6 +29,14 @@ export interface ModelCheckpointOptions {
   deferred?: boolean;
 }
 
+/** What {@link ModelCheckpoint} has found so far. */
+export interface ModelCheckpointState {
+  best: number;
+  bestEpoch?: number | undefined;
+  /** Of a deferred one: what it will save. */
+  pending?: ModelSnapshot | undefined;
+}
+
 /** Saves the model while it trains; see {@link modelCheckpoint}. */
 export class ModelCheckpoint implements Callback {
   readonly path: string;
@@ -96,6 +104,18 @@ export class ModelCheckpoint implements Callback {
     this.#pending = undefined;
     this.#best = this.#quantity.worst;
     this.#bestEpoch = undefined;
+  }
+
+  /** @internal */
+  state(): ModelCheckpointState {
+    return { best: this.#best, bestEpoch: this.#bestEpoch, pending: this.#pending };
+  }
+
+  /** Goes on from `state`; after {@link onTrainBegin}. @internal */
+  restore({ best, bestEpoch, pending }: ModelCheckpointState): void {
+    this.#best = best;
+    this.#bestEpoch = bestEpoch;
+    this.#pending = pending;
   }
 
   async onEpochEnd(epoch: number, logs: Logs): Promise<void> {

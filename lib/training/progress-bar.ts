@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { WriteStream } from 'node:tty';
 import { formatFixed, formatScientific } from './python-format.js';
 
 /** How much `fit` shows: 0 nothing, 1 a bar, 2 a line per epoch. */
@@ -17,7 +18,10 @@ const WIDTH = 30;
 /** Seconds between two drawings of the bar. */
 const INTERVAL = 0.05;
 
-/** Keras' `Progbar` for one epoch, character for character: with verbose 1 a bar that redraws itself, with 2 one line. */
+/**
+ * Keras' `Progbar` for one epoch, character for character: with verbose 1 a bar that redraws itself, with 2 one line. On
+ * a terminal too narrow for it the bar is shorter until the epoch is done.
+ */
 export class ProgressBar {
   readonly #target: number;
   readonly #stream: Writable;
@@ -63,15 +67,26 @@ export class ProgressBar {
   }
 
   #draw(step: number, info: string, end: string): void {
-    const filled = Math.floor(WIDTH * (step / this.#target));
-    const head = step < this.#target ? '>' : '=';
-    const bar = filled > 0 ? '='.repeat(filled - 1) + head : '';
-    const count = String(step).padStart(String(this.#target).length);
-    const line = `${count}/${this.#target} [${bar}${'.'.repeat(WIDTH - filled)}]${info}`;
+    const count = `${String(step).padStart(String(this.#target).length)}/${this.#target}`;
+    // A line that wraps cannot be drawn over; the last one need not be.
+    const room = end === '' ? this.#columns - 1 : Number.POSITIVE_INFINITY;
+    const width = Math.min(WIDTH, Math.max(0, room - `${count} []${info}`.length));
+    const line = `${count} [${this.#bar(step, width)}]${info}`.slice(0, room);
     const erase = `${'\b'.repeat(this.#lineWidth)}\r`;
     const padding = ' '.repeat(Math.max(0, this.#lineWidth - line.length));
     this.#stream.write(erase + line + padding + end);
     this.#lineWidth = line.length;
+  }
+
+  #bar(step: number, width: number): string {
+    const filled = Math.floor(width * (step / this.#target));
+    const head = step < this.#target ? '>' : '=';
+    return (filled > 0 ? '='.repeat(filled - 1) + head : '').padEnd(width, '.');
+  }
+
+  /** Of the terminal as it is now; elsewhere there is no end. */
+  get #columns(): number {
+    return (this.#stream as Partial<WriteStream>).columns ?? Number.POSITIVE_INFINITY;
   }
 
   /** The first step is left out where it was seen: it is slower than the others. */

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { libraryUrl, runScript } from './run-node.js';
 
@@ -75,6 +78,20 @@ describe('the event loop', () => {
       console.log((await model.evaluate(digits.subset([0, 1, 2]))).loss > 0);
       model.dispose();`);
     expect(ended).toMatchObject({ code: 0, stdout: 'true ABORTED enough\ntrue\n', stderr: '' });
+  });
+});
+
+describe('a sweep', () => {
+  test('whose iteration is left has stopped then, and nobody has to care about its result', async () => {
+    const out = await mkdtemp(join(tmpdir(), 'lifecycle-'));
+    const ended = await runScript(`
+      import { readdir } from 'node:fs/promises';
+      const out = ${JSON.stringify(out)};
+      const splits = [{ name: 'half', ...convsweep.holdout(await convsweep.loadDigits(), { percent: 50, seed: 1 }) }];
+      for await (const { type } of convsweep.sweep({ out, splits, device: 'cpu' })) if (type === 'start') break;
+      console.log((await readdir(out)).join());`);
+    await rm(out, { recursive: true });
+    expect(ended).toMatchObject({ code: 0, stdout: 'config.json,journal.jsonl,models\n', stderr: '' });
   });
 });
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import {
   appendFileSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -274,6 +275,28 @@ describe('convsweep plot', () => {
     const journal = readFileSync(at('run/journal.jsonl'), 'utf8');
     expect((await cli('plot', 'run', '--trial', '1')).code).toBe(0);
     expect(readFileSync(at('run/journal.jsonl'), 'utf8')).toBe(journal);
+  });
+
+  test('has nothing to draw of a trial that diverged', async () => {
+    cpSync(at('run'), at('diverged'), { recursive: true });
+    const journal = at('diverged/journal.jsonl');
+    const lines = readFileSync(journal, 'utf8').split('\n').slice(0, 2);
+    const records = lines.map((line) => JSON.parse(line)).sort((a, b) => a.trial - b.trial);
+    const diverge = ({ accuracy, bestEpoch, checkpoint, ...rest }: Record<string, unknown>) =>
+      JSON.stringify({ ...rest, status: 'diverged' });
+    const [first, second] = records.map(diverge);
+    writeFileSync(journal, `${JSON.stringify(records[0])}\n${second}\n`);
+    const named = await cli('plot', 'diverged', '--trial', '2');
+    expect(named.code).toBe(2);
+    expect(named.stderr).toContain(
+      "Expected one of diverged's finished trials, which did not diverge, 1 for --trial but received 2",
+    );
+    expect((await cli('plot', 'diverged')).code).toBe(0);
+    expect(readFileSync(at('diverged/accuracy.svg'), 'utf8')).toContain('trial 1: ');
+    writeFileSync(journal, `${first}\n${second}\n`);
+    const none = await cli('plot', 'diverged');
+    expect(none.code).toBe(1);
+    expect(none.stderr).toContain('holds no finished trial yet (2 diverged in');
   });
 
   test.each<[string[], number, string]>([

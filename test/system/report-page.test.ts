@@ -9,7 +9,7 @@ import { LiveView } from '../../lib/report/live-view.js';
 import { reportHtml } from '../../lib/report/page/page.js';
 import { sweepReport } from '../../lib/report/sweep-report.js';
 import type { SweepConfig } from '../../lib/sweep/config.js';
-import { EVALUATION, sweepConfig, trialRecords } from '../unit/report-fixture.js';
+import { divergedTrial, EVALUATION, sweepConfig, trialRecords } from '../unit/report-fixture.js';
 import { CHROMIUM_TIMEOUT, describeWithChromium, documentOf } from './chromium.js';
 
 let folder: string;
@@ -107,6 +107,48 @@ describeWithChromium('report.html in Chromium', () => {
       expect(rootOf(document)).toContain('data-accuracy="3,5,10,15,4,9,14,8,13,2,7,12,1,6,11,16"');
       expect(rootOf(document)).toContain('data-number="16,15,14,13,12,11,10,9,8,7,6,5,4,3,2,1"');
       expect(document.match(/<th [^>]*aria-sort=/g)).toHaveLength(1);
+    },
+    CHROMIUM_TIMEOUT,
+  );
+
+  test(
+    'reads out for an epoch the accuracy that its tables have',
+    async () => {
+      const [record] = trialRecords(sweepConfig(), 1);
+      const share = 3899 / 4000;
+      const history = { ...record!.history, val_accuracy: [0.1, 0.8, share, 0.94] };
+      const tied = { ...record!, accuracy: Math.fround(share), history };
+      const document = await opened(sweepReport('tie', sweepConfig(), [tied]));
+      expect(textOf(document, 'facts')).toContain('Accuracy 0.9747; epoch 3 of 4 kept');
+      expect(textOf(document, 'readout')).toContain('0.9747 validation.');
+    },
+    CHROMIUM_TIMEOUT,
+  );
+
+  test(
+    'shows what a trial that diverged has, and sorts it last',
+    async () => {
+      const config = sweepConfig();
+      const records = trialRecords(config).map((record) =>
+        record.trial === 2 ? divergedTrial(record) : record,
+      );
+      const order = `[...document.querySelectorAll('.sortable tbody tr')].map((row) => row.dataset.trial).join()`;
+      const document = await opened(
+        sweepReport('diverged', config, records),
+        `const heading = (column) => document.querySelectorAll('.sortable th button')[column];
+         heading(3).click(); document.documentElement.dataset.down = ${order};
+         heading(3).click(); document.documentElement.dataset.up = ${order};
+         document.querySelector('#heat .diverged').click();`,
+      );
+      expect(rootOf(document)).not.toContain('data-error');
+      expect(rootOf(document)).toMatch(/data-down="3,5,[\d,]+,2"/);
+      expect(rootOf(document)).toMatch(/data-up="1,6,[\d,]+,3,2"/);
+      expect(textOf(document, 'facts')).toBe(
+        'Diverged: the validation loss was not a finite number in any epoch looked at, of 4; 10.0 s, 1,235 images/s.',
+      );
+      expect(textOf(document, 'readout')).toContain('loss not a number training');
+      expect(document).toMatch(/<option[^>]*>2: 60% · 8, 8, 16 – diverged</);
+      expect(document.replace(/<script>.*?<\/script>/gs, '')).not.toMatch(/NaN|undefined/);
     },
     CHROMIUM_TIMEOUT,
   );

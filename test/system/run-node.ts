@@ -22,7 +22,16 @@ export interface RunOptions {
 
 /** Runs `node ...args` to its end. */
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const child = spawn(process.execPath, args, {
+  return runProgram(process.execPath, args, options);
+}
+
+/** Runs a program to its end. */
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Ended> {
+  const child = spawn(program, args, {
     cwd: options.cwd,
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -44,9 +53,23 @@ export function runNode(args: readonly string[], options: RunOptions = {}): Prom
   });
 }
 
+/**
+ * Runs the command line in a shell.
+ * @param shell the shell's command, in which `convsweep` is the command line
+ */
+export function runInShell(shell: string, options: RunOptions = {}): Promise<Ended> {
+  const definition = `convsweep() { "${process.execPath}" "${commandLine()}" "$@"; }`;
+  return runProgram('bash', ['-c', `${definition}\n${shell}`], options);
+}
+
 /** Runs the command line as a user's shell would. */
 export function runCli(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  return runNode([join(packageRoot(), 'dist', 'lib', 'cli', 'main.js'), ...args], options);
+  return runNode([commandLine(), ...args], options);
+}
+
+/** The script of the command line. */
+export function commandLine(): string {
+  return join(packageRoot(), 'dist', 'lib', 'cli', 'main.js');
 }
 
 /** A module of lib/ as an import's quoted specifier. */

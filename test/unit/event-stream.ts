@@ -7,7 +7,11 @@ export interface ReceivedEvent {
 
 /** The events of a stream as they come; ends when the server ends it. */
 export async function* eventStream(url: string): AsyncGenerator<ReceivedEvent> {
-  const response = await fetch(url);
+  yield* eventsOf(await fetch(url));
+}
+
+/** The events of a response, as {@link eventStream}. */
+export async function* eventsOf(response: Response): AsyncGenerator<ReceivedEvent> {
   let text = '';
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk;

@@ -1,7 +1,8 @@
 import { PNG } from 'pngjs';
+import { deriveSeed } from '../../lib/random.js';
 import type { SweepConfig } from '../../lib/sweep/config.js';
 import { gridPoints, notebookGrid } from '../../lib/sweep/grid.js';
-import type { TrialRecord } from '../../lib/sweep/trial.js';
+import type { DivergedTrial, FinishedTrial } from '../../lib/sweep/trial.js';
 
 /** A sweep's configuration: two splits of the grid, by default the notebook's grid of two widths, 8 points. */
 export function sweepConfig(more: Partial<SweepConfig> = {}): SweepConfig {
@@ -33,13 +34,14 @@ export function sweepConfig(more: Partial<SweepConfig> = {}): SweepConfig {
 }
 
 /** Made-up results of the first `count` trials; trial 3 is the best, at 0.99. */
-export function trialRecords(config: SweepConfig, count = config.trials): TrialRecord[] {
+export function trialRecords(config: SweepConfig, count = config.trials): FinishedTrial[] {
   const points = gridPoints(config.grid);
   return Array.from({ length: count }, (_, i) => ({
+    status: 'finished',
     trial: i + 1,
     split: config.splits[Math.floor(i / points.length)]!.name,
     parameters: points[i % points.length]!,
-    seed: i,
+    seed: deriveSeed(config.seed, 'trial', i + 1),
     accuracy: Math.fround(i === 2 ? 0.99 : 0.95 + (i % 5) / 200),
     epochs: 4,
     bestEpoch: 2,
@@ -78,3 +80,10 @@ export const EVALUATION = {
     { image: PIXEL, index: 5, label: 1, predicted: 0, probability: 0.5625 },
   ],
 };
+
+/** What would be left of a trial if it had diverged. */
+export function divergedTrial(record: FinishedTrial): DivergedTrial {
+  const { accuracy: _, unseenAccuracy: __, bestEpoch: ___, checkpoint: ____, ...rest } = record;
+  const none = record.history.loss.map(() => Number.NaN);
+  return { ...rest, status: 'diverged', history: { ...record.history, loss: none, val_loss: none } };
+}

@@ -4,7 +4,7 @@ import { html, scriptJson } from '../../lib/report/page/html.js';
 import { pageSections, reportHtml } from '../../lib/report/page/page.js';
 import { busySeconds, quantile, spreadOf, tellingRange } from '../../lib/report/page/statistics.js';
 import { sweepReport } from '../../lib/report/sweep-report.js';
-import { EVALUATION, sweepConfig, trialRecords } from './report-fixture.js';
+import { divergedTrial, EVALUATION, sweepConfig, trialRecords } from './report-fixture.js';
 
 const config = sweepConfig();
 const records = trialRecords(config);
@@ -16,6 +16,8 @@ const report = sweepReport('digits', config, records, {
 
 /** Text without markup. */
 const text = (markup: string): string => markup.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+/** A page without its script, which knows words that no reader should see. */
+const markupOf = (page: string): string => page.replace(/<script>.*?<\/script>/s, '');
 const dataOf = (page: string) =>
   JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(page)![1]!);
 
@@ -82,6 +84,7 @@ describe('the page', () => {
       label: '60% · 8, 16, 8',
       history: { ...records[2]!.history, val_loss: [2, null, 0.2, 0.3] },
       startFromEpoch: 1,
+      state: 'finished',
       bestEpoch: 2,
       accuracy: Math.fround(0.99),
       time: '10.0 s, 1,235 images/s',
@@ -205,6 +208,101 @@ describe('the page', () => {
       expect(table).toContain('Unseen');
       expect(table.match(/<td>0\.5000<\/td>/g)).toHaveLength(3);
     }
+  });
+});
+
+describe('trials that diverged', () => {
+  const mixed = records.map((record) => ([4, 5].includes(record.trial) ? divergedTrial(record) : record));
+  const { overview, ranking, heat, spread, epochs, trials } = pageSections(sweepReport('x', config, mixed));
+  const page = reportHtml(sweepReport('x', config, mixed));
+
+  test('are named at the beginning', () => {
+    expect(text(overview)).toContain('2 trials diverged');
+    expect(text(overview)).toContain('left out of all statistics: 4, 5.');
+    expect(text(pageSections(report).overview)).not.toContain('diverged');
+  });
+
+  test('are in no ranking and in no statistics', () => {
+    const sound = sweepReport(
+      'x',
+      config,
+      records.filter(({ trial }) => ![4, 5].includes(trial)),
+    );
+    expect(ranking).toBe(pageSections(sound).ranking);
+    expect(spread).toBe(pageSections(sound).spread);
+    expect(text(overview)).toContain('Median accuracy 0.9575 0.9500 to 0.9900');
+    // Their epochs and time were spent all the same.
+    expect(text(epochs)).toContain('60% from 2 3 4 4 of 8');
+  });
+
+  test('have a cell and a row that say so', () => {
+    expect(heat).toContain(
+      '<button type="button" data-trial="4" title="Trial 4, 60% · 8, 16, 16: diverged" aria-label="Trial 4, 60% · 8, 16, 16: diverged; show its training" class="diverged">×</button>',
+    );
+    expect(text(heat)).toContain('a cross is a trial that diverged');
+    expect(text(trials)).toContain('4 60% 8, 16, 16 diverged 4');
+    expect(markupOf(page)).not.toMatch(/NaN|undefined/);
+    expect(dataOf(page).trials[3]).toMatchObject({
+      state: 'diverged',
+      history: { val_loss: [null, null, null, null] },
+    });
+  });
+
+  test('may be all that there is', () => {
+    const all = sweepReport('x', config, records.map(divergedTrial));
+    const sections = pageSections(all);
+    expect(sections).toMatchObject({ ranking: '', heat: '', spread: '', model: '' });
+    expect(text(sections.epochs)).toContain('60% from 2 – 4 4 of 8');
+    expect(sections.trials).toContain('<details open>');
+    expect(text(sections.overview)).toContain('16 trials diverged');
+    expect(markupOf(reportHtml(all))).not.toMatch(/NaN|undefined/);
+  });
+
+  test('leave the column of unseen accuracies to the others', () => {
+    const unseen = records.slice(0, 2).map((record) => ({ ...record, unseenAccuracy: 0.5 }));
+    const one = pageSections(sweepReport('x', config, [unseen[0]!, divergedTrial(unseen[1]!)])).trials;
+    const [first, second] = [...one.matchAll(/<tr data-trial.*?<\/tr>/gs)].map(
+      ([row]) => row.match(/<td/g)!.length,
+    );
+    expect(first).toBe(second);
+  });
+});
+
+describe('a sweep that is limited', () => {
+  const limited = sweepConfig({ trials: 3 });
+  const sections = pageSections(sweepReport('x', limited, trialRecords(limited)));
+
+  test('shows only the splits that it trains', () => {
+    for (const [name, section] of Object.entries(sections))
+      expect([name, section]).toEqual([name, expect.not.stringContaining('80%')]);
+    expect(text(sections.overview)).toContain(
+      'The first 3 of 16 models of digits: 2 splits × 8 combinations of widths. They are of split 60%.',
+    );
+    expect(sections.heat.match(/<table class="heat">/g)).toHaveLength(2);
+  });
+
+  test('to trials of all splits shows all', () => {
+    const more = sweepConfig({ trials: 9 });
+    expect(text(pageSections(sweepReport('x', more, [])).setup)).toContain('80%');
+  });
+});
+
+describe('an accuracy', () => {
+  test('is the same number wherever it is shown, on a tie of rounding too', () => {
+    // As a float64 0.97475 rounds up, as the float32 that a result is it rounds down.
+    const share = 3899 / 4000;
+    const [record] = trialRecords(config, 1);
+    const history = { ...record!.history, val_accuracy: [0.1, 0.8, share, 0.94] };
+    const one = sweepReport('x', config, [{ ...record!, accuracy: Math.fround(share), history }], {
+      evaluation: { ...EVALUATION, accuracy: share },
+    });
+    expect(share.toFixed(4)).toBe('0.9748');
+    const { overview, ranking, model, trials } = pageSections(one);
+    for (const section of [overview, ranking, model, trials]) {
+      expect(section).toContain('0.9747');
+      expect(section).not.toContain('0.9748');
+    }
+    expect(dataOf(reportHtml(one)).trials[0].history.val_accuracy[2]).toBe(share);
   });
 });
 

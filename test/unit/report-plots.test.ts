@@ -3,7 +3,7 @@ import { PNG } from 'pngjs';
 import { plotTraining, type TrainingRun } from '../../lib/report/plots.js';
 import { svgToPng } from '../../lib/report/svg-to-png.js';
 import { bestTrialRun, trialRun } from '../../lib/report/trial-run.js';
-import type { TrialRecord } from '../../lib/sweep/trial.js';
+import type { FinishedTrial } from '../../lib/sweep/trial.js';
 import { inkShare, parseSvg } from './report-svg.js';
 
 const BLUE = '#0072B2';
@@ -120,11 +120,11 @@ describe('the titles of trials', () => {
     trial: 21,
     split: '60%',
     parameters: { neuron_counts: [100, 60, 100] },
-    accuracy: 0.98375,
+    accuracy: Math.fround(0.9838),
     history: run.history,
     bestEpoch: 2,
     startFromEpoch: 1,
-  } as unknown as TrialRecord;
+  } as unknown as FinishedTrial;
 
   test('say which model it is, of how many', () => {
     expect(bestTrialRun(record, { finished: 81, total: 81 })).toEqual({

@@ -58,7 +58,7 @@ test.each([
     'a configuration that is no JSON',
     { 'config.json': '{' },
     'INVALID_DATA',
-    /Expected JSON in .*config\.json/,
+    /a sweep's configuration in .*config\.json, but: Expected property name/,
   ],
   [
     'another configuration',

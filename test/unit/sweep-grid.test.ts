@@ -59,6 +59,34 @@ describe('notebookGrid', () => {
   });
 });
 
+describe('a grid without measure', () => {
+  test.each([
+    [
+      'of values that lie too deep',
+      { a: [nested(200_000)] },
+      /arrays within at most 16 others for grid\.a\[0\]/,
+    ],
+    ['of values that lie a little too deep', { a: [nested(17)] }, /within at most 16 others/],
+    ['of too many combinations', millions(21), /at most 1000000 combinations for grid but received 2097152/],
+  ])('%s is refused', (_what, grid, message) => {
+    expect(() => gridPoints(grid as Grid)).toThrow(message);
+  });
+
+  test('is one only beyond its bounds', () => {
+    expect(gridPoints({ a: [nested(16)] } as Grid)).toHaveLength(1);
+    expect(gridPoints(millions(10))).toHaveLength(1024);
+  });
+
+  function nested(depth: number): unknown {
+    let value: unknown = 1;
+    for (let i = 0; i < depth; i++) value = [value];
+    return value;
+  }
+  function millions(names: number): Grid {
+    return Object.fromEntries(Array.from({ length: names }, (_, i) => [`p${i}`, [0, 1]]));
+  }
+});
+
 describe('planTrials', () => {
   test('numbers the 81 trials of the notebook from 1, so that (100, 60, 100) is 21, 48 and 75', () => {
     const trials = plan();

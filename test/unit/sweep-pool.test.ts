@@ -19,6 +19,15 @@ describe('runPool', () => {
     expect(most).toBe(3);
   });
 
+  test('has no more slots than items, however many are asked for', async () => {
+    const slots: number[] = [];
+    await runPool([0, 1, 2], Number.MAX_SAFE_INTEGER, undefined, async (_item, _signal, slot) => {
+      slots.push(slot);
+      await tick();
+    });
+    expect(slots).toEqual([0, 1, 2]);
+  });
+
   test('a failure aborts the others, begins no more, and is thrown after all have ended', async () => {
     const ended: number[] = [];
     const begun: number[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Dataset } from '../../lib/data/dataset.js';
 import { ProgressCounter } from '../../lib/sweep/progress.js';
-import type { Trial, TrialRecord } from '../../lib/sweep/trial.js';
+import type { FinishedTrial, Trial } from '../../lib/sweep/trial.js';
 
 const dataset = (count: number) =>
   Dataset.from({ images: new Uint8Array(count), labels: new Uint8Array(count), height: 1, width: 1 });
@@ -15,7 +15,7 @@ const trial = (number: number, of = split): Trial => ({
   startFromEpoch: { epoch: 0, reason: 'given' },
 });
 const record = (number: number, epochs: number, accuracy: number) =>
-  ({ trial: number, epochs, accuracy }) as TrialRecord;
+  ({ status: 'finished', trial: number, epochs, accuracy }) as FinishedTrial;
 
 describe('ProgressCounter', () => {
   test('counts trials, epochs, images and the best', () => {
@@ -48,6 +48,16 @@ describe('ProgressCounter', () => {
     counter.epoch(trials[2]!);
     const { secondsLeft, imagesPerSecond } = counter.snapshot();
     expect(secondsLeft! * imagesPerSecond).toBeCloseTo(4 * 100 + (4 * 200 - 200), 6);
+  });
+
+  test('what an earlier run trained of a trial is not left, and was not trained in this run', () => {
+    const trials = [trial(1), trial(2)];
+    const counter = new ProgressCounter(trials, new Map([[1, record(1, 4, 0.5)]]));
+    counter.start(trials[1]!, 2);
+    counter.epoch(trials[1]!);
+    const { epochs, images, secondsLeft, imagesPerSecond } = counter.snapshot();
+    expect([epochs, images]).toEqual([1, 100]);
+    expect(secondsLeft! * imagesPerSecond).toBeCloseTo(100, 6);
   });
 
   test('a trial that takes longer than the others counts as nearly done, not as negative work', () => {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { accuracyOf, predictedClasses } from '../../lib/sweep/accuracy.js';
-import { bestTrial } from '../../lib/sweep/selection.js';
-import type { TrialRecord } from '../../lib/sweep/trial.js';
+import { bestTrial, finishedOnly } from '../../lib/sweep/selection.js';
+import type { FinishedTrial, TrialRecord } from '../../lib/sweep/trial.js';
 
-const record = (trial: number, accuracy: number) => ({ trial, accuracy }) as TrialRecord;
+const record = (trial: number, accuracy: number) =>
+  ({ status: 'finished', trial, accuracy }) as FinishedTrial;
+const diverged = (trial: number) => ({ status: 'diverged', trial }) as TrialRecord;
 
 describe('bestTrial', () => {
   test('a tie keeps the lowest number, whatever finished first', () => {
@@ -18,6 +20,12 @@ describe('bestTrial', () => {
     expect(bestTrial([])).toBeUndefined();
     expect(bestTrial([record(2, 0), record(1, 0)])?.trial).toBe(1);
   });
+});
+
+test('a trial that diverged is never the best, nor among those with a result', () => {
+  expect(bestTrial([diverged(1)])).toBeUndefined();
+  expect(bestTrial([diverged(1), record(2, 0), diverged(3)])?.trial).toBe(2);
+  expect(finishedOnly([diverged(1), record(3, 0.5), record(2, 0)]).map(({ trial }) => trial)).toEqual([3, 2]);
 });
 
 describe('accuracy', () => {

@@ -1,82 +1,22 @@
-import { createHash } from 'node:crypto';
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Dataset } from '../../lib/data/dataset.js';
 import { holdout } from '../../lib/data/splits.js';
 import { layers } from '../../lib/model/layers.js';
 import { Model, sequential } from '../../lib/model/model.js';
-import { Random } from '../../lib/random.js';
 import type { SweepEvent } from '../../lib/sweep/events.js';
-import type { Builder, SweepOptions } from '../../lib/sweep/options.js';
+import { FolderLock } from '../../lib/sweep/lock.js';
+import type { SweepOptions } from '../../lib/sweep/options.js';
 import { sweep } from '../../lib/sweep/sweep.js';
-import type { TrialRecord } from '../../lib/sweep/trial.js';
-
-/** Four classes, told apart by which quarter of a 4 x 4 image is bright, with noise. */
-function quarters(count: number): Dataset {
-  const random = new Random(5);
-  const labels = Uint8Array.from({ length: count }, () => random.below(4));
-  const images = new Uint8Array(count * 16);
-  for (let i = 0; i < images.length; i++) {
-    const quarter = (i % 16) >> 2;
-    images[i] = random.below(100) + (quarter === labels[i >> 4] ? 80 : 0);
-  }
-  return Dataset.from({ images, labels, height: 4, width: 4 });
-}
-
-const data = quarters(150);
-const splits = [60, 80].map((percent) => ({ name: `${percent}%`, ...holdout(data, { percent, seed: 1 }) }));
-const grid = { units: [4, 8], rate: [0, 0.25] };
-const build: Builder<typeof grid> = ({ units, rate }, { seed, device, inputShape, classes }) =>
-  sequential(
-    [
-      layers.rescaling({ scale: 1 / 255 }),
-      layers.flatten(),
-      layers.dense({ units, activation: 'relu' }),
-      layers.batchNormalization(),
-      layers.dropout({ rate }),
-      layers.dense({ units: classes, activation: 'softmax' }),
-    ],
-    { seed, device, inputShape, optimizer: { learningRate: 0.02 } },
-  );
+import type { FinishedTrial } from '../../lib/sweep/trial.js';
+import { build, data, fingerprint, type grid, optionsFor, quarters, splits } from './sweep-fixture.js';
 
 let folder: string;
 let count = 0;
 const newOut = (): string => join(folder, String(count++));
-const optionsFor = (
-  out: string,
-  more: Partial<SweepOptions<typeof grid>> = {},
-): SweepOptions<typeof grid> => ({
-  out,
-  splits,
-  grid,
-  build,
-  epochs: 6,
-  patience: 2,
-  startFromEpoch: 1,
-  batchSize: 16,
-  seed: 9,
-  device: 'cpu',
-  ...more,
-});
 
-/** Checksums of all files but the journal. */
-async function fingerprint(out: string): Promise<Record<string, string>> {
-  const names = (await readdir(out, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile() && entry.name !== 'journal.jsonl')
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
-  const sums = names.map(async (name) => {
-    const sum = createHash('sha256')
-      .update(await readFile(name))
-      .digest('hex');
-    return [name.slice(out.length + 1), sum];
-  });
-  return Object.fromEntries(await Promise.all(sums));
-}
-
-const journalOf = async (out: string): Promise<TrialRecord[]> =>
+const journalOf = async (out: string): Promise<FinishedTrial[]> =>
   (await readFile(join(out, 'journal.jsonl'), 'utf8'))
     .trimEnd()
     .split('\n')
@@ -151,7 +91,11 @@ describe('a sweep', () => {
       progress: { done: 8, running: 0, epochs, secondsLeft: 0 },
     });
     expect(last.progress.best!.accuracy).toBe(
-      Math.max(...events.flatMap((e) => (e.type === 'trialEnd' ? [e.record.accuracy] : []))),
+      Math.max(
+        ...events.flatMap((e) =>
+          e.type === 'trialEnd' && e.record.status === 'finished' ? [e.record.accuracy] : [],
+        ),
+      ),
     );
   });
 
@@ -159,6 +103,12 @@ describe('a sweep', () => {
     const out = newOut();
     await sweep(optionsFor(out, { jobs: 2 })).result;
     expect(await fingerprint(out)).toEqual(reference);
+  });
+
+  test('has no more jobs than trials, however many are asked for', async () => {
+    const jobs = Number.MAX_SAFE_INTEGER;
+    const { trials } = await sweep(optionsFor(newOut(), { jobs, limit: 2 })).result;
+    expect(trials.map((record) => record.jobs)).toEqual([2, 2]);
   });
 
   test('gives other models for another seed', async () => {
@@ -241,7 +191,13 @@ describe('an interrupted sweep', () => {
     await rm(join(out, 'models/model_2.h5'));
     await appendFile(join(out, 'models/model_5.h5'), 'x');
     await appendFile(join(out, 'journal.jsonl'), '{"trial":');
-    await writeFile(join(out, 'models/.convsweep-0123456789abcdef.draft'), 'half a file');
+    await mkdir(join(out, 'evaluation'));
+    for (const place of ['', 'models', 'evaluation']) {
+      await writeFile(join(out, place, '.convsweep-0123456789abcdef.draft'), 'half a file');
+    }
+    await mkdir(join(out, '.convsweep-fedcba9876543210.draft'));
+    await writeFile(join(out, '.convsweep-fedcba9876543210.draft/of'), 'a lock');
+    await writeFile(join(out, 'models/.trial_3.state'), 'of a trial that has ended');
     await rm(join(out, 'model.h5'));
     const notices: string[] = [];
     const trained: number[] = [];
@@ -338,11 +294,51 @@ describe('a folder', () => {
     await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test('that another process writes is left alone', async () => {
-    await writeFile(join(whole, 'lock'), `${hostname()} 1\n`);
-    await expect(sweep(optionsFor(whole, { resume: true })).result).rejects.toThrow(/process 1 on .* holds/);
-    await rm(join(whole, 'lock'));
+  test('that another sweep writes is left alone', async () => {
+    const lock = await FolderLock.take(join(whole, 'lock'));
+    await expect(sweep(optionsFor(whole, { resume: true })).result).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining(
+        `process ${process.pid} on ${hostname()} holds ${join(whole, 'lock')}`,
+      ),
+    });
+    await lock.release();
+    expect(await fingerprint(whole)).toEqual(reference);
   });
+
+  test('that another process takes over stops the sweep, which leaves it alone', async () => {
+    const out = newOut();
+    const run = async () => {
+      for await (const { type } of sweep(optionsFor(out, { jobs: 1 }))) {
+        if (type !== 'trialEnd') continue;
+        await rm(join(out, 'lock'), { recursive: true });
+        await mkdir(join(out, 'lock'));
+        await writeFile(join(out, 'lock', 'other'), '');
+      }
+    };
+    await expect(run()).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringMatching(/Another process took .*lock over .* of 8 trials are finished and kept/),
+    });
+    expect(await readdir(join(out, 'lock'))).toEqual(['other']);
+    expect((await journalOf(out)).length).toBeLessThan(8);
+  });
+
+  test.each(['config.json', 'models.csv', 'journal.jsonl', 'models/model_1.h5'])(
+    'in which %s cannot be written or read is an error of that file',
+    async (name) => {
+      const out = newOut();
+      await sweep(optionsFor(out, { limit: 1 })).result;
+      await rm(join(out, name));
+      // A folder in a file's place is in anybody's way, whoever runs the tests.
+      await mkdir(join(out, name));
+      await expect(sweep(optionsFor(out, { limit: 1, resume: true })).result).rejects.toMatchObject({
+        code: 'FILE',
+        message: expect.stringContaining(join(out, name)),
+        cause: expect.anything(),
+      });
+    },
+  );
 
   test('that cannot be made is named', async () => {
     const file = join(folder, 'file');
@@ -351,6 +347,117 @@ describe('a folder', () => {
       code: 'FILE',
       message: expect.stringContaining(`Cannot make the folder ${join(file, 'out')}`),
     });
+    await expect(sweep(optionsFor('/proc/foo/out')).result).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining('Cannot make the folder /proc/foo/out'),
+    });
+  });
+});
+
+describe('a trial that diverges', () => {
+  const tooFast: typeof build = (_, { seed, device, inputShape, classes }) =>
+    sequential(
+      [
+        layers.flatten(),
+        layers.dense({ units: 64, activation: 'relu' }),
+        layers.dense({ units: classes, activation: 'softmax' }),
+      ],
+      { seed, device, inputShape, optimizer: { learningRate: 1e30 } },
+    );
+  const partly: typeof build = (parameters, context) =>
+    (parameters.units === 8 ? tooFast : build)(parameters, context);
+
+  async function runPartly(out: string, more: Partial<SweepOptions<typeof grid>> = {}) {
+    const seen: SweepEvent[] = [];
+    const run = sweep(optionsFor(out, { build: partly, ...more }));
+    for await (const event of run) seen.push(event);
+    return { seen, result: await run.result };
+  }
+
+  test('is recorded without a result, and the sweep goes on', async () => {
+    const out = newOut();
+    const { seen, result } = await runPartly(out, { jobs: 1 });
+    const statuses = result.trials.map(({ status }) => status);
+    expect(statuses).toEqual(
+      [1, 2, 3, 4, 5, 6, 7, 8].map((i) => (i % 4 < 3 && i % 4 > 0 ? 'finished' : 'diverged')),
+    );
+    const third = result.trials[2]!;
+    expect(third).toMatchObject({ status: 'diverged', epochs: 3, stoppedEarly: true, startFromEpoch: 1 });
+    expect(Object.keys(third)).not.toContain('accuracy');
+    expect(third.history.val_loss).toEqual([Number.NaN, Number.NaN, Number.NaN]);
+    expect(result.best.status).toBe('finished');
+    const rows = (await readFile(join(out, 'models.csv'), 'utf8')).split('\r\n');
+    expect(rows[3]).toBe('60%,8,0,');
+    expect(rows[5]).toMatch(/^80%,4,0,0\.\d+$/);
+    expect(await readdir(join(out, 'models'))).toEqual([
+      'model_1.h5',
+      'model_2.h5',
+      'model_5.h5',
+      'model_6.h5',
+    ]);
+    expect(seen.at(-1)).toMatchObject({
+      type: 'notice',
+      message: expect.stringMatching(/^4 of 8 trials diverged: val_loss was not .*a smaller learning rate/),
+      progress: { done: 8 },
+    });
+  });
+
+  test('is not trained again when the sweep is resumed, which gives the same files', async () => {
+    const out = newOut();
+    await runPartly(out);
+    const before = await fingerprint(out);
+    await rm(join(out, 'models.csv'));
+    const { seen } = await runPartly(out, { resume: true });
+    expect(seen.map(({ type }) => type)).toEqual(['start', 'notice']);
+    expect(await fingerprint(out)).toEqual(before);
+  });
+
+  test('as all others do is an error, again so when the sweep is resumed', async () => {
+    const out = newOut();
+    for (const resume of [false, true]) {
+      const { result } = sweep(optionsFor(out, { build: tooFast, limit: 2, resume }));
+      await expect(result).rejects.toMatchObject({
+        code: 'DIVERGED',
+        message: expect.stringMatching(/^All 2 trials diverged.*Try a smaller learning rate/),
+      });
+      expect((await journalOf(out)).map(({ status }) => status)).toEqual(['diverged', 'diverged']);
+    }
+    expect(await readdir(out)).toEqual(['config.json', 'journal.jsonl', 'models']);
+  });
+});
+
+describe('leaving the iteration over a sweep', () => {
+  test('stops it, and it can be resumed at once', async () => {
+    const out = newOut();
+    const run = sweep(optionsFor(out, { jobs: 1 }));
+    for await (const { type } of run) if (type === 'trialEnd') break;
+    await expect(run.result).rejects.toMatchObject({
+      code: 'ABORTED',
+      message: expect.stringMatching(/^The sweep was stopped\. [1-7] of 8 trials/),
+    });
+    await sweep(optionsFor(out, { resume: true })).result;
+    expect(await fingerprint(out)).toEqual(reference);
+  });
+
+  test('by an error stops it as well, and the error is what one gets', async () => {
+    const run = sweep(optionsFor(newOut()));
+    const read = async () => {
+      for await (const { type } of run) if (type === 'epoch') throw new Error('of the reader');
+    };
+    await expect(read()).rejects.toThrow('of the reader');
+    await expect(run.result).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+
+  test('does not stop it while another still iterates', async () => {
+    const run = sweep(optionsFor(newOut(), { limit: 3, jobs: 1 }));
+    const leave = async () => {
+      for await (const { type } of run) if (type === 'start') break;
+    };
+    const stay = async () => {
+      for await (const _ of run);
+    };
+    await Promise.all([stay(), leave()]);
+    expect((await run.result).trials).toHaveLength(3);
   });
 });
 
@@ -387,26 +494,6 @@ describe('a failure', () => {
     broken = false;
     await sweep(optionsFor(out, { build: fragile, resume: true })).result;
     expect(await fingerprint(out)).toEqual(reference);
-  });
-
-  test('to learn anything that is a number is an error of its trial', async () => {
-    const diverging: typeof build = (_, context) =>
-      sequential(
-        [
-          layers.flatten(),
-          layers.dense({ units: 64, activation: 'relu' }),
-          layers.dense({ units: context.classes, activation: 'softmax' }),
-        ],
-        {
-          seed: context.seed,
-          device: context.device,
-          inputShape: context.inputShape,
-          optimizer: { learningRate: 1e30 },
-        },
-      );
-    await expect(sweep(optionsFor(newOut(), { build: diverging, limit: 1 })).result).rejects.toThrow(
-      /trial 1 .* failed: training diverged: val_loss was not a finite number in any epoch from 1 on/,
-    );
   });
 
   test('is thrown by the iteration as well', async () => {

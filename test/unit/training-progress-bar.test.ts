@@ -5,7 +5,7 @@ import { ProgressBar } from '../../lib/training/progress-bar.js';
 type Update = [step: number, seconds: number, values: Record<string, number>];
 
 /** The output of a bar that is updated at the given times after its start and finished by the last update. */
-function draw(target: number, verbose: 1 | 2, updates: Update[], finished = true): string {
+function draw(target: number, verbose: 1 | 2, updates: Update[], finished = true, columns?: number): string {
   let text = '';
   let now = 1000;
   const stream = new Writable({
@@ -14,6 +14,7 @@ function draw(target: number, verbose: 1 | 2, updates: Update[], finished = true
       done();
     },
   });
+  if (columns !== undefined) Object.assign(stream, { columns });
   const bar = new ProgressBar({ target, verbose, stream, clock: () => now });
   for (const [index, [step, seconds, values]] of updates.entries()) {
     now = 1000 + seconds;
@@ -41,6 +42,23 @@ describe('ProgressBar', () => {
         `${back(84)}516/516 [==============================] - ETA: 0s - loss: 1.2340e-04 - accuracy: 0.9688` +
         `${back(88)}516/516 [==============================] - 6s 12ms/step - loss: 1.2340e-04 - accuracy: 0.9688` +
         ' - val_loss: 0.0346 - val_accuracy: 0.9893\n',
+    );
+  });
+
+  test.each([
+    [60, ' 50/100 [=>...] - ETA: 1s - loss: 0.5000 - accuracy: 0.8750'],
+    [20, ' 50/100 [] - ETA: 1'],
+  ])('in %i columns the bar is shorter until the epoch is done', (columns, redrawn) => {
+    const values = { loss: 0.5, accuracy: 0.875 };
+    const updates: Update[] = [
+      [50, 1, values],
+      [100, 2, values],
+    ];
+    const [first, second] = draw(100, 1, updates, true, columns).split('\r').slice(1);
+    expect(first!.replaceAll('\b', '')).toBe(redrawn);
+    expect(redrawn.length).toBeLessThan(columns);
+    expect(second).toBe(
+      '100/100 [==============================] - 2s 20ms/step - loss: 0.5000 - accuracy: 0.8750\n',
     );
   });
 

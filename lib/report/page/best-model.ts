@@ -1,6 +1,7 @@
+import { accuracyText } from '../accuracy-text.js';
 import { classificationReport } from '../evaluation.js';
 import type { ReportEvaluation, SweepReport } from '../sweep-report.js';
-import { accuracyText, countText, plural, trialText } from './format.js';
+import { countText, plural, trialText } from './format.js';
 import { type Html, html } from './html.js';
 
 /** Colours of the confusion matrix, from few mistakes to many. */

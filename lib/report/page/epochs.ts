@@ -1,3 +1,4 @@
+import { finishedOnly } from '../../sweep/selection.js';
 import { formatDuration } from '../duration.js';
 import type { SweepReport } from '../sweep-report.js';
 import { countText } from './format.js';
@@ -11,7 +12,7 @@ export function epochs({ config, trials }: SweepReport): Html | undefined {
     const members = trials.filter(({ split }) => split === name);
     if (members.length === 0) return [];
     const stopped = members.filter(({ stoppedEarly }) => stoppedEarly).length;
-    return html`<tr><td class="text">${name}</td><td>from ${startFromEpoch.epoch + 1}</td><td>${middle(members.map(({ bestEpoch }) => bestEpoch + 1))}</td><td>${middle(members.map((record) => record.epochs))}</td><td>${stopped} of ${members.length}</td><td>${formatDuration(
+    return html`<tr><td class="text">${name}</td><td>from ${startFromEpoch.epoch + 1}</td><td>${middle(finishedOnly(members).map(({ bestEpoch }) => bestEpoch + 1))}</td><td>${middle(members.map((record) => record.epochs))}</td><td>${stopped} of ${members.length}</td><td>${formatDuration(
       quantile(
         members.map(({ seconds }) => seconds),
         0.5,
@@ -32,8 +33,9 @@ export function epochs({ config, trials }: SweepReport): Html | undefined {
 ${rows}</tbody></table></div>`;
 }
 
-/** `12 (9–17)` */
+/** `12 (9–17)`, or a dash for none. */
 function middle(values: readonly number[]): string {
+  if (values.length === 0) return '–';
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const median = quantile(values, 0.5).toFixed(1).replace(/\.0$/, '');
   return low === high ? median : `${median} (${low}–${high})`;

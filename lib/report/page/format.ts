@@ -1,11 +1,6 @@
 import type { GridPoint, GridValue } from '../../sweep/grid.js';
 import type { TrialRecord } from '../../sweep/trial.js';
 
-/** `0.9840` */
-export function accuracyText(accuracy: number): string {
-  return accuracy.toFixed(4);
-}
-
 /** `12,345` */
 export function countText(count: number): string {
   return Math.round(count).toLocaleString('en');

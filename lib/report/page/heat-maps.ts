@@ -1,8 +1,11 @@
 import type { GridPoint, GridValue } from '../../sweep/grid.js';
+import { finishedOnly } from '../../sweep/selection.js';
+import { trainedSplits } from '../../sweep/trained-splits.js';
 import type { TrialRecord } from '../../sweep/trial.js';
+import { accuracyText } from '../accuracy-text.js';
 import type { SweepReport } from '../sweep-report.js';
 import { type Axis, axesInWords, gridAxes } from './axes.js';
-import { accuracyText, valueText } from './format.js';
+import { valueText } from './format.js';
 import { type Html, html } from './html.js';
 import { tellingRange } from './statistics.js';
 import { trialButton } from './trial-button.js';
@@ -13,23 +16,26 @@ const STEPS = 7;
 /** Stands for the rows or panels that a grid of fewer axes does not have. */
 const NO_AXIS: Axis = { name: '', values: [null], of: () => null };
 
-/** Whether the grid has one to three axes, as many as heat maps can show. */
-export function hasHeatMaps({ config }: SweepReport): boolean {
+/** Whether there is an accuracy, and the grid has one to three axes, as many as heat maps can show. */
+export function hasHeatMaps({ config, best }: SweepReport): boolean {
   const { length } = gridAxes(config.grid);
-  return length >= 1 && length <= 3;
+  return best !== undefined && length >= 1 && length <= 3;
 }
 
-/** The accuracy of every trial: a panel for each split and value of the third axis, first axis down, second across. */
+/**
+ * The accuracy of every trial: a panel for each split that is trained and each value of the third axis, the first axis
+ * down, the second across.
+ */
 export function heatMaps(report: SweepReport): Html | undefined {
   const { config, trials, best } = report;
-  if (!hasHeatMaps(report) || !best) return undefined;
+  if (!hasHeatMaps(report)) return undefined;
   const axes = gridAxes(config.grid);
   const [rows, columns, panels] = (axes.length === 1 ? [NO_AXIS, axes[0], NO_AXIS] : [...axes, NO_AXIS]) as [
     Axis,
     Axis,
     Axis,
   ];
-  const range = tellingRange(trials.map(({ accuracy }) => accuracy));
+  const range = tellingRange(finishedOnly(trials).map(({ accuracy }) => accuracy));
   const key = (split: string, row: GridValue, column: GridValue, panel: GridValue): string =>
     JSON.stringify([split, row, column, panel]);
   const keyOf = ({ split, parameters }: { split: string; parameters: GridPoint }): string =>
@@ -38,6 +44,7 @@ export function heatMaps(report: SweepReport): Html | undefined {
 
   const cell = (record: TrialRecord | undefined): Html => {
     if (!record) return html`<td><span class="pending" title="not trained">·</span></td>`;
+    if (record.status === 'diverged') return html`<td>${trialButton(record, '×', 'diverged')}</td>`;
     const step = colourStep(record.accuracy, range);
     const mark = record === best ? ' best' : '';
     return html`<td>${trialButton(record, accuracyText(record.accuracy).replace(/^0/, ''), `q${step}${mark}`)}</td>`;
@@ -53,9 +60,9 @@ ${panels !== NO_AXIS && html`<caption>${panels.name} ${valueText(value)}</captio
   )}</tbody></table>`;
 
   return html`<h2>Accuracy by ${axesInWords(axes)} and split</h2>
-<p>${legendInWords(rows, columns)} The best is framed. Press a cell for its training curves.</p>
+<p>${legendInWords(rows, columns)} The best is framed${trials.some(({ status }) => status === 'diverged') && ', a cross is a trial that diverged'}. Press a cell for its training curves.</p>
 ${legend(range)}
-${config.splits.map(
+${trainedSplits(config).map(
   ({
     name,
     train,

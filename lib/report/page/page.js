@@ -42,14 +42,17 @@ const QUANTITIES = {
 
 /** JSON has no NaN and holds null for it. */
 const isNumber = (value) => typeof value === 'number';
+const hasDiverged = ({ state }) => state === 'diverged';
 
 /**
- * The common axes of all trials, so that their curves can be compared. Training may end far better than validation; a
- * tenth of the best validation is the least that they show.
+ * The common axes of all trials, so that their curves can be compared; those that diverged may leave them. Training may
+ * end far better than validation; a tenth of the best validation is the least that they show.
  */
 function domain(quantity) {
+  const all = [...trials.values()];
+  const sound = all.filter((trial) => !hasDiverged(trial));
   const sizes = (series) =>
-    [...trials.values()]
+    (sound.length > 0 ? sound : all)
       .flatMap(({ history }) => history[series] ?? [])
       .filter(isNumber)
       .map(QUANTITIES[quantity].sizeOf)
@@ -164,7 +167,8 @@ function drawChart(quantity, trial) {
   };
 }
 
-const digits = (value) => (isNumber(value) ? value.toFixed(4) : 'not a number');
+/** As the tables round it: an accuracy is a float32. */
+const digits = (value) => (isNumber(value) ? Math.fround(value).toFixed(4) : 'not a number');
 
 function draw() {
   const trial = trials.get(shown);
@@ -174,10 +178,12 @@ function draw() {
   drawChart('accuracy', trial);
   const { history, bestEpoch, accuracy, time } = trial;
   const count = history.loss.length;
-  byId('facts').textContent =
-    bestEpoch === undefined
-      ? `In training, ${count} epochs so far.`
-      : `Accuracy ${digits(accuracy)}; epoch ${bestEpoch + 1} of ${count} kept; ${time}.`;
+  const facts = {
+    training: `In training, ${count} epochs so far.`,
+    finished: `Accuracy ${digits(accuracy)}; epoch ${bestEpoch + 1} of ${count} kept; ${time}.`,
+    diverged: `Diverged: the validation loss was not a finite number in any epoch looked at, of ${count}; ${time}.`,
+  };
+  byId('facts').textContent = facts[trial.state];
   const at = pointed ?? bestEpoch ?? count - 1;
   const read = (name, quantity) =>
     `${name} ${digits(history[quantity][at])} training, ${digits(history[`val_${quantity}`]?.[at])} validation`;
@@ -192,8 +198,8 @@ const numbers = () => [...trials.keys()].sort((a, b) => a - b);
 
 function listTrials() {
   const options = numbers().map((number) => {
-    const { label, accuracy } = trials.get(number);
-    const outcome = accuracy === undefined ? 'in training' : digits(accuracy);
+    const { label, state, accuracy } = trials.get(number);
+    const outcome = { training: 'in training', finished: digits(accuracy), diverged: 'diverged' }[state];
     const text = `${number === best ? '★ ' : ''}${number}: ${label} – ${outcome}`;
     return new Option(text, String(number), false, number === shown);
   });
@@ -293,8 +299,11 @@ function applySorting() {
   const { column, isDescending } = sorting;
   const collator = new Intl.Collator('en', { numeric: true });
   const key = (row) => row.cells[column].textContent.trim().replaceAll(',', '');
+  const direction = isDescending ? -1 : 1;
+  // What has no accuracy is last, whichever way the others go.
+  const isLast = (row) => Number(hasDiverged(trials.get(Number(row.dataset.trial))) && column > 2);
   const rows = [...table.tBodies[0].rows].sort(
-    (a, b) => (isDescending ? -1 : 1) * collator.compare(key(a), key(b)),
+    (a, b) => isLast(a) - isLast(b) || direction * collator.compare(key(a), key(b)),
   );
   table.tBodies[0].append(...rows);
   for (const heading of table.tHead.rows[0].cells) heading.removeAttribute('aria-sort');

@@ -25,16 +25,18 @@ export interface TrialCurves {
   history: EpochHistory;
   /** From 0. */
   startFromEpoch: number;
-  /** From 0; undefined while the trial is in training. */
+  state: 'training' | TrialRecord['status'];
+  /** From 0; of a finished trial. */
   bestEpoch?: number;
-  /** Undefined while the trial is in training. */
+  /** Of a finished trial. */
   accuracy?: number;
   /** How long it took; undefined while the trial is in training. */
   time?: string;
 }
 
-/** Significant digits that a curve can show. */
-const DIGITS = 5;
+/** Significant digits that a loss curve can show, and those that tell one float32, an accuracy, from another. */
+const LOSS_DIGITS = 5;
+const ACCURACY_DIGITS = 9;
 
 /**
  * The report of a sweep as one HTML page that needs nothing else: styles, script, data and images are in it, and its
@@ -112,13 +114,25 @@ export function pageSections(report: SweepReport, live?: LiveStatus): Record<Sec
   ) as Record<SectionId, string>;
 }
 
+/** What is known of a trial that has ended. */
 export function trialCurves(record: TrialRecord): TrialCurves {
-  const { trial, bestEpoch, startFromEpoch, accuracy, history, seconds, imagesPerSecond } = record;
-  const round = (value: number): number => Number(value.toPrecision(DIGITS));
-  const rounded = Object.entries(history).map(([name, values]) => [name, values.map(round)]);
-  const curvesOf = Object.fromEntries(rounded) as EpochHistory;
-  const time = `${formatDuration(seconds)}, ${countText(imagesPerSecond)} images/s`;
-  return { trial, label: trialText(record), history: curvesOf, startFromEpoch, bestEpoch, accuracy, time };
+  const { trial, status, startFromEpoch, history, seconds, imagesPerSecond } = record;
+  const rounded = Object.entries(history).map(([name, values]) => [name, values.map(rounding(name))]);
+  return {
+    trial,
+    label: trialText(record),
+    history: Object.fromEntries(rounded) as EpochHistory,
+    startFromEpoch,
+    state: status,
+    ...(status === 'finished' && { bestEpoch: record.bestEpoch, accuracy: record.accuracy }),
+    time: `${formatDuration(seconds)}, ${countText(imagesPerSecond)} images/s`,
+  };
+}
+
+/** Of an accuracy enough for the page's script to read out what the tables say: rounded twice it may be another. */
+function rounding(series: string): (value: number) => number {
+  const digits = series.endsWith('accuracy') ? ACCURACY_DIGITS : LOSS_DIGITS;
+  return (value) => Number(value.toPrecision(digits));
 }
 
 /** Beside this file in the package's sources: the compiler does not copy what is no TypeScript. */

@@ -1,6 +1,8 @@
+import { rankTrials } from '../../sweep/selection.js';
+import { accuracyText } from '../accuracy-text.js';
 import { formatDuration } from '../duration.js';
 import type { SweepReport } from '../sweep-report.js';
-import { accuracyText, parametersText } from './format.js';
+import { parametersText } from './format.js';
 import { type Html, html } from './html.js';
 import { trialButton } from './trial-button.js';
 
@@ -8,8 +10,8 @@ const LENGTH = 10;
 
 /** The most accurate models, equals in the order of their numbers. */
 export function ranking({ trials }: SweepReport): Html | undefined {
-  if (trials.length === 0) return undefined;
-  const first = trials.toSorted((a, b) => b.accuracy - a.accuracy || a.trial - b.trial).slice(0, LENGTH);
+  const first = rankTrials(trials).slice(0, LENGTH);
+  if (first.length === 0) return undefined;
   const hasUnseen = first.some(({ unseenAccuracy }) => unseenAccuracy !== undefined);
   return html`<h2>Best models</h2>
 <div class="scroll"><table class="list">

@@ -1,4 +1,5 @@
 import type { Grid } from '../../sweep/grid.js';
+import { trainedSplits } from '../../sweep/trained-splits.js';
 import type { SweepReport } from '../sweep-report.js';
 import { gridAxes } from './axes.js';
 import { countText, valueText } from './format.js';
@@ -6,7 +7,8 @@ import { type Html, html } from './html.js';
 
 /** All that the results depend on, and the command that gives them again. */
 export function setup({ config, command, device }: SweepReport): Html {
-  const { engine, versions, splits, grid } = config;
+  const { engine, versions, grid } = config;
+  const splits = trainedSplits(config);
   const entries: [string, Html | string | number][] = [
     ['Trials', config.trials],
     ...gridEntries(grid),

@@ -1,7 +1,10 @@
 import type { GridPoint } from '../../sweep/grid.js';
+import { finishedOnly } from '../../sweep/selection.js';
+import { trainedSplits } from '../../sweep/trained-splits.js';
+import { accuracyText } from '../accuracy-text.js';
 import type { SweepReport } from '../sweep-report.js';
 import { gridAxes } from './axes.js';
-import { accuracyText, plural, valueText } from './format.js';
+import { plural, valueText } from './format.js';
 import { type Html, html } from './html.js';
 import { spreadOf, tellingRange } from './statistics.js';
 
@@ -9,9 +12,11 @@ import { spreadOf, tellingRange } from './statistics.js';
 const MOST_VALUES = 12;
 const TICKS = 4;
 
-/** The accuracies of all trials on a line for each split and each value of an axis, with mean and deviation. */
-export function spread({ config, trials, best }: SweepReport): Html | undefined {
+/** The accuracies of all trials that have one on a line for each split and each value of an axis, with mean and deviation. */
+export function spread({ config, trials: ended, best }: SweepReport): Html | undefined {
   if (!best) return undefined;
+  const trials = finishedOnly(ended);
+  const splits = trainedSplits(config);
   const range = tellingRange(trials.map(({ accuracy }) => accuracy));
   const size = range.high - range.low || 1e-4;
   const place = (accuracy: number): string => {
@@ -32,11 +37,11 @@ export function spread({ config, trials, best }: SweepReport): Html | undefined 
     html`<div class="strips"><h3>${name}</h3>${rows}</div>`;
 
   const groups = [
-    ...(config.splits.length > 1
+    ...(splits.length > 1
       ? [
           group(
             'Split',
-            config.splits.map(({ name }) =>
+            splits.map(({ name }) =>
               row(
                 name,
                 trials.filter(({ split }) => split === name),

@@ -1,6 +1,7 @@
 import type { SweepProgress } from '../../sweep/progress.js';
+import { accuracyText } from '../accuracy-text.js';
 import { formatDuration } from '../duration.js';
-import { accuracyText, countText, plural } from './format.js';
+import { countText, plural } from './format.js';
 import { type Html, html } from './html.js';
 
 /** A trial in training. */

@@ -1,0 +1,89 @@
+import type { Callback, Logs, TrainingModel } from '../training/callback.js';
+import type { EarlyStopping } from '../training/early-stopping.js';
+import { History } from '../training/history.js';
+import type { ModelCheckpoint } from '../training/model-checkpoint.js';
+import type { TrialState } from './trial-state.js';
+
+/** When the state of a trial is worth writing. */
+export interface KeepingRule {
+  /** Epochs that take less are trained again sooner than their state is written. */
+  leastEpochSeconds: number;
+  /** The share of the time that may go into writing. */
+  mostShare: number;
+}
+
+export const KEEPING_RULE: KeepingRule = { leastEpochSeconds: 1, mostShare: 0.02 };
+
+export interface StateKeeperOptions {
+  stopping: EarlyStopping;
+  checkpoint: ModelCheckpoint;
+  /** Of an earlier run. */
+  state: TrialState | undefined;
+  /** The number of epochs. */
+  epochs: number;
+  rule: KeepingRule;
+  /** Of the whole trial so far. */
+  times: () => Pick<TrialState, 'seconds' | 'fitSeconds'>;
+  write: (state: TrialState) => Promise<void>;
+}
+
+/**
+ * Writes after an epoch what the next ones need, and lets training go on from what an earlier run wrote. To be called
+ * after the callbacks whose state it keeps.
+ */
+export class StateKeeper implements Callback {
+  readonly #options: StateKeeperOptions;
+  readonly #history: History;
+  #model: TrainingModel | undefined;
+  #epochBegin = 0;
+  #lastWrite = { seconds: 0, end: now() };
+
+  constructor(options: StateKeeperOptions) {
+    this.#options = options;
+    this.#history = new History(options.state?.history);
+  }
+
+  /** The logs of all epochs, those of an earlier run included. */
+  get history(): History['history'] {
+    return this.#history.history;
+  }
+
+  onTrainBegin(model: TrainingModel): void {
+    this.#model = model;
+    const { stopping, checkpoint, state } = this.#options;
+    if (!state) return;
+    model.restore(state.model);
+    stopping.restore(state.stopping);
+    checkpoint.restore(state.checkpoint);
+  }
+
+  onEpochBegin(): void {
+    this.#epochBegin = now();
+  }
+
+  async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
+    this.#history.onEpochEnd(epoch, logs);
+    const { stopping, checkpoint, epochs, times, write } = this.#options;
+    const model = this.#model!;
+    if (model.stopTraining || epoch === epochs - 1 || !this.#isWorthwhile()) return;
+    const begin = now();
+    await write({
+      model: model.snapshot(),
+      stopping: stopping.state(),
+      checkpoint: checkpoint.state(),
+      history: this.history,
+      ...times(),
+    });
+    this.#lastWrite = { seconds: now() - begin, end: now() };
+  }
+
+  #isWorthwhile(): boolean {
+    const { leastEpochSeconds, mostShare } = this.#options.rule;
+    const { seconds, end } = this.#lastWrite;
+    return now() - this.#epochBegin >= leastEpochSeconds && seconds <= mostShare * (now() - end);
+  }
+}
+
+function now(): number {
+  return performance.now() / 1000;
+}
