@@ -3,7 +3,6 @@ import { join } from 'node:path';
 const root = import.meta.dirname;
 const common = {
   rootDir: root,
-  testEnvironment: join(root, 'test', 'environment.cjs'),
   roots: ['<rootDir>/dist/test'],
   transform: {},
 };
@@ -22,12 +21,7 @@ export default {
       ...common,
       displayName: 'cuda stand-in',
       testMatch: ['**/dist/test/{parity,cuda,gpu}/*.test.js'],
-      testEnvironmentOptions: {
-        variables: {
-          CONVSWEEP_TEST_DEVICE: 'cuda',
-          CONVSWEEP_CUDA_ADDON: join(root, 'build', 'standin', 'Release', 'convsweep_cudasim.node'),
-        },
-      },
+      setupFiles: [join(root, 'test', 'setup-standin.js')],
     },
   ],
 };

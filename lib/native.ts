@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { ConvsweepError, describeValue, invalidArgument } from './errors.js';
 import { packageRoot } from './package.js';
 
@@ -212,7 +213,7 @@ function load(backend: 'cpu' | 'cuda') {
       const addon = require(path) as NativeAddon;
       result = { addon, devices: addon.devices() };
     } catch (cause) {
-      result = { reason: cause instanceof Error ? cause.message : String(cause), cause };
+      result = { reason: types.isNativeError(cause) ? cause.message : String(cause), cause };
     }
   }
   loaded.set(backend, result);

@@ -31,7 +31,7 @@ const SOURCES = [
   'scripts',
   'docs',
   'test/native',
-  'test/environment.cjs',
+  'test/gpu/setup.js',
   'test/gpu/jest.config.js',
   'test/fixtures/golden',
   'bench/gpu',

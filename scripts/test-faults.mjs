@@ -20,6 +20,7 @@ const PARTS = {
   kills: [[compiled('kills.js')], ['6'], ['200']],
   calls: [[compiled('calls.js'), preload], ['40'], ['1']],
   'small-disk': [[compiled('small-disk.js')], ['4'], ['40']],
+  fuzz: [[compiled('fuzz.js')], ['--inputs', '2000'], ['--inputs', '20000']],
 };
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(PARTS);

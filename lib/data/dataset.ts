@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import type { Division } from './origin.js';
 
@@ -58,10 +59,8 @@ export class Dataset {
       throw invalidArgument('source', '{ images, labels, height, width }', source);
     }
     const { images, labels, height, width, channels = 1, name = 'custom' } = source;
-    if (!(images instanceof Uint8Array))
-      throw invalidArgument('images', 'a Uint8Array of pixels 0..255', images);
-    if (!(labels instanceof Uint8Array))
-      throw invalidArgument('labels', 'a Uint8Array of class indices', labels);
+    if (!types.isUint8Array(images)) throw invalidArgument('images', 'a Uint8Array of pixels 0..255', images);
+    if (!types.isUint8Array(labels)) throw invalidArgument('labels', 'a Uint8Array of class indices', labels);
     for (const [key, value] of Object.entries({ height, width, channels })) {
       if (!Number.isSafeInteger(value) || value < 1) throw invalidArgument(key, 'a positive integer', value);
     }

@@ -4,6 +4,7 @@ import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { types } from 'node:util';
 import { ConvsweepError } from '../errors.js';
 import { syncFolder } from '../files.js';
 
@@ -117,7 +118,8 @@ async function receive(
     headers: { 'accept-encoding': 'identity', ...(left > 0 ? { range: `bytes=${left}-` } : {}) },
     signal: signal ?? null,
   }).catch((cause: Error) => {
-    const reason = cause.cause instanceof Error && cause.cause.message ? cause.cause.message : cause.message;
+    const reason =
+      types.isNativeError(cause.cause) && cause.cause.message ? cause.cause.message : cause.message;
     throw new AttemptFailure(`no answer (${reason})`, true, { cause });
   });
   const refusal = refusalOf(response, left, expected.bytes);

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ConvsweepError, invalidArgument, requireInteger } from '../errors.js';
 import type { RgbaImage } from './png-image.js';
 
@@ -9,11 +10,15 @@ export interface FittedImage {
   steps: string[];
 }
 
-/** One value per pixel, 0..255, not rounded. */
+/**
+ * One value per pixel, 0..255, not rounded. A value of a picture is worked out whenever it is asked for: eight bytes for
+ * each would be gigabytes for a photograph.
+ */
 interface Plane {
   width: number;
   height: number;
-  values: Float64Array;
+  /** The value of pixel `i`, row by row. */
+  at(i: number): number;
 }
 
 /**
@@ -47,7 +52,7 @@ export function fitImage(image: RgbaImage, shape: readonly [number, number, numb
   }
   const fitted = planes.map((plane, i) => centred(plane, width, height, backgrounds[i]!));
   const pixels = new Uint8Array(height * width * channels);
-  for (const [channel, { values }] of fitted.entries()) {
+  for (const [channel, values] of fitted.entries()) {
     for (const [i, value] of values.entries()) pixels[i * channels + channel] = Math.round(value);
   }
   return { pixels, steps };
@@ -60,8 +65,8 @@ function requireImage(image: RgbaImage): void {
   requireInteger('image.width', image.width);
   requireInteger('image.height', image.height);
   const bytes = image.width * image.height * 4;
-  if (!(image.data instanceof Uint8Array) || image.data.length !== bytes) {
-    const received = image.data instanceof Uint8Array ? image.data.length : image.data;
+  if (!types.isUint8Array(image.data) || image.data.length !== bytes) {
+    const received = types.isUint8Array(image.data) ? image.data.length : image.data;
     throw invalidArgument('image.data', `a Uint8Array of ${bytes} values (four for each pixel)`, received);
   }
 }
@@ -77,54 +82,57 @@ function opaquePlanes({ width, height, data }: RgbaImage, steps: string[]): [Pla
   const isTransparent = opacity < 255 * width * height;
   const backdrop = ink / opacity > 127.5 ? 0 : 255;
   if (isTransparent) steps.push(`transparency laid over ${backdrop === 0 ? 'black' : 'white'}`);
-  const plane = (channel: number): Plane => {
-    const values = new Float64Array(width * height);
-    for (let i = 0; i < values.length; i++) {
+  const plane = (channel: number): Plane => ({
+    width,
+    height,
+    at(i) {
       const alpha = data[i * 4 + 3]! / 255;
-      values[i] =
-        alpha === 1 ? data[i * 4 + channel]! : alpha * data[i * 4 + channel]! + (1 - alpha) * backdrop;
-    }
-    return { width, height, values };
-  };
+      const value = data[i * 4 + channel]!;
+      return alpha === 1 ? value : alpha * value + (1 - alpha) * backdrop;
+    },
+  });
   return [plane(0), plane(1), plane(2)];
 }
 
 function grey([red, green, blue]: [Plane, Plane, Plane], steps: string[]): Plane {
-  const isGrey = red.values.every((value, i) => value === green.values[i] && value === blue.values[i]);
-  if (isGrey) return red;
+  const pixels = red.width * red.height;
+  let i = 0;
+  while (i < pixels && red.at(i) === green.at(i) && red.at(i) === blue.at(i)) i++;
+  if (i === pixels) return red;
   steps.push('colour made grey');
-  return { ...red, values: red.values.map((value, i) => luma(value, green.values[i]!, blue.values[i]!)) };
+  return { ...red, at: (i) => luma(red.at(i), green.at(i), blue.at(i)) };
 }
 
 function uninverted(plane: Plane, steps: string[]): Plane {
   if (borderMedian(plane) <= 127.5) return plane;
   steps.push('inverted (bright background)');
-  return { ...plane, values: plane.values.map((value) => 255 - value) };
+  return { ...plane, at: (i) => 255 - plane.at(i) };
 }
 
 /** The background, taken to be what most of the outermost pixels are. */
-function borderMedian({ width, height, values }: Plane): number {
-  const border = values.filter((_, i) => {
-    const [x, y] = [i % width, Math.floor(i / width)];
-    return x === 0 || y === 0 || x === width - 1 || y === height - 1;
-  });
-  return border.sort()[border.length >> 1]!;
+function borderMedian({ width, height, at }: Plane): number {
+  const border: number[] = [];
+  for (let y = 0; y < height; y++) {
+    const isEdge = y === 0 || y === height - 1;
+    for (let x = 0; x < width; x += isEdge ? 1 : Math.max(width - 1, 1)) border.push(at(y * width + x));
+  }
+  return Float64Array.from(border).sort()[border.length >> 1]!;
 }
 
-/** The whole plane as large as it fits, in the middle of a plane of the given size. */
-function centred(plane: Plane, width: number, height: number, background: number): Plane {
+/** The values of the whole plane as large as it fits, in the middle of a plane of the given size. */
+function centred(plane: Plane, width: number, height: number, background: number): Float64Array {
   const scale = Math.min(width / plane.width, height / plane.height);
   const [innerWidth, innerHeight] = [plane.width, plane.height].map((side) =>
     Math.max(1, Math.round(side * scale)),
-  );
-  const inner = transposed(resizedRows(transposed(resizedRows(plane, innerWidth!)), innerHeight!));
-  const left = (width - inner.width) >> 1;
-  const top = (height - inner.height) >> 1;
+  ) as [number, number];
+  const inner = transposed(resizedRows(transposed(resizedRows(plane, innerWidth)), innerHeight));
+  const left = (width - innerWidth) >> 1;
+  const top = (height - innerHeight) >> 1;
   const values = new Float64Array(width * height).fill(background);
-  for (let y = 0; y < inner.height; y++) {
-    values.set(inner.values.subarray(y * inner.width, (y + 1) * inner.width), (top + y) * width + left);
+  for (let y = 0; y < innerHeight; y++) {
+    for (let x = 0; x < innerWidth; x++) values[(top + y) * width + left + x] = inner.at(y * innerWidth + x);
   }
-  return { width, height, values };
+  return values;
 }
 
 /** Every row with `width` values, each the mean of the stretch of the old row that it covers. */
@@ -132,21 +140,20 @@ function resizedRows(plane: Plane, width: number): Plane {
   if (plane.width === width) return plane;
   const values = new Float64Array(width * plane.height);
   const stretch = plane.width / width;
-  for (let x = 0; x < width; x++) {
-    const [from, to] = [x * stretch, (x + 1) * stretch];
-    for (let old = Math.floor(from); old < Math.min(Math.ceil(to), plane.width); old++) {
-      const share = (Math.min(to, old + 1) - Math.max(from, old)) / stretch;
-      for (let y = 0; y < plane.height; y++) {
-        values[y * width + x]! += share * plane.values[y * plane.width + old]!;
+  for (let y = 0; y < plane.height; y++) {
+    for (let x = 0; x < width; x++) {
+      const [from, to] = [x * stretch, (x + 1) * stretch];
+      for (let old = Math.floor(from); old < Math.min(Math.ceil(to), plane.width); old++) {
+        const share = (Math.min(to, old + 1) - Math.max(from, old)) / stretch;
+        values[y * width + x]! += share * plane.at(y * plane.width + old);
       }
     }
   }
-  return { width, height: plane.height, values };
+  return { width, height: plane.height, at: (i) => values[i]! };
 }
 
-function transposed({ width, height, values }: Plane): Plane {
-  const turned = values.map((_, i) => values[(i % height) * width + Math.floor(i / height)]!);
-  return { width: height, height: width, values: turned };
+function transposed({ width, height, at }: Plane): Plane {
+  return { width: height, height: width, at: (i) => at((i % height) * width + Math.floor(i / height)) };
 }
 
 /** Brightness as ITU-R BT.601 weighs it. */

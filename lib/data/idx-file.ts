@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { constants, gunzip, type ZlibOptions } from 'node:zlib';
+import { MAX_DEFLATE } from '../deflate.js';
 import { ConvsweepError } from '../errors.js';
 
 /** The contents of an IDX file of unsigned bytes. */
@@ -19,7 +20,37 @@ export interface IdxFile {
  *   another kind, a length is zero, or its size does not match its lengths
  */
 export async function readIdxFile(path: string, dimensions: 1 | 3): Promise<IdxFile> {
-  const bytes = await decompress(await read(path), path);
+  const bytes = await read(path);
+  if (!isGzip(bytes)) return parseIdx(path, dimensions, bytes);
+  const start = bytes.subarray(0, GZIP_START);
+  // A flush takes the start of a file for as good as a whole one.
+  const header = await inflate(start, path, { finishFlush: constants.Z_SYNC_FLUSH });
+  const { size, shape } = readHeader(path, dimensions, header);
+  if (size > bytes.length * MAX_DEFLATE)
+    throw wrongSize(path, shape, size, `a gzip file of ${bytes.length}: the file is cut short`);
+  return parseIdx(path, dimensions, await inflate(bytes, path, { maxOutputLength: size }));
+}
+
+/** Enough of a gzip file to have the header of what is in it, and a few megabytes of it at most. */
+const GZIP_START = 4096;
+/** As much as can be read of a file that is not compressed. */
+const MAX_SIZE = 2 ** 31;
+
+function parseIdx(path: string, dimensions: 1 | 3, bytes: Uint8Array): IdxFile {
+  const { headerSize, size, shape } = readHeader(path, dimensions, bytes);
+  if (bytes.length !== size) {
+    const problem = bytes.length < size ? 'the file is cut short' : 'there are trailing bytes';
+    throw wrongSize(path, shape, size, `${bytes.length}: ${problem}`);
+  }
+  return { path, shape, data: bytes.subarray(headerSize) };
+}
+
+/** @param size of the file, by its header */
+function readHeader(
+  path: string,
+  dimensions: 1 | 3,
+  bytes: Uint8Array,
+): { headerSize: number; size: number; shape: number[] } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerSize = 4 + 4 * dimensions;
   const expectedMagic = 0x800 + dimensions;
@@ -36,15 +67,13 @@ export async function readIdxFile(path: string, dimensions: 1 | 3): Promise<IdxF
   const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
   if (shape.includes(0)) throw invalidData(path, 'lengths of at least 1', shape.join(' x '));
   const size = headerSize + shape.reduce((product, length) => product * length, 1);
-  if (bytes.length !== size) {
-    const problem = bytes.length < size ? 'the file is cut short' : 'there are trailing bytes';
-    throw invalidData(
-      path,
-      `${size} bytes, as the header says ${shape.join(' x ')}`,
-      `${bytes.length}: ${problem}`,
-    );
-  }
-  return { path, shape, data: bytes.subarray(headerSize) };
+  if (size > MAX_SIZE)
+    throw invalidData(path, `at most ${MAX_SIZE} bytes`, `a header of ${shape.join(' x ')}`);
+  return { headerSize, size, shape };
+}
+
+function wrongSize(path: string, shape: readonly number[], size: number, received: string): ConvsweepError {
+  return invalidData(path, `${size} bytes, as the header says ${shape.join(' x ')}`, received);
 }
 
 /** The uniform error of a data file: which file, what was expected, what came. */
@@ -75,11 +104,18 @@ async function read(path: string): Promise<Uint8Array> {
   }
 }
 
-async function decompress(bytes: Uint8Array, path: string): Promise<Uint8Array> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+async function inflate(bytes: Uint8Array, path: string, options: ZlibOptions): Promise<Uint8Array> {
   try {
-    return await promisify(gunzip)(bytes);
+    return await promisify(gunzip)(bytes, options);
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      const expected = `${options.maxOutputLength} bytes, as the header says`;
+      throw invalidData(path, expected, 'more: there are trailing bytes', cause);
+    }
     throw invalidData(path, 'a whole gzip file', `a damaged one (${(cause as Error).message})`, cause);
   }
 }

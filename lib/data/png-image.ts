@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { PNG } from 'pngjs';
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { decodeRgba } from './png-decoder.js';
 
 /** A picture: four bytes a pixel, red, green, blue and opacity, row by row. */
 export interface RgbaImage {
@@ -12,8 +12,9 @@ export interface RgbaImage {
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Where the header has width and height, after the signature, the chunk's length and `IHDR`. */
 const SIZE_OFFSET = 16;
-/** A header may claim any size; this is far above any photograph and still fits into memory. */
-const MAX_PIXELS = 2 ** 26;
+/** A header may claim any size; this is above nearly any photograph, and takes a quarter of a gigabyte. */
+const MAX_PIXELS = 64e6;
+const MAX_SIDE = 16384;
 
 /** How the files begin that are most likely to be taken for a PNG. */
 const OTHER_FORMATS: [name: string, signature: string][] = [
@@ -53,20 +54,19 @@ export function decodePng(bytes: Buffer, name: string): RgbaImage {
   }
   if (bytes.length >= SIZE_OFFSET + 8) {
     const [width, height] = [bytes.readUInt32BE(SIZE_OFFSET), bytes.readUInt32BE(SIZE_OFFSET + 4)];
-    if (width * height > MAX_PIXELS) {
+    if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
       throw new ConvsweepError(
         'INVALID_DATA',
-        `Expected an image of at most ${MAX_PIXELS} pixels in ${name} but received ${width} x ${height}; make it smaller`,
+        `Expected an image of at most 64 megapixels, ${MAX_SIDE} a side, in ${name} but received ${width} x ${height}; make it smaller`,
       );
     }
   }
   try {
-    const { width, height, data } = PNG.sync.read(bytes);
-    return { width, height, data };
+    return decodeRgba(bytes);
   } catch (cause) {
     throw new ConvsweepError(
       'INVALID_DATA',
-      `Expected a whole PNG image in ${name} but it is truncated or damaged (${bytes.length} bytes)`,
+      `Expected a whole PNG image in ${name} but it is truncated or damaged: ${(cause as Error).message} (${bytes.length} bytes)`,
       { cause },
     );
   }

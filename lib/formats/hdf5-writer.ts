@@ -4,6 +4,7 @@
  * B-trees, heaps of links or checksums: superblock 0, object headers 1, links as messages, contiguous data.
  * The structures are those of the HDF5 File Format Specification 3.0, named in the comments.
  */
+import { types } from 'node:util';
 
 export interface Hdf5Group {
   /** Texts and lists of texts; ASCII. */
@@ -138,7 +139,7 @@ function writeGroup(file: Bytes, group: Hdf5Group, texts: GlobalHeap): number {
 }
 
 function writeDataset(file: Bytes, { shape, data }: Hdf5Dataset): number {
-  const type = data instanceof Float32Array ? FLOAT32 : INT64;
+  const type = types.isFloat32Array(data) ? FLOAT32 : INT64;
   const address = file.append(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   return writeObject(file, [
     message(0x0001, dataspace(shape)),

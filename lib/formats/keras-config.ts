@@ -3,7 +3,7 @@
  * `config.json` of `.keras`, in the form that Keras 3 and tf_keras both accept; read as Keras 2 and Keras 3 write them. What would change the model's numbers and is not supported is an error, also what
  * matters in training only (regularizers, constraints, frozen layers); initializers are not read, since the weights are.
  */
-import { ConvsweepError, describeValue } from '../errors.js';
+import { type ConvsweepError, describeValue } from '../errors.js';
 import { type Adam, resolveAdam } from '../model/adam.js';
 import {
   type Architecture,
@@ -12,6 +12,7 @@ import {
   resolveLayers,
 } from '../model/architecture.js';
 import { type LayerSpec, validateLayer, validateName } from '../model/layers.js';
+import { invalid } from './invalid.js';
 import { PythonFloat, type PythonValue } from './python-json.js';
 
 /** The value of `model_config`, field by field in Keras 2.8's order. */
@@ -233,7 +234,7 @@ export function parseModelConfig(json: string): ParsedModelConfig {
         "Keras' own layers (module keras.layers)",
       );
     }
-    return [String(entry.class_name), requireObject(`config of layer ${i} in model_config`, entry.config)];
+    return [asName(entry.class_name), requireObject(`config of layer ${i} in model_config`, entry.config)];
   });
   const shapes = entries.map(([, layer]) => layer.batch_input_shape ?? layer.batch_shape);
   const inputShape = parseInputShape(shapes.find((shape) => shape != null) ?? config.build_input_shape);
@@ -241,8 +242,9 @@ export function parseModelConfig(json: string): ParsedModelConfig {
   const specs = layers.map(([type, layer]) => parseLayer(type, layer));
   const architecture = asInvalidModel(() => resolveLayers(specs, inputShape));
   for (const [i, { name, inputShape }] of architecture.layers.entries()) {
-    const axis = layers[i]![1].axis;
-    if (axis !== undefined && ![-1, inputShape.length].includes(Number(axis))) {
+    const { axis } = layers[i]![1];
+    const axes = [axis].flat();
+    if (axis !== undefined && (axes.length !== 1 || ![-1, inputShape.length].includes(axes[0] as number))) {
       throw unsupported(
         `${name} with axis ${JSON.stringify(axis)}`,
         'batch normalization over the last axis',
@@ -321,9 +323,7 @@ function asInvalidModel<T>(resolve: () => T): T {
   try {
     return resolve();
   } catch (cause) {
-    throw new ConvsweepError('INVALID_MODEL', cause instanceof Error ? cause.message : String(cause), {
-      cause,
-    });
+    throw invalid((cause as Error).message, cause);
   }
 }
 
@@ -389,30 +389,49 @@ const readLayer: Record<LayerSpec['type'], (config: Config) => Config> = {
  * its name for `config`.
  */
 function nameAndConfig(value: unknown): { name: string; config: Config } {
-  if (value === null || typeof value !== 'object') return { name: String(value), config: {} };
+  if (value === null || typeof value !== 'object') return { name: asName(value), config: {} };
   const { class_name, config } = value as Config;
-  if (class_name === 'function') return { name: String(config), config: {} };
-  return { name: String(class_name), config: (config ?? {}) as Config };
+  if (class_name === 'function') return { name: asName(config), config: {} };
+  return { name: asName(class_name), config: (config ?? {}) as Config };
 }
 
+/** What is no name reads as what it is, which no name does. */
+function asName(value: unknown): string {
+  return typeof value === 'string' ? value : describeValue(value);
+}
+
+/** Far more than any model's; deeper, what walks through it would run out of stack. */
+const MAX_DEPTH = 100;
+
 function parseObject(what: string, json: string): Config {
+  if (depthOf(json) > MAX_DEPTH) throw invalid(`${what} is nested more than ${MAX_DEPTH} deep`);
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw new ConvsweepError('INVALID_MODEL', `${what} is not valid JSON`, { cause });
+    throw invalid(`${what} is not valid JSON`, cause);
   }
   return requireObject(what, value);
+}
+
+/** How deep lists and objects are in each other. */
+function depthOf(json: string): number {
+  let [depth, deepest] = [0, 0];
+  let isText = false;
+  for (let i = 0; i < json.length; i++) {
+    const character = json[i]!;
+    if (isText && character === '\\') i++;
+    else if (character === '"') isText = !isText;
+    else if (!isText && (character === '[' || character === '{')) deepest = Math.max(deepest, ++depth);
+    else if (!isText && (character === ']' || character === '}')) depth--;
+  }
+  return deepest;
 }
 
 function requireObject(what: string, value: unknown): Config {
   if (value === null || typeof value !== 'object')
     throw invalid(`${what} is not an object but ${describeValue(value)}`);
   return value as Config;
-}
-
-function invalid(problem: string): ConvsweepError {
-  return new ConvsweepError('INVALID_MODEL', problem);
 }
 
 function unsupported(what: string, supported: string, remedy?: string): ConvsweepError {

@@ -1,11 +1,12 @@
 /** Whole Keras models in HDF5, as Keras 2.8's `model.save('model.h5')` writes them. */
-import type { File, Group } from 'h5wasm';
 import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import type { Architecture } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
-import { invalid, isDataset, isGroup, readHdf5, readWeight } from './hdf5-reader.js';
+import { type GroupReader, readHdf5 } from './hdf5-reader.js';
+import { requireSeal, SEAL, seal, UNSEALED } from './hdf5-seal.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
+import { invalid } from './invalid.js';
 import { modelConfig, parseModelConfig, parseTrainingConfig, trainingConfig } from './keras-config.js';
 import {
   freshOptimizer,
@@ -13,6 +14,8 @@ import {
   type KerasOptimizer,
   ORIGIN,
   readOrigins,
+  requireFinite,
+  requireIterations,
   validateKerasModel,
   writeOrigins,
 } from './keras-model.js';
@@ -29,7 +32,7 @@ const KERAS_VERSION = '2.8.0';
  */
 export async function writeKerasH5(path: string, model: KerasModel): Promise<void> {
   const architecture = validateKerasModel(model);
-  await writeWhole(path, encodeHdf5(content(architecture, model)));
+  await writeWhole(path, seal(encodeHdf5(content(architecture, model))));
 }
 
 /**
@@ -38,7 +41,15 @@ export async function writeKerasH5(path: string, model: KerasModel): Promise<voi
  * not HDF5, is damaged, holds no whole model, or a model of anything but the supported layers, loss and optimizer
  */
 export function readKerasH5(path: string): Promise<KerasModel> {
-  return readModelFile(path, (bytes) => readHdf5(bytes, readModel));
+  return readModelFile(path, (bytes) =>
+    readHdf5(bytes, (root) => {
+      const sealed = requireSeal(bytes);
+      const model = readModel(root);
+      // Numbers that training made of a diverging model are as good as others; those of damage are not.
+      if (!sealed) requireFinite(model);
+      return model;
+    }),
+  );
 }
 
 function content(architecture: Architecture, { name, weights, optimizer, origins }: KerasModel): Hdf5Group {
@@ -49,7 +60,12 @@ function content(architecture: Architecture, { name, weights, optimizer, origins
     arrays(layer.weights.map(({ name, shape }) => ({ name: `${name}:0`, shape, data: values.get(name)! }))),
   ]);
   const root: Hdf5Group = {
-    attributes: { ...version, model_config: pythonJson(modelConfig(name, architecture)) },
+    attributes: {
+      ...version,
+      model_config: pythonJson(modelConfig(name, architecture)),
+      // What Keras does not know and ignores.
+      [SEAL]: UNSEALED,
+    },
     members: new Map([
       [
         'model_weights',
@@ -87,27 +103,27 @@ function arrays(list: readonly (Hdf5Dataset & { name: string })[]): Hdf5Group {
   return top;
 }
 
-function readModel(file: File): KerasModel {
-  const config = readText(file, 'model_config');
+function readModel(file: GroupReader): KerasModel {
+  const config = file.text('model_config');
   if (config === undefined) {
-    const weightsOnly = 'layer_names' in file.attrs ? ' (it holds weights only; save with model.save)' : '';
+    const weightsOnly = file.has('layer_names') ? ' (it holds weights only; save with model.save)' : '';
     throw invalid(`it has no model_config${weightsOnly}`);
   }
   const { name, architecture } = parseModelConfig(config);
-  const root = file.get('model_weights');
-  if (!isGroup(root)) throw invalid('it has no model_weights');
+  const root = file.group('model_weights');
+  if (!root) throw invalid('it has no model_weights');
   const weights = architecture.layers.flatMap((layer) => {
     if (layer.weights.length === 0) return [];
-    const group = root.get(layer.name);
-    if (!isGroup(group)) throw invalid(`it has no weights for layer ${layer.name}`);
-    const paths = readNames(group, 'weight_names');
+    const group = root.group(layer.name);
+    if (!group) throw invalid(`it has no weights for layer ${layer.name}`);
+    const paths = group.texts('weight_names');
     return layer.weights.map((weight) => {
       const path = paths.find((candidate) => variableOf(candidate) === weight.variable);
       if (path === undefined) throw invalid(`it has no weight ${weight.name}`);
-      return readWeight(group, path, weight);
+      return group.weight(path, weight);
     });
   });
-  const training = readText(file, 'training_config');
+  const training = file.text('training_config');
   return {
     name,
     layers: architecture.layers.map((layer) => layer.spec),
@@ -115,7 +131,7 @@ function readModel(file: File): KerasModel {
     weights,
     optimizer:
       training === undefined ? undefined : readOptimizer(file, architecture, parseTrainingConfig(training)),
-    origins: readOrigins(readText(file, ORIGIN)),
+    origins: readOrigins(file.text(ORIGIN)),
   };
 }
 
@@ -123,22 +139,20 @@ function readModel(file: File): KerasModel {
  * The moments' names differ by version (`Adam/conv2d/kernel/m:0`, `Adam/m/conv2d/kernel:0`,
  * `adam/sequential_conv2d_kernel_momentum`), their order is that of the trainable weights in all of them.
  */
-function readOptimizer(file: File, architecture: Architecture, adam: Adam): KerasOptimizer {
+function readOptimizer(file: GroupReader, architecture: Architecture, adam: Adam): KerasOptimizer {
   const trainable = architecture.weights.filter((weight) => weight.trainable);
-  const group = file.keys().includes('optimizer_weights') ? file.get('optimizer_weights') : null;
-  if (!isGroup(group)) return freshOptimizer(architecture, adam);
+  const group = file.group('optimizer_weights');
+  if (!group) return freshOptimizer(architecture, adam);
   const roles: Record<'iterations' | 'm' | 'v' | 'other', string[]> = {
     iterations: [],
     m: [],
     v: [],
     other: [],
   };
-  for (const path of readNames(group, 'weight_names')) roles[roleOf(path)].push(path);
+  for (const path of group.texts('weight_names')) roles[roleOf(path)].push(path);
 
-  const counter = roles.iterations[0] === undefined ? null : group.get(roles.iterations[0]);
-  const iterations = isDataset(counter) ? Number(counter.value) : Number.NaN;
-  if (!Number.isSafeInteger(iterations) || iterations < 0)
-    throw invalid('its optimizer state has no step count');
+  const counter = roles.iterations[0];
+  const iterations = requireIterations(counter === undefined ? undefined : group.integer(counter));
   // Adam creates its moments at the first step.
   if (iterations === 0 && roles.m.length === 0) return freshOptimizer(architecture, adam);
   const moments = (role: 'm' | 'v'): NamedWeight[] => {
@@ -146,7 +160,7 @@ function readOptimizer(file: File, architecture: Architecture, adam: Adam): Kera
     if (paths.length !== trainable.length) {
       throw invalid(`its optimizer state has ${paths.length} of ${trainable.length} moments ${role}`);
     }
-    return trainable.map((weight, i) => readWeight(group, paths[i]!, weight));
+    return trainable.map((weight, i) => group.weight(paths[i]!, weight));
   };
   return { adam, iterations, m: moments('m'), v: moments('v') };
 }
@@ -161,17 +175,4 @@ function roleOf(path: string): 'iterations' | 'm' | 'v' | 'other' {
 /** `kernel`, of `conv2d/kernel:0` or `sequential/conv2d/kernel`. */
 function variableOf(path: string): string {
   return path.split('/').at(-1)!.replace(/:\d+$/, '');
-}
-
-function readText(group: Group, attribute: string): string | undefined {
-  const value = group.attrs[attribute]?.value;
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string') throw invalid(`its ${attribute} is not a text`);
-  return value;
-}
-
-function readNames(group: Group, attribute: string): string[] {
-  const value = group.attrs[attribute]?.value;
-  if (value === undefined || value === null) throw invalid(`${group.path} has no ${attribute}`);
-  return Array.from(value as ArrayLike<unknown>, String);
 }

@@ -3,7 +3,7 @@ import type { Adam } from '../model/adam.js';
 import { type Architecture, resolveLayers } from '../model/architecture.js';
 import type { LayerSpec } from '../model/layers.js';
 import { type NamedWeight, validateWeights } from '../model/weights.js';
-import { invalid } from './hdf5-reader.js';
+import { invalid } from './invalid.js';
 import { type PythonValue, pythonJson } from './python-json.js';
 
 /** What a Keras model file holds. */
@@ -53,6 +53,27 @@ export function freshOptimizer({ weights }: Architecture, adam: Adam): KerasOpti
       .filter((weight) => weight.trainable)
       .map(({ name, shape, size }) => ({ name, shape: [...shape], data: new Float32Array(size) }));
   return { adam, iterations: 0, m: zeros(), v: zeros() };
+}
+
+/** @throws ConvsweepError `INVALID_MODEL` unless a file's step count is one */
+export function requireIterations(count: number | undefined): number {
+  if (count === undefined || !Number.isSafeInteger(count) || count < 0)
+    throw invalid('its optimizer state has no step count');
+  return count;
+}
+
+/** @throws ConvsweepError `INVALID_MODEL` when a value that was read is infinite or no number */
+export function requireFinite({ weights, optimizer }: KerasModel): void {
+  const lists = { weights, 'moments m': optimizer?.m ?? [], 'moments v': optimizer?.v ?? [] };
+  for (const [what, list] of Object.entries(lists)) {
+    for (const { name, data } of list) {
+      const index = data.findIndex((value) => !Number.isFinite(value));
+      if (index < 0) continue;
+      throw invalid(
+        `its ${what} of ${name} have ${data[index]} at index ${index}: it is damaged, or its training diverged`,
+      );
+    }
+  }
 }
 
 /** Under which name a file holds {@link KerasModel.origins}; Keras does not look at it. */

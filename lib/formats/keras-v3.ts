@@ -2,14 +2,14 @@
  * Whole Keras models in Keras 3's own format, `.keras`: a zip of `config.json`, `metadata.json` and
  * `model.weights.h5`, whose layers are numbered per class (`layers/dense_1` is the second Dense, whatever its name).
  */
-import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
-import type { File, Group } from 'h5wasm';
+import { strToU8, zipSync } from 'fflate';
 import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import { type Architecture, SNAKE_CASE } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
-import { invalid, isDataset, isGroup, readHdf5, readWeight } from './hdf5-reader.js';
+import { type GroupReader, readHdf5 } from './hdf5-reader.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
+import { invalid } from './invalid.js';
 import { kerasV3Config, parseCompileConfig, parseModelConfig } from './keras-config.js';
 import {
   freshOptimizer,
@@ -17,11 +17,13 @@ import {
   type KerasOptimizer,
   ORIGIN,
   readOrigins,
+  requireIterations,
   validateKerasModel,
   writeOrigins,
 } from './keras-model.js';
 import { readModelFile } from './model-file.js';
 import { pythonJson } from './python-json.js';
+import { ZipFile } from './zip-reader.js';
 
 const METADATA = 'metadata.json';
 const CONFIG = 'config.json';
@@ -61,42 +63,39 @@ export async function writeKerasV3(path: string, model: KerasModel): Promise<voi
  * no zip of a Keras model, is damaged, or holds a model of anything but the supported layers, loss and optimizer
  */
 export function readKerasV3(path: string): Promise<KerasModel> {
-  return readModelFile(path, async (bytes) => {
-    const files = unzip(bytes);
-    const config = strFromU8(files[CONFIG]);
+  return readModelFile(path, (bytes) => {
+    const zip = new ZipFile(bytes);
+    const config = zip.read(CONFIG, MAX_CONFIG).toString();
     const { name, architecture } = parseModelConfig(config);
     const adam = parseCompileConfig(config);
-    return readHdf5(files[WEIGHTS], (file) => ({
+    return readHdf5(zip.read(WEIGHTS, largestWeights(architecture)), (root) => ({
       name,
       layers: architecture.layers.map((layer) => layer.spec),
       inputShape: architecture.inputShape,
-      weights: readWeights(file, architecture),
-      optimizer: adam && readOptimizer(file, architecture, adam),
-      origins: readOrigins(originText(files[METADATA])),
+      weights: readWeights(root, architecture),
+      optimizer: adam && readOptimizer(root, architecture, adam),
+      origins: readOrigins(originText(zip)),
     }));
   });
 }
 
-type Content = Record<typeof CONFIG | typeof WEIGHTS, Uint8Array> &
-  Partial<Record<typeof METADATA, Uint8Array>>;
+/** More than any configuration has. */
+const MAX_CONFIG = 16 * 1024 ** 2;
+/** As much as can be read of a file that is not compressed. */
+const MAX_WEIGHTS = 2 ** 31;
 
-function unzip(bytes: Uint8Array): Content {
-  let files: Partial<Content>;
-  try {
-    files = unzipSync(bytes, { filter: ({ name }) => [METADATA, CONFIG, WEIGHTS].includes(name) });
-  } catch (cause) {
-    throw invalid(`it is not a zip file, or damaged (${(cause as Error).message})`);
-  }
-  for (const name of [CONFIG, WEIGHTS] as const) {
-    if (files[name] === undefined) throw invalid(`it is a zip file without ${name}`);
-  }
-  return files as Content;
+/** What a file of the weights and their moments has at most, with twice the room and more for the rest. */
+function largestWeights({ parameters, weights }: Architecture): number {
+  const values = 4 * (parameters.total + 2 * parameters.trainable);
+  return Math.min(2 * values + 64 * 1024 * weights.length + 1024 ** 2, MAX_WEIGHTS);
 }
 
 /** Of metadata that are there and are JSON; Keras reads none of them. */
-function originText(metadata: Uint8Array | undefined): string | undefined {
+function originText(zip: ZipFile): string | undefined {
+  if (!zip.has(METADATA)) return undefined;
+  const metadata = zip.read(METADATA, MAX_CONFIG).toString();
   try {
-    const text: unknown = JSON.parse(strFromU8(metadata ?? new Uint8Array()))[ORIGIN];
+    const text: unknown = JSON.parse(metadata)[ORIGIN];
     return typeof text === 'string' ? text : undefined;
   } catch {
     return undefined;
@@ -150,41 +149,29 @@ function addVariables(root: Hdf5Group, path: string, name: string, arrays: reado
   members.set(leaf, variables);
 }
 
-function readWeights(file: File, architecture: Architecture): NamedWeight[] {
+function readWeights(file: GroupReader, architecture: Architecture): NamedWeight[] {
   return numberedLayers(architecture).flatMap((layer) => {
     if (layer.weights.length === 0) return [];
-    const variables = groupAt(file, layer.path);
+    const variables = file.group(layer.path);
     if (!variables) throw invalid(`it has no ${layer.path} in ${WEIGHTS}, for layer ${layer.name}`);
     requireCount(variables, layer.weights.length);
-    return layer.weights.map((weight, i) => readWeight(variables, String(i), weight));
+    return layer.weights.map((weight, i) => variables.weight(String(i), weight));
   });
 }
 
 /** The step count, the learning rate (also in the configuration), and each weight's two moments. */
-function readOptimizer(file: File, architecture: Architecture, adam: Adam): KerasOptimizer {
-  const variables = groupAt(file, 'optimizer/vars');
-  if (!variables || variables.keys().length === 0) return freshOptimizer(architecture, adam);
+function readOptimizer(file: GroupReader, architecture: Architecture, adam: Adam): KerasOptimizer {
+  const variables = file.group('optimizer/vars');
+  if (!variables || variables.keys.length === 0) return freshOptimizer(architecture, adam);
   const trainable = architecture.weights.filter((weight) => weight.trainable);
   requireCount(variables, 2 + 2 * trainable.length);
-  const counter = variables.get('0');
-  const iterations = isDataset(counter) ? Number(counter.value) : Number.NaN;
-  if (!Number.isSafeInteger(iterations) || iterations < 0)
-    throw invalid('its optimizer state has no step count');
+  const iterations = requireIterations(variables.integer('0'));
   const moments = (first: number) =>
-    trainable.map((weight, i) => readWeight(variables, String(first + 2 * i), weight));
+    trainable.map((weight, i) => variables.weight(String(first + 2 * i), weight));
   return { adam, iterations, m: moments(2), v: moments(3) };
 }
 
-function groupAt(file: File, path: string): Group | undefined {
-  let found: unknown = file;
-  for (const name of path.split('/')) {
-    if (!isGroup(found) || !found.keys().includes(name)) return undefined;
-    found = found.get(name);
-  }
-  return isGroup(found) ? found : undefined;
-}
-
-function requireCount(variables: Group, expected: number): void {
-  const { length } = variables.keys();
+function requireCount(variables: GroupReader, expected: number): void {
+  const { length } = variables.keys;
   if (length !== expected) throw invalid(`${variables.path} has ${length} of ${expected} variables`);
 }

@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { types } from 'node:util';
 import { ConvsweepError } from '../errors.js';
 
 /**
@@ -22,7 +23,7 @@ export async function readModelFile<T>(
   try {
     return await read(bytes);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = types.isNativeError(cause) ? cause.message : String(cause);
     throw new ConvsweepError('INVALID_MODEL', `${path} is not a model file that can be read: ${reason}`, {
       cause,
     });

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import { Dataset } from '../data/dataset.js';
 import type { EpochPlan } from '../data/epoch-plan.js';
 import { type Origin, originOf } from '../data/origin.js';
@@ -428,8 +428,7 @@ export class Model implements Trainer {
     this.#requireAlive();
     const shape = this.inputShape;
     const pixels = shape.reduce((a, b) => a * b, 1);
-    if (!(images instanceof Uint8Array))
-      throw invalidArgument('images', 'a Uint8Array of pixels 0..255', images);
+    if (!types.isUint8Array(images)) throw invalidArgument('images', 'a Uint8Array of pixels 0..255', images);
     if (images.length === 0 || images.length % pixels !== 0) {
       throw new ConvsweepError(
         'SHAPE_MISMATCH',

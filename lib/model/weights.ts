@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import type { NativeState } from '../native.js';
 import type { Architecture, Weight } from './architecture.js';
@@ -71,8 +72,7 @@ export function validateWeights(
     const { name, shape, data } = (given[i] ?? {}) as Partial<NamedWeight>;
     if (name !== weight.name)
       throw invalidArgument(`${argument}[${i}].name`, JSON.stringify(weight.name), name);
-    if (!(data instanceof Float32Array))
-      throw invalidArgument(`${argument}[${i}].data`, 'a Float32Array', data);
+    if (!types.isFloat32Array(data)) throw invalidArgument(`${argument}[${i}].data`, 'a Float32Array', data);
     if (shape?.join() !== weight.shape.join() || data.length !== weight.size) {
       throw new ConvsweepError(
         'SHAPE_MISMATCH',

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ConvsweepError, type ErrorCode } from '../errors.js';
 import { describeTrial, type Trial } from './trial.js';
 
@@ -22,7 +23,7 @@ export function sweepFailure(error: unknown, { done, total, folder }: SweepState
   const isAbort = codeOf(error) === 'ABORTED';
   const reason = isAbort ? 'The sweep was stopped' : `The sweep ended: ${messageOf(error)}`;
   return new ConvsweepError(codeOf(error), `${reason}. ${kept}`, {
-    cause: isAbort && error instanceof Error ? (error.cause ?? error) : error,
+    cause: isAbort && types.isNativeError(error) ? (error.cause ?? error) : error,
   });
 }
 
@@ -32,5 +33,5 @@ function codeOf(error: unknown): ErrorCode {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return types.isNativeError(error) ? error.message : String(error);
 }

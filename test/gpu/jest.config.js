@@ -6,10 +6,7 @@ const root = join(import.meta.dirname, '..', '..');
 export default {
   rootDir: root,
   displayName: 'gpu',
-  testEnvironment: join(root, 'test', 'environment.cjs'),
-  testEnvironmentOptions: {
-    variables: { CONVSWEEP_TEST_DEVICE: process.env.CONVSWEEP_TEST_DEVICE || 'cuda' },
-  },
+  setupFiles: [join(root, 'test', 'gpu', 'setup.js')],
   roots: ['<rootDir>/dist/test'],
   testMatch: ['**/dist/test/{gpu,parity}/*.test.js'],
   testTimeout: 300_000,

@@ -184,6 +184,21 @@ describe('loadIdx refuses', () => {
       [names.trainImages, 'a whole gzip file', 'damaged'],
     ],
     [
+      'a gzip file of far more than its header says, which is not unpacked',
+      { trainLabels: gzipSync(Buffer.concat([contents().trainLabels, Buffer.alloc(1e8)])) },
+      [names.trainLabels, 'bytes, as the header says but received more: there are trailing bytes'],
+    ],
+    [
+      'a gzip file whose header says far more than it can hold',
+      { trainLabels: gzipSync(idx([2 ** 30], [1, 1, 0])) },
+      [names.trainLabels, '1073741832 bytes', ': the file is cut short'],
+    ],
+    [
+      'a header of more than anyone has',
+      { trainImages: gzipSync(idx([2 ** 30, 28, 28], [])) },
+      [names.trainImages, 'at most 2147483648 bytes but received a header of 1073741824 x 28 x 28'],
+    ],
+    [
       'a gzip file with a wrong checksum',
       { trainLabels: wrongChecksum(gzipSync(contents().trainLabels)) },
       [names.trainLabels, 'a whole gzip file', 'damaged'],

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { strFromU8, strToU8, unzipSync, type Zippable, zipSync } from 'fflate';
-import type { Group, Dataset as H5Dataset } from 'h5wasm';
+import type { Group, Dataset as H5Dataset } from 'h5wasm/node';
 import { Dataset } from '../../lib/data/dataset.js';
-import { readHdf5 } from '../../lib/formats/hdf5-reader.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from '../../lib/formats/hdf5-writer.js';
 import { readKerasH5, writeKerasH5 } from '../../lib/formats/keras-h5.js';
 import { readKerasV3, writeKerasV3 } from '../../lib/formats/keras-v3.js';
 import { layers } from '../../lib/model/layers.js';
 import { Model, sequential } from '../../lib/model/model.js';
 import { fixtures, largestDifference } from '../golden.js';
+import { readWithLibhdf5 } from '../libhdf5.js';
 
 const keras3 = join(fixtures, 'keras3');
 const keras3Model = join(keras3, 'model.keras');
@@ -120,7 +120,7 @@ describe('a .keras file of our own', () => {
     const path = join(folder, 'model.keras');
     await model.save(path);
     const weights = unzipSync(await readFile(path))['model.weights.h5']!;
-    const first = await readHdf5(weights, (file) => {
+    const first = await readWithLibhdf5(weights, (file) => {
       const group = file.get('layers/dense/vars') as Group;
       return {
         name: group.attrs.name!.value,
@@ -221,6 +221,32 @@ describe('a .keras file that cannot be read', () => {
     });
   });
 
+  test.each([0, 9] as const)('has a changed bit in its weights, packed at level %i', async (level) => {
+    const path = join(folder, 'damaged.keras');
+    const whole = Buffer.from(zipSync(unzipSync(await readFile(keras3Model)), { level }));
+    const start = whole.indexOf('model.weights.h5') + 40;
+    const end = whole.indexOf('PK', start);
+    for (let i = 0; i < 40; i++) {
+      const damaged = Buffer.from(whole);
+      damaged[start + Math.floor(((end - start) * i) / 40)]! ^= 0x04;
+      await writeFile(path, damaged);
+      await expect(readKerasV3(path)).rejects.toMatchObject({
+        code: 'INVALID_MODEL',
+        message: expect.stringMatching(/model\.weights\.h5 (is damaged|has \d+ bytes instead of)/),
+      });
+    }
+  });
+
+  test('claims more weights than its configuration needs, before they are unpacked', async () => {
+    const path = await changed((files) => ({
+      ...files,
+      'model.weights.h5': [new Uint8Array(40_000_000), { level: 9 }],
+    }));
+    await expect(readKerasV3(path)).rejects.toThrow(
+      /model\.weights\.h5 is said to have 40000000 bytes, more than the \d{7} that it can need/,
+    );
+  });
+
   /** What an HDF5 group holds, without attributes. */
   function contentOf(group: Group): Hdf5Group {
     const members = group.keys().map((name): [string, Hdf5Group | Hdf5Dataset] => {
@@ -248,7 +274,7 @@ describe('a .keras file that cannot be read', () => {
     ],
   ])('has an optimizer state with %s', async (_, change, message) => {
     const weights = unzipSync(await readFile(keras3Model))['model.weights.h5']!;
-    const root = await readHdf5(weights, (file) => contentOf(file.get('/') as Group));
+    const root = await readWithLibhdf5(weights, (file) => contentOf(file.get('/') as Group));
     const optimizer = root.members.get('optimizer') as Hdf5Group;
     change((optimizer.members.get('vars') as Hdf5Group).members);
     const path = await changed((files) => ({ ...files, 'model.weights.h5': encodeHdf5(root) }));
@@ -260,7 +286,7 @@ describe('a .keras file that cannot be read', () => {
 
   test("has none of its optimizer's state: it starts afresh", async () => {
     const weights = unzipSync(await readFile(keras3Model))['model.weights.h5']!;
-    const root = await readHdf5(weights, (file) => contentOf(file.get('/') as Group));
+    const root = await readWithLibhdf5(weights, (file) => contentOf(file.get('/') as Group));
     root.members.delete('optimizer');
     const path = await changed((files) => ({ ...files, 'model.weights.h5': encodeHdf5(root) }));
     const { optimizer } = await readKerasV3(path);

@@ -148,15 +148,19 @@ describe('readKerasH5', () => {
 });
 
 describe('writeKerasH5', () => {
-  test.each([goldenModel, goldenWide])('writes the file that Keras 2.8 wrote: %s', async (file) => {
-    const path = join(folder, 'model.h5');
-    await writeKerasH5(path, await readKerasH5(file));
-    const ours = await outline(path);
-    const theirs = await outline(file);
-    for (const [at, value] of theirs) expect([at, ours.get(at)]).toEqual([at, value]);
-    expect(ours.size).toBe(theirs.size);
-    expect(ours.get('@model_config')).toMatch(/^\{"class_name": "Sequential", /);
-  });
+  test.each([goldenModel, goldenWide])(
+    'writes the file that Keras 2.8 wrote, with a seal: %s',
+    async (file) => {
+      const path = join(folder, 'model.h5');
+      await writeKerasH5(path, await readKerasH5(file));
+      const ours = await outline(path);
+      const theirs = await outline(file);
+      for (const [at, value] of theirs) expect([at, ours.get(at)]).toEqual([at, value]);
+      expect(ours.get('@convsweep_sha256')).toMatch(/^convsweep_sha256:[0-9a-f]{64}$/);
+      expect(ours.size).toBe(theirs.size + 1);
+      expect(ours.get('@model_config')).toMatch(/^\{"class_name": "Sequential", /);
+    },
+  );
 
   test('what is read again is equal, bit by bit', async () => {
     for (const file of [goldenModel, keras3Model]) {
@@ -256,6 +260,65 @@ describe('writeKerasH5', () => {
   });
 });
 
+describe('the seal', () => {
+  test('tells any changed byte of a file of our own', async () => {
+    const path = join(folder, 'model.h5');
+    await writeKerasH5(path, await readKerasH5(keras3Model));
+    const whole = await readFile(path);
+    // Every structure at the start, and a sample of the rest.
+    for (let at = 0; at < whole.length; at += at < 512 ? 7 : 997) {
+      const damaged = Buffer.from(whole);
+      damaged[at]! ^= 0x10;
+      await writeFile(path, damaged);
+      expect([at, await readKerasH5(path).catch((error) => error.code)]).toEqual([at, 'INVALID_MODEL']);
+    }
+  });
+
+  test('says so, and what to do about it', async () => {
+    const path = join(folder, 'model.h5');
+    await writeKerasH5(path, await readKerasH5(goldenModel));
+    const changed = await readFile(path);
+    changed[changed.length - 5000]! ^= 1;
+    await writeFile(path, changed);
+    await expect(readKerasH5(path)).rejects.toThrow(
+      'it was damaged or changed after it was saved (its checksum differs); if it was changed on purpose, open it in Keras and save it again',
+    );
+  });
+
+  test.each(['name', 'text'])('counts when the attribute has its %s damaged', async (part) => {
+    const path = join(folder, 'model.h5');
+    await writeKerasH5(path, await readKerasH5(keras3Model));
+    const damaged = await readFile(path);
+    const text = damaged.indexOf('convsweep_sha256:');
+    const name = damaged.indexOf('convsweep_sha256\0');
+    expect(text).not.toBe(name);
+    damaged.write('x', part === 'text' ? text : name);
+    damaged[damaged.length - 5000]! ^= 1;
+    await writeFile(path, damaged);
+    await expect(readKerasH5(path)).rejects.toThrow('its checksum differs');
+  });
+
+  test('lets numbers through that are none, and only it does', async () => {
+    const model = await readKerasH5(goldenModel);
+    const diverged = structuredClone(model);
+    diverged.weights[3]!.data[1] = Number.NaN;
+    diverged.optimizer!.v[0]!.data[2] = Number.POSITIVE_INFINITY;
+    const path = join(folder, 'model.h5');
+    await writeKerasH5(path, diverged);
+    expect(await readKerasH5(path)).toEqual(diverged);
+
+    const foreign = await readFile(goldenModel);
+    const { buffer } = model.weights[0]!.data;
+    const at = foreign.indexOf(new Uint8Array(buffer as ArrayBuffer, 0, 32));
+    foreign.writeFloatLE(Number.NaN, at + 8);
+    await writeFile(path, foreign);
+    await expect(readKerasH5(path)).rejects.toMatchObject({
+      code: 'INVALID_MODEL',
+      message: expect.stringContaining('its weights of conv2d/kernel have NaN at index 2: it is damaged'),
+    });
+  });
+});
+
 describe('what cannot be read', () => {
   async function fileOf(
     attributes: Hdf5Group['attributes'],
@@ -346,6 +409,22 @@ describe('what cannot be read', () => {
     ['no JSON', (json) => json.slice(1), 'model_config is not valid JSON'],
     ['a list', () => '[]', 'model class undefined is not supported, only Sequential'],
     ['null', () => 'null', 'model_config is not an object but null'],
+    [
+      'an object for a name',
+      edit('"class_name": "Flatten"', '"class_name": {"toString": 1}'),
+      'layer flatten of class "an object of class Object" is not supported',
+    ],
+    ['two axes', edit('"axis": [3]', '"axis": [3, 2]'), 'batch_normalization with axis [3,2]'],
+    [
+      'lists in lists without end',
+      edit('"dilation_rate": [1, 1]', `"dilation_rate": ${'['.repeat(20_000)}${']'.repeat(20_000)}`),
+      'model_config is nested more than 100 deep',
+    ],
+    [
+      'brackets in a name',
+      edit('"name": "sequential"', `"name": "${'['.repeat(200)}"`),
+      'the name of the model',
+    ],
     ['a functional model', edit('"Sequential"', '"Functional"'), 'model class "Functional" is not supported'],
     [
       'another layer',
