@@ -7,6 +7,9 @@ import { ConvsweepError } from './errors.js';
 /** What syncing a folder fails with where that cannot be done: on Windows, on some network file systems, without leave to read. */
 const CANNOT_SYNC = ['EACCES', 'EBADF', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM'];
 
+/** Bytes to ask for where no more are known of: at the end, and in files such as those of /proc, which tell no size. */
+const LEAST_READ = 4096;
+
 /**
  * Writes a file as a whole or not at all: what stands under `path` is the old content or all of the new, whenever the
  * process or the machine stops. When this resolves, the new content is on the disk. The mode of a file that is replaced
@@ -32,6 +35,27 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
     await syncFolder(dirname(target.path));
   } catch (cause) {
     throw cannotWrite(path, cause);
+  }
+}
+
+/**
+ * All bytes of a file. `readFile` takes a read that moved less than was asked for as the end, which leaves a part.
+ * @throws the system's error
+ */
+export async function readWhole(path: string): Promise<Buffer> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const pieces: Buffer[] = [];
+    for (let length = 0; ; ) {
+      const piece = Buffer.allocUnsafe(Math.max(size - length, LEAST_READ));
+      const { bytesRead } = await handle.read(piece, 0, piece.length);
+      if (bytesRead === 0) return Buffer.concat(pieces, length);
+      pieces.push(piece.subarray(0, bytesRead));
+      length += bytesRead;
+    }
+  } finally {
+    await handle.close();
   }
 }
 

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { ConvsweepError } from '../errors.js';
+import { readWhole } from '../files.js';
 import { Random } from '../random.js';
 import { Dataset } from './dataset.js';
 
@@ -91,7 +91,7 @@ function digitsPath(digit: number): string {
 
 async function readDigits(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readWhole(path);
   } catch (cause) {
     throw new ConvsweepError(
       'FILE',

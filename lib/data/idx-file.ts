@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { constants, gunzip, type ZlibOptions } from 'node:zlib';
 import { MAX_DEFLATE } from '../deflate.js';
 import { ConvsweepError } from '../errors.js';
+import { readWhole } from '../files.js';
 
 /** The contents of an IDX file of unsigned bytes. */
 export interface IdxFile {
@@ -98,7 +98,7 @@ function magicText(magic: number): string {
 
 async function read(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readWhole(path);
   } catch (cause) {
     throw new ConvsweepError('FILE', `Cannot read ${path}: ${(cause as Error).message}`, { cause });
   }

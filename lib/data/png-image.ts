@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { readWhole } from '../files.js';
 import { decodeRgba } from './png-decoder.js';
 
 /** A picture: four bytes a pixel, red, green, blue and opacity, row by row. */
@@ -35,7 +35,7 @@ const OTHER_FORMATS: [name: string, signature: string][] = [
  */
 export async function readPng(path: string): Promise<RgbaImage> {
   if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a PNG file', path);
-  const bytes = await readFile(path).catch((cause) => {
+  const bytes = await readWhole(path).catch((cause) => {
     throw new ConvsweepError('FILE', `Cannot read ${path}: ${(cause as Error).message}`, { cause });
   });
   return decodePng(bytes, path);

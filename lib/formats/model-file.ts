@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
 import { ConvsweepError } from '../errors.js';
+import { readWhole } from '../files.js';
 
 /**
  * What `read` makes of the file's bytes.
@@ -14,7 +15,7 @@ export async function readModelFile<T>(
   let bytes: Uint8Array;
   try {
     if (!(await stat(path)).isFile()) throw new Error('it is not a file');
-    bytes = await readFile(path);
+    bytes = await readWhole(path);
   } catch (cause) {
     throw new ConvsweepError('FILE', `Cannot read the model file ${path}: ${(cause as Error).message}`, {
       cause,

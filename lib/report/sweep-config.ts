@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvsweepError } from '../errors.js';
+import { readWhole } from '../files.js';
 import type { SweepConfig } from '../sweep/config.js';
 import { parseConfig } from '../sweep/stored-config.js';
 
@@ -37,8 +37,9 @@ export async function readJson(path: string): Promise<unknown> {
 }
 
 async function readText(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await readWhole(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return undefined;
     throw new ConvsweepError('FILE', `Cannot read ${path}: ${cause.message}`, { cause });
   });
+  return bytes?.toString('utf8');
 }

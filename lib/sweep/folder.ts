@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvsweepError } from '../errors.js';
-import { isDraft, makeFolder, writeWhole } from '../files.js';
+import { isDraft, makeFolder, readWhole, writeWhole } from '../files.js';
 import type { SweepConfig } from './config.js';
 import { orFileError, unless } from './file-failure.js';
 import { parseConfig } from './stored-config.js';
@@ -99,8 +99,8 @@ export class SweepFolder {
   /** @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is damaged */
   async readConfig(): Promise<SweepConfig> {
     const path = this.file(CONFIG);
-    const text = await orFileError('read', path, unless(['ENOENT', 'ENOTDIR'], readFile(path, 'utf8')));
-    if (text !== undefined) return parseConfig(text, path);
+    const bytes = await orFileError('read', path, unless(['ENOENT', 'ENOTDIR'], readWhole(path)));
+    if (bytes) return parseConfig(bytes.toString('utf8'), path);
     throw new ConvsweepError(
       'FILE',
       `${this.path} holds no sweep to resume (${CONFIG} is missing); leave out --resume (resume) to start one`,
@@ -131,7 +131,7 @@ export class SweepFolder {
    */
   async read(name: string): Promise<Buffer | undefined> {
     const path = this.file(name);
-    return orFileError('read', path, unless(['ENOENT'], readFile(path)));
+    return orFileError('read', path, unless(['ENOENT'], readWhole(path)));
   }
 
   /** The checksum of a file by its relative name; undefined if it is missing. */
@@ -143,7 +143,7 @@ export class SweepFolder {
   /** Writes what a finished sweep leaves; `best` is the relative name of the best checkpoint. */
   async writeFinal(files: { csv: string; best: string; summary: string }): Promise<void> {
     const best = this.file(files.best);
-    await writeWhole(this.model, await orFileError('read', best, readFile(best)));
+    await writeWhole(this.model, await orFileError('read', best, readWhole(best)));
     await writeWhole(this.summary, files.summary);
     await writeWhole(this.csv, files.csv);
   }

@@ -1,6 +1,6 @@
-import { type FileHandle, open, readFile, stat, truncate } from 'node:fs/promises';
+import { type FileHandle, open, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder } from '../files.js';
+import { readWhole, syncFolder } from '../files.js';
 import type { SweepConfig } from './config.js';
 import { orFileError, unless } from './file-failure.js';
 import { RecordReader } from './stored-record.js';
@@ -78,7 +78,7 @@ export async function readJournal(path: string, config: SweepConfig): Promise<Jo
 
 /** As {@link readJournal}, but leaves the file alone: a sweep that runs may be writing the torn line. */
 export async function peekJournal(path: string, config: SweepConfig): Promise<JournalContent> {
-  const bytes = (await orFileError('read', path, unless(['ENOENT'], readFile(path)))) ?? Buffer.alloc(0);
+  const bytes = (await orFileError('read', path, unless(['ENOENT'], readWhole(path)))) ?? Buffer.alloc(0);
   const end = bytes.lastIndexOf(LINE_END) + 1;
   const tornBytes = bytes.length - end;
   const records = new Map<number, TrialRecord>();

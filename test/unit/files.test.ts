@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { draftIn, isDraft, makeFolder, writeWhole } from '../../lib/files.js';
+import { draftIn, isDraft, makeFolder, readWhole, writeWhole } from '../../lib/files.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -83,6 +83,24 @@ describe('writeWhole', () => {
     await Promise.all(['a', 'b', 'c', 'd'].map((letter) => writeWhole(path, letter.repeat(100_000))));
     expect(await readFile(path, 'utf8')).toMatch(/^(a{100000}|b{100000}|c{100000}|d{100000})$/);
     expect(await readdir(folder)).toEqual(['file']);
+  });
+});
+
+describe('readWhole', () => {
+  test('reads files of any length, also of ones that tell none', async () => {
+    for (const length of [0, 1, 4095, 4096, 4097, 1_000_000]) {
+      const bytes = Buffer.from(Array.from({ length }, (_, i) => (i * 7) & 255));
+      await writeFile(join(folder, 'file'), bytes);
+      expect(bytes.equals(await readWhole(join(folder, 'file')))).toBe(true);
+    }
+    expect((await readWhole('/proc/self/status')).toString('utf8')).toMatch(
+      /^Name:(.|\n)*ctxt_switches:\s+\d+\n$/,
+    );
+  });
+
+  test('fails as the system says', async () => {
+    await expect(readWhole(join(folder, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(readWhole(folder)).rejects.toMatchObject({ code: 'EISDIR' });
   });
 });
 
