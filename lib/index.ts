@@ -47,6 +47,7 @@ export {
   backends,
   type DeviceName,
   devices,
+  memory,
   type NativeBuildInfo,
   type NativeDevice,
   type Precision,

@@ -225,12 +225,14 @@ size_t memoryInUse() {
   return hostBytesInUse;
 }
 
-std::unique_ptr<DeviceDataset> createDataset(int, const uint8_t* images, const uint8_t* labels, size_t count,
-                                             size_t imageSize) {
+std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels,
+                                             size_t count, size_t imageSize) {
+  require(device == 0, "the device exists");
   return std::make_unique<cpu::HostDataset>(images, labels, count, imageSize);
 }
 
-std::unique_ptr<Session> createSession(int, const Plan& plan, const SessionOptions& options) {
+std::unique_ptr<Session> createSession(int device, const Plan& plan, const SessionOptions& options) {
+  require(device == 0, "the device exists");
   require(options.precision != Precision::Tf32, "the CPU computes in float32");
   return std::make_unique<cpu::HostSession>(plan, options.seed);
 }

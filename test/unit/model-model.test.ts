@@ -416,6 +416,39 @@ describe('refuses', () => {
   });
 });
 
+describe('arrays', () => {
+  test('labels that were changed after Dataset.from are refused, not used as indices', async () => {
+    const changed = randomImages(8);
+    changed.store.labels[3] = 200;
+    const expected = { code: 'INVALID_DATA', message: expect.stringContaining('received 200 at index 3') };
+    await expect(small().evaluate(changed)).rejects.toMatchObject(expected);
+    await expect(small().fit(changed, { verbose: 0 })).rejects.toMatchObject(expected);
+  });
+
+  test('images that were taken away after Dataset.from are refused', async () => {
+    const gone = randomImages(8);
+    structuredClone(gone.store.images, { transfer: [gone.store.images.buffer as ArrayBuffer] });
+    const expected = { code: 'NATIVE', message: expect.stringContaining('pixels for images') };
+    await expect(small().evaluate(gone)).rejects.toMatchObject(expected);
+  });
+
+  test('predictions that no machine can hold are an error, and the model lives on', async () => {
+    using model = sequential([layers.flatten(), layers.dense({ units: 2 ** 20, activation: 'softmax' })], {
+      inputShape: [1, 1, 1],
+      device: 'cpu',
+    });
+    const count = 2 ** 22;
+    const images = Dataset.from({
+      images: new Uint8Array(count),
+      labels: new Uint8Array(count),
+      height: 1,
+      width: 1,
+    });
+    await expect(model.predict(images)).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
+    expect(await model.predict(images.subset([0]))).toHaveLength(2 ** 20);
+  });
+});
+
 describe('abort, busy, dispose', () => {
   test('a signal stops a call, with its reason as cause', async () => {
     const model = small();
