@@ -36,8 +36,7 @@ run('cmake', [
 run('cmake', [
   ...['--build', folder, '--target', 'convsweep_cpu', '--parallel', String(availableParallelism())],
 ]);
-const runtime = (name) =>
-  execFileSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
+const runtime = (name) => execFileSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
 run(
   process.execPath,
   [join(root, 'dist', 'test', 'faults', 'boundary.js'), join(folder, 'convsweep_cpu.node')],

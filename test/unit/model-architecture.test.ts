@@ -176,7 +176,12 @@ describe('resolveLayers', () => {
       [28, 28, 1],
       'max_pooling2d: strides 2147483648 x 2147483648 and pool 2 x 2 reach further than 2147483647',
     ],
-    ['an image that no array holds', [flatten()], [2 ** 16, 2 ** 15, 1], 'at most 2147483647 values for inputShape'],
+    [
+      'an image that no array holds',
+      [flatten()],
+      [2 ** 16, 2 ** 15, 1],
+      'at most 2147483647 values for inputShape',
+    ],
     [
       'more values than an array holds',
       [flatten(), dense({ units: 2 ** 31 })],
