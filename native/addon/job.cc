@@ -47,11 +47,10 @@ void Job::run() {
   } catch (...) {
     error_ = std::current_exception();
   }
-  const napi_threadsafe_function main = main_;
-  // The main thread may delete this job as soon as it is told.
+  // The main thread may delete this job as soon as it is told. It also releases the function, which may be
+  // gone by the time that another call could reach it from here.
   std::promise<void> ended = std::move(ended_);
-  napi_call_threadsafe_function(main, this, napi_tsfn_nonblocking);
-  napi_release_threadsafe_function(main, napi_tsfn_release);
+  napi_call_threadsafe_function(main_, this, napi_tsfn_nonblocking);
   ended.set_value();
 }
 
@@ -60,6 +59,7 @@ void Job::onMain(napi_env env, napi_value, void*, void* data) {
   if (!env) return;  // torn down: there is nobody left to tell
   Environment::of(env).forget(job.get());
   napi_remove_env_cleanup_hook(env, &Job::onTeardown, job.get());
+  napi_release_threadsafe_function(job->main_, napi_tsfn_release);
   job->settle();
 }
 
@@ -73,12 +73,12 @@ void Job::stop() {
 }
 
 void Job::onTeardown(void* data) {
-  auto* job = static_cast<Job*>(data);
+  std::unique_ptr<Job> job(static_cast<Job*>(data));
   job->stop();
-  Environment::of(job->env_).forget(job);
-  if (!job->withdrawn_) return;  // onMain deletes it
-  const std::unique_ptr<Job> owned(job);
+  Environment::of(job->env_).forget(job.get());
   napi_release_threadsafe_function(job->main_, napi_tsfn_release);
+  // What ran is in the function's queue, whose end calls onMain.
+  if (!job->withdrawn_) (void)job.release();
 }
 
 void Job::settle() {
