@@ -83,7 +83,7 @@ for (const field of Object.keys(adam)) {
 }
 each([-1, 1, 2], 'betas', (beta1) => network(undefined, { adam: { ...adam, beta1 } }));
 each(notIntegers, 'for device', (device) => network(undefined, { device }));
-each([1, 1000], 'the device exists', (device) => network(undefined, { device }));
+each([addon.devices().length, 1000], 'the device exists', (device) => network(undefined, { device }));
 each(notIntegers, 'for seed', (seed) => network(undefined, { seed }));
 each([null, 1, 'fp64'], 'precision', (precision) => network(undefined, { precision }));
 wrong.push(['Class', () => (addon.Network as unknown as () => unknown)()]);
@@ -175,7 +175,7 @@ for (const field of ['images', 'labels']) {
 each([...notIntegers, 0, 2 ** 32], 'for count', (count) => dataset({ count }));
 each([...notIntegers, 0, 2 ** 31], 'for imageSize', (imageSize) => dataset({ imageSize }));
 each(notIntegers, 'for device', (device) => dataset({ device }));
-each([1, 1000], 'the device exists', (device) => dataset({ device }));
+each([addon.devices().length, 1000], 'the device exists', (device) => dataset({ device }));
 wrong.push([
   'for images',
   () => dataset({ count: 2 ** 32 - 1, imageSize: 2 ** 31 - 1, images: new Uint8Array(1) }),

@@ -207,6 +207,16 @@ describe('a model', () => {
     expect(ended.stdout).toMatch(/^200 cycles: 0 bytes more by the addon's count/);
   });
 
+  test('counts in memory(), which speaks of backends in use only', async () => {
+    const ended = await runScript(`
+      const before = convsweep.memory();
+      const model = convsweep.notebookModel([60, 60, 60], { device: 'cpu' });
+      const { cpu, ...others } = convsweep.memory();
+      model.dispose();
+      console.log(JSON.stringify([before, cpu > 2 ** 20, others, convsweep.memory()]));`);
+    expect(ended).toMatchObject({ code: 0, stdout: '[{},true,{},{"cpu":0}]\n', stderr: '' });
+  });
+
   test('gives its memory back when it is disposed', async () => {
     const ended = await runScript(`
       import { resolveDevice } from ${libraryUrl('native')};
