@@ -103,10 +103,10 @@ class HostSession final : public Session {
   HostSession(const Plan& plan, uint32_t seed)
       : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(),     state_, gemmScratch_,
                                                           imageScratch_, step_,  seed} {
-    for (Buffer<float>* flat : {&state_.parameters, &state_.gradients, &state_.m, &state_.v}) {
-      flat->ensure(std::max<size_t>(plan.parameterCount, 1));
-      flat->zero(plan.parameterCount);
-    }
+    const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
+    // All of them before any is touched: if one is too much, the machine has not been filled with the others.
+    for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));
+    for (Buffer<float>* flat : flats) flat->zero(plan.parameterCount);
     state_.statistics.ensure(std::max<size_t>(plan.statisticCount, 1));
     state_.statistics.zero(plan.statisticCount);
     const Node* last = nullptr;
