@@ -67,12 +67,8 @@ describe('the process', () => {
 
   test('ends worker threads in the middle of their epochs, many times', async () => {
     const ended = await runFault('workers', 4, 5);
-    expect(ended).toMatchObject({
-      code: 0,
-      signal: null,
-      stdout: '20 workers ended, the loss is finite\n',
-      stderr: '',
-    });
+    expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(ended.stdout).toMatch(/^20 workers ended and left 0 bytes/);
   });
 
   test('trains in a worker after the last one that trained is gone', async () => {
