@@ -48,6 +48,7 @@ export {
   backends,
   type DeviceName,
   devices,
+  memory,
   type NativeBuildInfo,
   type NativeDevice,
   type Precision,

@@ -2,17 +2,21 @@
  * The one typed contract of the native addon (`convsweep_cpu.node`, `convsweep_cuda.node`), and its loader.
  *
  * Everything above this file is TypeScript that decides *what* to train; everything below is C++ that decides *how*.
- * The wrapper validates, the addon asserts. Long calls return promises, run on the addon's own threads (never libuv's
+ * The wrapper validates, the addon asserts all that could harm it, whoever calls: a call that is wrong throws. Long calls return promises, run on the addon's own threads (never libuv's
  * pool), and leave the event loop free. A network runs one call at a time; different networks run side by side.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { ConvsweepError, describeValue, invalidArgument } from './errors.js';
 import { packageRoot } from './package.js';
 
-/** One layer as the engine wants it: shapes resolved, defaults filled in. Shapes have no batch dimension. */
+/**
+ * One layer as the engine wants it: shapes resolved, defaults filled in. Shapes have no batch dimension. Fields that name
+ * a layer's type are required for it.
+ */
 export interface NativeLayer {
   type:
     | 'Rescaling'
@@ -195,7 +199,7 @@ export interface BackendStatus {
 
 const require = createRequire(import.meta.url);
 const loaded = new Map<
-  string,
+  'cpu' | 'cuda',
   { addon: NativeAddon; devices: NativeDevice[] } | { reason: string; cause?: unknown }
 >();
 
@@ -211,12 +215,27 @@ function load(backend: 'cpu' | 'cuda') {
   } else {
     try {
       const addon = require(path) as NativeAddon;
-      result = { addon, devices: addon.devices() };
+      result = { addon, devices: addon.devices().map(withinProcess) };
     } catch (cause) {
       result = { reason: types.isNativeError(cause) ? cause.message : String(cause), cause };
     }
   }
   loaded.set(backend, result);
+  return result;
+}
+
+/** The CPU with as many cores as this process may use, not as many as there are. */
+function withinProcess(device: NativeDevice): NativeDevice {
+  return device.name === 'cpu' ? { ...device, concurrency: availableParallelism() } : device;
+}
+
+/** Bytes that models and data sets hold now, by backend; of those backends only that are in use. */
+export function memory(): { cpu?: number; cuda?: number } {
+  const result: ReturnType<typeof memory> = {};
+  for (const backend of ['cpu', 'cuda'] as const) {
+    const known = loaded.get(backend);
+    if (known && 'addon' in known) result[backend] = known.addon.memoryInUse();
+  }
   return result;
 }
 

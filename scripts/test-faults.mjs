@@ -21,6 +21,11 @@ const PARTS = {
   calls: [[compiled('calls.js'), preload], ['40'], ['1']],
   'small-disk': [[compiled('small-disk.js')], ['4'], ['40']],
   fuzz: [[compiled('fuzz.js')], ['--inputs', '2000'], ['--inputs', '20000']],
+  'lock-races': [[compiled('lock-races.js')], ['--races', '50'], ['--races', '1000']],
+  workers: [[compiled('workers.js')], ['4', '5'], ['10', '50']],
+  cycles: [[compiled('cycles.js')], ['200'], ['2000']],
+  abandoned: [[compiled('abandoned.js')], ['200'], ['500']],
+  addresses: [[join(root, 'scripts', 'test-addon-asan.mjs')], [], []],
 };
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(PARTS);
@@ -31,19 +36,8 @@ if (unknown.length > 0) {
 }
 
 mkdirSync(join(root, 'build', 'faults'), { recursive: true });
-run(
-  'cc',
-  '-shared',
-  '-fPIC',
-  '-O1',
-  '-Wall',
-  '-Wextra',
-  '-Werror',
-  '-o',
-  preload,
-  join(root, 'test', 'faults', 'preload.c'),
-  '-ldl',
-);
+const source = join(root, 'test', 'faults', 'preload.c');
+run('cc', ...['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror'], ...['-o', preload, source, '-ldl']);
 
 const failed = chosen.filter((name) => {
   const [command, short, long] = PARTS[name];

@@ -1,12 +1,12 @@
-// Builds the tests of the CPU kernels with AddressSanitizer and UBSan, and runs them for each instruction set that this
-// machine has: gradients against a double-precision reference, ties, blank images, partial batches.
+// Builds the tests of the engine, and runs them: those of the CPU kernels with AddressSanitizer and UBSan, for each
+// instruction set that this machine has (gradients against a double-precision reference, ties, blank images, partial
+// batches), those of the executor with ThreadSanitizer too.
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = join(root, 'build', 'native-tests');
 const jobs = String(availableParallelism());
 
 function run(command, ...args) {
@@ -18,10 +18,16 @@ function run(command, ...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-run(
-  'cmake',
-  ...['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', '-DCONVSWEEP_CUDA=OFF'],
-  ...['-DCONVSWEEP_TESTS=ON', '-DCONVSWEEP_SANITIZE=address,undefined'],
-);
-run('cmake', '--build', folder, '--target', 'native_tests', '--parallel', jobs);
-run('ctest', '--test-dir', folder, '--output-on-failure', '--parallel', jobs, ...process.argv.slice(2));
+function test(name, sanitizers, targets, ...options) {
+  const folder = join(root, 'build', name);
+  run(
+    'cmake',
+    ...['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', '-DCONVSWEEP_CUDA=OFF'],
+    ...['-DCONVSWEEP_TESTS=ON', `-DCONVSWEEP_SANITIZE=${sanitizers}`],
+  );
+  run('cmake', '--build', folder, '--target', ...targets, '--parallel', jobs);
+  run('ctest', '--test-dir', folder, '--output-on-failure', '--parallel', jobs, ...options);
+}
+
+test('native-tests', 'address,undefined', ['native_tests', 'executor_tests'], ...process.argv.slice(2));
+test('native-tests-threads', 'thread', ['executor_tests'], '-R', 'executor');

@@ -55,6 +55,8 @@ export interface ParameterCounts {
 
 /** A float32 array of more values than this cannot be allocated everywhere. */
 const MAX_VALUES = 2 ** 31 - 1;
+/** The engine keeps where in its window a pooled value came from in 16 bits. */
+const MAX_POSITIONS = 2 ** 16;
 
 /** Keras' snake-case class names, which automatic layer names start with, and names in `.keras` files. */
 export const SNAKE_CASE: Record<LayerSpec['type'], string> = {
@@ -80,6 +82,9 @@ export function resolveLayers(specs: readonly LayerSpec[], inputShape: readonly 
   }
   if (!isShape(inputShape)) {
     throw invalidArgument('inputShape', 'three positive integers [height, width, channels]', inputShape);
+  }
+  if (product(inputShape) > MAX_VALUES) {
+    throw invalidArgument('inputShape', `at most ${MAX_VALUES} values`, inputShape);
   }
   const names = nameLayers(specs);
   const offsets = { trainable: 0, nonTrainable: 0 };
@@ -216,6 +221,14 @@ function outputShape(name: string, spec: LayerSpec, input: number[]): number[] {
         );
       }
       const [what, window] = spec.type === 'Conv2D' ? ['kernel', spec.kernelSize] : ['pool', spec.poolSize];
+      if (product(window) > MAX_POSITIONS) {
+        throw fail(`${what} ${by(window)} has more than ${MAX_POSITIONS} positions`);
+      }
+      if (Math.max(...spec.strides, height + window[0], width + window[1]) > MAX_VALUES) {
+        throw fail(
+          `strides ${by(spec.strides)} and ${what} ${by(window)} reach further than ${MAX_VALUES} positions`,
+        );
+      }
       if (spec.padding === 'valid' && (window[0] > height || window[1] > width)) {
         throw fail(`${what} ${by(window)} is larger than its input ${height} x ${width}`);
       }

@@ -1,4 +1,5 @@
 import type { ImageStore } from '../data/dataset.js';
+import { ConvsweepError } from '../errors.js';
 import type { NativeAddon, NativeDataset, ResolvedDevice } from '../native.js';
 
 type CopiesOnDevices = Map<NativeAddon, Map<number, NativeDataset>>;
@@ -17,11 +18,22 @@ export function deviceData(store: ImageStore, device: ResolvedDevice): NativeDat
   return copy;
 }
 
-/** A copy of its own, for whoever disposes it. */
+/**
+ * A copy of its own, for whoever disposes it.
+ * @throws ConvsweepError `INVALID_DATA` for labels that were changed since they were checked
+ */
 export function copyToDevice(store: ImageStore, device: ResolvedDevice): NativeDataset {
+  const { name, labels, classes } = store;
+  const changed = labels.findIndex((label) => label >= classes);
+  if (changed >= 0) {
+    throw new ConvsweepError(
+      'INVALID_DATA',
+      `Expected labels below ${classes} (the classes of ${name}) but received ${labels[changed]} at index ${changed}; the array was changed after Dataset.from, which wants one that stays as it is`,
+    );
+  }
   return new device.addon.Dataset({
     images: store.images,
-    labels: store.labels,
+    labels,
     count: store.count,
     imageSize: store.height * store.width * store.channels,
     device: device.index,

@@ -191,7 +191,10 @@ export const layers = {
     return build('rescaling', defaults, options);
   },
 
-  /** Defaults: `strides` 1, `padding` `valid`, `activation` `linear`, `useBias` true. */
+  /**
+   * Defaults: `strides` 1, `padding` `valid`, `activation` `linear`, `useBias` true. The kernel has at most 65,536
+   * positions.
+   */
   conv2d(options: {
     filters: number;
     kernelSize: Size2D;
@@ -211,7 +214,7 @@ export const layers = {
     return build('conv2d', defaults, options, ['kernelSize', 'strides']);
   },
 
-  /** Defaults: `poolSize` 2, `strides` the pool size, `padding` `valid`. */
+  /** Defaults: `poolSize` 2, `strides` the pool size, `padding` `valid`. The pool has at most 65,536 positions. */
   maxPooling2d(
     options: { poolSize?: Size2D; strides?: Size2D; padding?: Padding; name?: string } = {},
   ): MaxPooling2DSpec {

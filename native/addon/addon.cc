@@ -1,7 +1,8 @@
 #include <napi.h>
 
 #include "addon/dataset.h"
-#include "addon/job.h"
+#include "addon/environment.h"
+#include "addon/error.h"
 #include "addon/network.h"
 #include "ops/session.h"
 #ifdef CONVSWEEP_CUDA_STANDIN
@@ -13,8 +14,8 @@ namespace {
 
 Napi::Value buildInfo(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto object = Napi::Object::New(env);
-  try {
+  return guarded(env, [&] {
+    auto object = Napi::Object::New(env);
     const BuildInfo build = backend::buildInfo();
     object.Set("backend", build.backend);
     object.Set("version", CONVSWEEP_VERSION);
@@ -30,16 +31,14 @@ Napi::Value buildInfo(const Napi::CallbackInfo& info) {
       for (const auto& [name, version] : build.libraries) libraries.Set(name, version);
       object.Set("libraries", libraries);
     }
-  } catch (const std::exception& error) {
-    throw toJavaScript(env, error);
-  }
-  return object;
+    return object;
+  });
 }
 
 Napi::Value devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto list = Napi::Array::New(env);
-  try {
+  return guarded(env, [&] {
+    auto list = Napi::Array::New(env);
     for (const DeviceInfo& device : backend::devices()) {
       auto object = Napi::Object::New(env);
       object.Set("name", device.name);
@@ -47,10 +46,8 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
       object.Set("concurrency", device.concurrency);
       list.Set(list.Length(), object);
     }
-  } catch (const std::exception& error) {
-    throw toJavaScript(env, error);
-  }
-  return list;
+    return list;
+  });
 }
 
 Napi::Value memoryInUse(const Napi::CallbackInfo& info) {
@@ -58,6 +55,7 @@ Napi::Value memoryInUse(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  Environment::attach(env);
   exports.Set("buildInfo", Napi::Function::New<buildInfo>(env, "buildInfo"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
   exports.Set("memoryInUse", Napi::Function::New<memoryInUse>(env, "memoryInUse"));

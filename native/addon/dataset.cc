@@ -1,59 +1,68 @@
 #include "addon/dataset.h"
 
+#include <algorithm>
 #include <vector>
 
-#include "addon/job.h"
+#include "addon/error.h"
+#include "addon/values.h"
 
 namespace convsweep {
 namespace {
-constexpr napi_type_tag kTag = {0x3c5f4a1be2d94c07, 0x9f6b1d2e8a7740c1};
+
+/** With an address of its own in each addon and each copy of one, whose data sets are of other classes. */
+const napi_type_tag* tag() {
+  static const napi_type_tag tag = {0x3c5f4a1be2d94c07, reinterpret_cast<uintptr_t>(&tag)};
+  return &tag;
 }
+
+}  // namespace
 
 Napi::Function DatasetHandle::define(Napi::Env env) {
   return DefineClass(env, "Dataset", {InstanceMethod<&DatasetHandle::dispose>("dispose")});
 }
 
 DatasetHandle::DatasetHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DatasetHandle>(info) {
+  constexpr int64_t kMost = int64_t{1} << 32;
   const Napi::Env env = info.Env();
-  const auto options = info[0].As<Napi::Object>();
-  const auto images = options.Get("images").As<Napi::Uint8Array>();
-  const auto labels = options.Get("labels").As<Napi::Uint8Array>();
-  count_ = static_cast<size_t>(options.Get("count").ToNumber().Int64Value());
-  imageSize_ = static_cast<size_t>(options.Get("imageSize").ToNumber().Int64Value());
-  if (!images.IsTypedArray() || images.ByteLength() != count_ * imageSize_) {
-    throw Napi::RangeError::New(env, "Expected count x imageSize pixels");
+  const auto options = objectFrom(info[0], "options");
+  const auto images = bytesFrom(options.Get("images"), "images");
+  const auto labels = bytesFrom(options.Get("labels"), "labels");
+  const auto count = static_cast<size_t>(integerFrom(options.Get("count"), "count", 1, kMost - 1));
+  const auto imageSize =
+      static_cast<size_t>(integerFrom(options.Get("imageSize"), "imageSize", 1, INT32_MAX));
+  const auto device = static_cast<int>(integerFrom(options.Get("device"), "device", 0, INT32_MAX));
+  if (images.ElementLength() != count * imageSize) {
+    throw Napi::RangeError::New(env, "Expected count x imageSize pixels for images");
   }
-  if (!labels.IsTypedArray() || labels.ByteLength() != count_)
-    throw Napi::RangeError::New(env, "Expected count labels");
-  try {
-    const int device = options.Get("device").ToNumber().Int32Value();
-    copy_ = backend::createDataset(device, images.Data(), labels.Data(), count_, imageSize_);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw toJavaScript(env, error);
-  }
-  info.This().As<Napi::Object>().TypeTag(&kTag);
+  if (labels.ElementLength() != count) throw Napi::RangeError::New(env, "Expected count labels for labels");
+  guarded(env, [&] {
+    // A copy: another thread may be changing them, and what was checked is what is used.
+    const std::vector<uint8_t> kept(labels.Data(), labels.Data() + count);
+    copy_ = backend::createDataset(device, images.Data(), kept.data(), count, imageSize);
+    largestLabel_ = *std::max_element(kept.begin(), kept.end());
+  });
+  count_ = count;
+  imageSize_ = imageSize;
+  info.This().As<Napi::Object>().TypeTag(tag());
+  memory_.report(env, static_cast<int64_t>(count * (imageSize + 1)));
 }
 
-DatasetHandle& DatasetHandle::from(const Napi::Value& value) {
-  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) {
-    throw Napi::TypeError::New(value.Env(), "Expected a Dataset of this addon");
+void DatasetHandle::Finalize(Napi::Env env) {
+  memory_.report(env, 0);
+}
+
+const DatasetHandle& DatasetHandle::from(const Napi::Value& value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(tag())) {
+    throw Napi::TypeError::New(value.Env(), "Expected a Dataset of this addon for dataset");
   }
-  DatasetHandle* handle = Unwrap(value.As<Napi::Object>());
+  const DatasetHandle* handle = Unwrap(value.As<Napi::Object>());
   if (!handle->copy_) throw Napi::TypeError::New(value.Env(), "The dataset was disposed");
   return *handle;
 }
 
-void DatasetHandle::checkRows(Napi::Env env, const std::vector<uint32_t>& rows) const {
-  if (rows.empty()) throw Napi::RangeError::New(env, "Expected at least one row");
-  for (const uint32_t row : rows) {
-    if (row >= count_) throw Napi::RangeError::New(env, "Expected rows below the number of images");
-  }
-}
-
-void DatasetHandle::dispose(const Napi::CallbackInfo&) {
+void DatasetHandle::dispose(const Napi::CallbackInfo& info) {
   copy_.reset();
+  memory_.report(info.Env(), 0);
 }
 
 }  // namespace convsweep

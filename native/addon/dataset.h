@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "addon/external_memory.h"
 #include "ops/session.h"
 
 namespace convsweep {
@@ -14,18 +15,22 @@ class DatasetHandle : public Napi::ObjectWrap<DatasetHandle> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit DatasetHandle(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env env) override;
 
   /** What `value` holds. Throws TypeError unless it is a live dataset of this addon. */
-  static DatasetHandle& from(const Napi::Value& value);
+  static const DatasetHandle& from(const Napi::Value& value);
   std::shared_ptr<const DeviceDataset> copy() const { return copy_; }
-  /** Throws RangeError unless all rows exist and there is at least one. */
-  void checkRows(Napi::Env env, const std::vector<uint32_t>& rows) const;
+  size_t count() const { return count_; }
+  size_t imageSize() const { return imageSize_; }
+  uint8_t largestLabel() const { return largestLabel_; }
 
  private:
   void dispose(const Napi::CallbackInfo& info);
 
   std::shared_ptr<const DeviceDataset> copy_;
   size_t count_ = 0, imageSize_ = 0;
+  uint8_t largestLabel_ = 0;
+  ExternalMemory memory_;
 };
 
 }  // namespace convsweep

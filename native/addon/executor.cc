@@ -1,8 +1,11 @@
 #include "addon/executor.h"
 
 #include <algorithm>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "engine/error.h"
 #include "ops/session.h"
 
 #if defined(__SSE2__)
@@ -34,16 +37,24 @@ size_t allDevices() {
 
 }  // namespace
 
-Executor& Executor::shared() {
-  static Executor executor(allDevices());
+std::shared_ptr<Executor> Executor::shared() {
+  static std::mutex mutex;
+  static std::weak_ptr<Executor> current;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<Executor> executor = current.lock();
+  if (!executor) current = executor = std::make_shared<Executor>(allDevices());
   return executor;
+}
+
+Executor::Executor(size_t limit) : limit_(limit) {
+  threads_.reserve(limit);
 }
 
 Executor::~Executor() {
   {
-    std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const Entry& entry : waiting_) entry.control->abort = true;
+    waiting_.clear();
     for (const auto& control : running_) control->abort = true;
   }
   wake_.notify_all();
@@ -51,10 +62,26 @@ Executor::~Executor() {
 }
 
 void Executor::submit(std::shared_ptr<Control> control, Task task) {
-  std::lock_guard lock(mutex_);
+  const std::lock_guard lock(mutex_);
   waiting_.push_back({std::move(control), std::move(task)});
-  if (waiting_.size() > idle_ && threads_.size() < limit_) threads_.emplace_back(&Executor::work, this);
+  if (waiting_.size() > idle_ && threads_.size() < limit_) {
+    try {
+      threads_.emplace_back(&Executor::work, this);
+    } catch (const std::system_error& error) {
+      // With any thread at all the task only waits its turn.
+      if (threads_.empty()) {
+        waiting_.pop_back();
+        throw Error("NATIVE", std::string("No thread can be started (") + error.what() +
+                                  "); end other processes or raise the limit: ulimit -u");
+      }
+    }
+  }
   wake_.notify_one();
+}
+
+bool Executor::withdraw(const Control& control) {
+  const std::lock_guard lock(mutex_);
+  return std::erase_if(waiting_, [&](const Entry& entry) { return entry.control.get() == &control; }) > 0;
 }
 
 void Executor::work() {

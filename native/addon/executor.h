@@ -13,26 +13,27 @@
 namespace convsweep {
 
 /**
- * The process' training threads, shared by all environments that load the addon. Not libuv's pool: an epoch
- * may take minutes, and would starve file and DNS work there. Threads start on demand, up to `limit`; tasks
- * beyond it queue.
+ * The process' training threads. Not libuv's pool: an epoch may take minutes, and would starve file and DNS
+ * work there. Threads start on demand, up to `limit`; tasks beyond it queue.
  */
 class Executor {
  public:
   using Task = std::function<void()>;
 
-  explicit Executor(size_t limit) : limit_(limit) {}
-  /** Aborts the tasks in flight and waits for them: `process.exit` ends here, without tearing environments
-   * down. */
+  explicit Executor(size_t limit);
+  /** Drops what waits, aborts what runs and waits for it. */
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  /** Runs `task`, which must not throw and heeds `control`. */
+  /** Runs `task`, which must not throw and heeds `control`. Throws Error NATIVE if there is no thread for it.
+   */
   void submit(std::shared_ptr<Control> control, Task task);
+  /** Drops the task with this `control` if it has not begun; returns whether it did. */
+  bool withdraw(const Control& control);
 
-  /** The one executor, as wide as the backend's devices together. */
-  static Executor& shared();
+  /** The one executor, as wide as the backend's devices together. It lives as long as somebody holds it. */
+  static std::shared_ptr<Executor> shared();
 
  private:
   struct Entry {

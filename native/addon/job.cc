@@ -2,77 +2,105 @@
 
 #include <utility>
 
-#include "addon/executor.h"
+#include "addon/environment.h"
+#include "addon/error.h"
 #include "engine/error.h"
 
 namespace convsweep {
 
-Napi::Error toJavaScript(Napi::Env env, const std::exception& error) {
-  const auto* known = dynamic_cast<const Error*>(&error);
-  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-  Napi::Error value = Napi::Error::New(env, memory ? "The process is out of memory" : error.what());
-  value.Set("code", Napi::String::New(env, known ? known->code() : memory ? "OUT_OF_MEMORY" : "NATIVE"));
-  return value;
+Napi::Promise Job::start(Napi::Env env, std::shared_ptr<Control> control, Steps steps) {
+  auto job = std::unique_ptr<Job>(new Job(env, std::move(control), std::move(steps)));
+  const Napi::Promise promise = job->deferred_.Promise();
+  job->control_->busy = true;
+  job->control_->abort = false;
+  job->control_->images = 0;
+  try {
+    job->submit();
+    // From here on the thread and then onMain own the job.
+    (void)job.release();
+  } catch (const std::exception&) {
+    job->error_ = std::current_exception();
+    job->settle();
+  }
+  return promise;
 }
 
-Napi::Promise Job::start(Napi::Env env, std::shared_ptr<Control> control, std::function<void()> work,
-                         std::function<Napi::Value(Napi::Env)> result) {
-  control->busy = true;
-  control->abort = false;
-  control->images = 0;
-  auto job = std::unique_ptr<Job>(new Job(env, std::move(control)));
-  job->work_ = std::move(work);
-  job->result_ = std::move(result);
-  const Napi::Promise promise = job->deferred_.Promise();
+void Job::submit() {
   const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "convsweep"), 0, 1,
-                                      nullptr, nullptr, nullptr, &Job::onMain, &job->main_);
-  if (status != napi_ok) throw Napi::Error::New(env, "internal: no thread-safe function");
+      napi_create_threadsafe_function(env_, nullptr, nullptr, Napi::String::New(env_, "convsweep"), 0, 1,
+                                      nullptr, nullptr, nullptr, &Job::onMain, &main_);
+  if (status != napi_ok) throw Error("NATIVE", "internal: no thread-safe function");
   // After the function was made, so that at teardown this hook runs before the function is closed.
-  napi_add_env_cleanup_hook(env, &Job::onTeardown, job.get());
-  // From here on the thread and then onMain own the job.
-  const auto shared = job->control_;
-  Executor::shared().submit(shared, [raw = job.release()] { raw->run(); });
-  return promise;
+  napi_add_env_cleanup_hook(env_, &Job::onTeardown, this);
+  try {
+    Environment::of(env_).submit(this, control_, [this] { run(); });
+  } catch (...) {
+    napi_remove_env_cleanup_hook(env_, &Job::onTeardown, this);
+    napi_release_threadsafe_function(main_, napi_tsfn_release);
+    throw;
+  }
 }
 
 void Job::run() {
   try {
-    work_();
+    steps_.work();
   } catch (...) {
     error_ = std::current_exception();
   }
-  const napi_threadsafe_function main = main_;
-  // The main thread may delete this job as soon as it is told.
+  // The main thread may delete this job as soon as it is told. It also releases the function, which may be
+  // gone by the time that another call could reach it from here.
   std::promise<void> ended = std::move(ended_);
-  napi_call_threadsafe_function(main, this, napi_tsfn_nonblocking);
-  napi_release_threadsafe_function(main, napi_tsfn_release);
+  napi_call_threadsafe_function(main_, this, napi_tsfn_nonblocking);
   ended.set_value();
 }
 
 void Job::onMain(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<Job> job(static_cast<Job*>(data));
   if (!env) return;  // torn down: there is nobody left to tell
+  Environment::of(env).forget(job.get());
   napi_remove_env_cleanup_hook(env, &Job::onTeardown, job.get());
-  job->settle(env);
+  napi_release_threadsafe_function(job->main_, napi_tsfn_release);
+  job->settle();
+}
+
+void Job::stop() {
+  control_->abort = true;
+  if (!withdrawn_ && Environment::of(env_).withdraw(*control_)) {
+    withdrawn_ = true;
+    ended_.set_value();
+  }
+  done_.wait();
 }
 
 void Job::onTeardown(void* data) {
-  auto* job = static_cast<Job*>(data);
-  job->control_->abort = true;
-  job->done_.wait();
+  std::unique_ptr<Job> job(static_cast<Job*>(data));
+  job->stop();
+  Environment::of(job->env_).forget(job.get());
+  napi_release_threadsafe_function(job->main_, napi_tsfn_release);
+  // What ran is in the function's queue, whose end calls onMain.
+  if (!job->withdrawn_) (void)job.release();
 }
 
-void Job::settle(Napi::Env env) {
-  const Napi::HandleScope scope(env);
+void Job::settle() {
+  const Napi::HandleScope scope(env_);
   control_->busy = false;
   try {
+    conclude();
+  } catch (const Napi::Error&) {
+    // JavaScript is being stopped in this environment, in a worker at any moment: nobody waits for the
+    // promise.
+  }
+}
+
+void Job::conclude() {
+  try {
+    steps_.ended(env_);
     if (error_) std::rethrow_exception(error_);
-    deferred_.Resolve(result_(env));
+    deferred_.Resolve(steps_.result(env_));
   } catch (const Napi::Error& error) {
     deferred_.Reject(error.Value());
   } catch (const std::exception& error) {
-    deferred_.Reject(toJavaScript(env, error).Value());
+    deferred_.Reject(toJavaScript(env_, error).Value());
   }
 }
 

@@ -11,35 +11,51 @@
 
 namespace convsweep {
 
-/** `error` as a JavaScript error with `code`. */
-Napi::Error toJavaScript(Napi::Env env, const std::exception& error);
-
 /**
- * A promise whose work runs on the Executor. `work` touches no JavaScript; `result` then turns what it left
- * behind into a value; `control` counts as busy until the promise settles. If the environment goes away
- * first, the work is aborted through `control` and waited for, so that nothing outlives its environment.
+ * A promise whose work runs on the Executor. If the environment goes away first, work that has not begun is
+ * dropped, and what runs is aborted and waited for, so that nothing outlives its environment.
  */
 class Job {
  public:
-  static Napi::Promise start(Napi::Env env, std::shared_ptr<Control> control, std::function<void()> work,
-                             std::function<Napi::Value(Napi::Env)> result);
+  struct Steps {
+    /** Touches no JavaScript. */
+    std::function<void()> work;
+    /** Back on the JavaScript thread, whether the work failed or not. */
+    std::function<void(Napi::Env)> ended;
+    /** Turns what the work left behind into the promise's value. */
+    std::function<Napi::Value(Napi::Env)> result;
+  };
+
+  /** `control` counts as busy until the promise settles. */
+  static Napi::Promise start(Napi::Env env, std::shared_ptr<Control> control, Steps steps);
+
+  /** Returns when it does not run and never will again. */
+  void stop();
 
  private:
-  Job(Napi::Env env, std::shared_ptr<Control> control)
-      : deferred_(env), control_(std::move(control)), done_(ended_.get_future()) {}
+  Job(Napi::Env env, std::shared_ptr<Control> control, Steps steps)
+      : env_(env),
+        deferred_(env),
+        control_(std::move(control)),
+        steps_(std::move(steps)),
+        done_(ended_.get_future()) {}
+  void submit();
   void run();
-  void settle(Napi::Env env);
+  void settle();
+  void conclude();
   static void onMain(napi_env env, napi_value, void*, void* data);
   static void onTeardown(void* data);
 
-  Napi::Promise::Deferred deferred_;
-  std::shared_ptr<Control> control_;
-  std::function<void()> work_;
-  std::function<Napi::Value(Napi::Env)> result_;
+  const Napi::Env env_;
+  const Napi::Promise::Deferred deferred_;
+  const std::shared_ptr<Control> control_;
+  const Steps steps_;
   std::exception_ptr error_;
   napi_threadsafe_function main_ = nullptr;
+  /** Dropped before it began. */
+  bool withdrawn_ = false;
   std::promise<void> ended_;
-  std::shared_future<void> done_;
+  const std::shared_future<void> done_;
 };
 
 }  // namespace convsweep

@@ -1,15 +1,21 @@
 #include "addon/network.h"
 
+#include <algorithm>
 #include <numeric>
-#include <vector>
+#include <utility>
 
 #include "addon/dataset.h"
+#include "addon/error.h"
 #include "addon/job.h"
 #include "addon/values.h"
+#include "engine/buffer.h"
 #include "engine/error.h"
 
 namespace convsweep {
 namespace {
+
+/** The largest integer from which on doubles have gaps. */
+constexpr int64_t kMostExact = (int64_t{1} << 53) - 1;
 
 Napi::Object toObject(Napi::Env env, const Metrics& metrics) {
   auto object = Napi::Object::New(env);
@@ -18,75 +24,115 @@ Napi::Object toObject(Napi::Env env, const Metrics& metrics) {
   return object;
 }
 
-/** A call's rows and the dataset that they belong to. */
-struct Rows {
-  std::shared_ptr<const DeviceDataset> dataset;
-  std::vector<uint32_t> indices;
-};
-
-Rows rowsFrom(const Napi::Value& dataset, const Napi::Value& rows) {
-  const DatasetHandle& handle = DatasetHandle::from(dataset);
-  Rows result{handle.copy(), indicesFrom(rows)};
-  handle.checkRows(dataset.Env(), result.indices);
-  return result;
+Napi::Float32Array toFloat32Array(Napi::Env env, const Buffer<float>& values, size_t size) {
+  auto array = newFloat32Array(env, size);
+  std::copy_n(values.data(), size, array.Data());
+  return array;
 }
 
-size_t positiveFrom(const Napi::Value& value) {
-  const int64_t number = value.IsNumber() ? value.As<Napi::Number>().Int64Value() : 0;
-  if (number < 1) throw Napi::RangeError::New(value.Env(), "Expected a positive integer");
-  return static_cast<size_t>(number);
+size_t batchSizeFrom(const Napi::Value& value) {
+  return static_cast<size_t>(integerFrom(value, "batchSize", 1, kMostExact));
 }
 
 }  // namespace
 
+template <auto method>
+Napi::Value NetworkHandle::call(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return (this->*method)(info); });
+}
+template <auto method>
+void NetworkHandle::callVoid(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { (this->*method)(info); });
+}
+
+/** No accessors: unlike methods they would be called with any `this`. */
 Napi::Function NetworkHandle::define(Napi::Env env) {
+  using Self = NetworkHandle;
   return DefineClass(env, "Network",
                      {
-                         InstanceMethod<&NetworkHandle::trainEpoch>("trainEpoch"),
-                         InstanceMethod<&NetworkHandle::evaluate>("evaluate"),
-                         InstanceMethod<&NetworkHandle::predict>("predict"),
-                         InstanceMethod<&NetworkHandle::gradients>("gradients"),
-                         InstanceMethod<&NetworkHandle::progress>("progress"),
-                         InstanceMethod<&NetworkHandle::abort>("abort"),
-                         InstanceMethod<&NetworkHandle::readState>("readState"),
-                         InstanceMethod<&NetworkHandle::writeState>("writeState"),
-                         InstanceMethod<&NetworkHandle::dispose>("dispose"),
-                         InstanceAccessor<&NetworkHandle::parameterCount>("parameterCount"),
-                         InstanceAccessor<&NetworkHandle::statisticCount>("statisticCount"),
+                         InstanceMethod<&Self::call<&Self::trainEpoch>>("trainEpoch"),
+                         InstanceMethod<&Self::call<&Self::evaluate>>("evaluate"),
+                         InstanceMethod<&Self::call<&Self::predict>>("predict"),
+                         InstanceMethod<&Self::call<&Self::gradients>>("gradients"),
+                         InstanceMethod<&Self::call<&Self::progress>>("progress"),
+                         InstanceMethod<&Self::callVoid<&Self::abort>>("abort"),
+                         InstanceMethod<&Self::call<&Self::readState>>("readState"),
+                         InstanceMethod<&Self::callVoid<&Self::writeState>>("writeState"),
+                         InstanceMethod<&Self::callVoid<&Self::dispose>>("dispose"),
                      });
 }
 
 NetworkHandle::NetworkHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NetworkHandle>(info) {
-  const auto options = info[0].As<Napi::Object>();
-  const int device = options.Get("device").ToNumber().Int32Value();
-  const SessionOptions sessionOptions{options.Get("seed").ToNumber().Uint32Value(),
-                                      precisionFrom(options.Get("precision"))};
+  const Napi::Env env = info.Env();
+  const auto options = objectFrom(info[0], "options");
+  const auto device = static_cast<int>(integerFrom(options.Get("device"), "device", 0, INT32_MAX));
+  const SessionOptions sessionOptions{
+      static_cast<uint32_t>(integerFrom(options.Get("seed"), "seed", 0, UINT32_MAX)),
+      precisionFrom(options.Get("precision"))};
   const auto layers = layersFrom(options.Get("layers"));
   const Adam adam = adamFrom(options.Get("adam"));
-  try {
-    network_ = std::make_shared<Network>(device, layers, adam, sessionOptions);
-  } catch (const std::exception& error) {
-    throw toJavaScript(info.Env(), error);
+  guarded(env, [&] { network_ = std::make_shared<Network>(device, layers, adam, sessionOptions); });
+  const Plan& plan = network_->plan();
+  for (const auto& [name, count] :
+       {std::pair{"parameterCount", plan.parameterCount}, {"statisticCount", plan.statisticCount}}) {
+    const auto number = Napi::Number::New(env, static_cast<double>(count));
+    info.This().As<Napi::Object>().DefineProperty(
+        Napi::PropertyDescriptor::Value(name, number, napi_enumerable));
   }
+  memory_->report(env, network_->bytes());
 }
 
-std::shared_ptr<Network> NetworkHandle::idle(Napi::Env env) const {
-  if (!network_) throw toJavaScript(env, Error("STATE", "The model was disposed"));
-  if (control_->busy) throw toJavaScript(env, Error("STATE", "The model is busy with another call"));
+void NetworkHandle::Finalize(Napi::Env env) {
+  memory_->report(env, 0);
+}
+
+std::shared_ptr<Network> NetworkHandle::idle() const {
+  if (!network_) throw Error("STATE", "The model was disposed");
+  if (control_->busy) throw Error("STATE", "The model is busy with another call");
   return network_;
 }
 
+NetworkHandle::Rows NetworkHandle::rowsFrom(const Napi::CallbackInfo& info, const Plan& plan,
+                                            Labels labels) const {
+  const Napi::Env env = info.Env();
+  const DatasetHandle& handle = DatasetHandle::from(info[0]);
+  Rows rows{handle.copy(), indicesFrom(info[1], "rows")};
+  if (rows.indices.empty()) throw Napi::RangeError::New(env, "Expected at least one row for rows");
+  if (*std::max_element(rows.indices.begin(), rows.indices.end()) >= handle.count()) {
+    throw Napi::RangeError::New(env, "Expected rows below the dataset's count for rows");
+  }
+  if (handle.imageSize() != plan.imageSize) {
+    throw Napi::RangeError::New(env, "Expected images of " + std::to_string(plan.imageSize) +
+                                         " pixels for dataset but they have " +
+                                         std::to_string(handle.imageSize()));
+  }
+  if (labels == Labels::Used && handle.largestLabel() >= plan.outputSize) {
+    throw Napi::RangeError::New(env, "Expected labels below " + std::to_string(plan.outputSize) +
+                                         " for dataset but the largest is " +
+                                         std::to_string(handle.largestLabel()));
+  }
+  return rows;
+}
+
+Napi::Promise NetworkHandle::start(Napi::Env env, const std::shared_ptr<Network>& network,
+                                   std::function<void()> work, std::function<Napi::Value(Napi::Env)> result) {
+  const auto ended = [network, memory = std::weak_ptr(memory_)](Napi::Env env) {
+    if (const auto live = memory.lock()) live->report(env, network->bytes());
+  };
+  return Job::start(env, control_, {std::move(work), ended, std::move(result)});
+}
+
 Napi::Value NetworkHandle::trainEpoch(const Napi::CallbackInfo& info) {
-  const auto network = idle(info.Env());
-  auto rows = rowsFrom(info[0], info[1]);
-  auto sizes = indicesFrom(info[2]);
-  size_t sum = 0;
-  for (const uint32_t size : sizes) sum = size > 0 ? sum + size : SIZE_MAX / 2;
-  if (sum != rows.indices.size())
-    throw Napi::RangeError::New(info.Env(), "Expected batches that add up to the rows");
+  const auto network = idle();
+  auto rows = rowsFrom(info, network->plan(), Labels::Used);
+  auto sizes = indicesFrom(info[2], "batchSizes");
+  const bool positive = std::find(sizes.begin(), sizes.end(), 0u) == sizes.end();
+  if (!positive || std::accumulate(sizes.begin(), sizes.end(), uint64_t{0}) != rows.indices.size()) {
+    throw Napi::RangeError::New(info.Env(), "Expected positive sizes that add up to the rows for batchSizes");
+  }
   auto metrics = std::make_shared<Metrics>();
-  return Job::start(
-      info.Env(), control_,
+  return start(
+      info.Env(), network,
       [network, rows = std::move(rows), sizes = std::move(sizes), metrics, control = control_] {
         *metrics = network->trainEpoch(*rows.dataset, rows.indices, sizes, *control);
       },
@@ -94,12 +140,12 @@ Napi::Value NetworkHandle::trainEpoch(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value NetworkHandle::evaluate(const Napi::CallbackInfo& info) {
-  const auto network = idle(info.Env());
-  auto rows = rowsFrom(info[0], info[1]);
-  const size_t batchSize = positiveFrom(info[2]);
+  const auto network = idle();
+  auto rows = rowsFrom(info, network->plan(), Labels::Used);
+  const size_t batchSize = batchSizeFrom(info[2]);
   auto metrics = std::make_shared<Metrics>();
-  return Job::start(
-      info.Env(), control_,
+  return start(
+      info.Env(), network,
       [network, rows = std::move(rows), batchSize, metrics, control = control_] {
         *metrics = network->evaluate(*rows.dataset, rows.indices, batchSize, *control);
       },
@@ -107,33 +153,35 @@ Napi::Value NetworkHandle::evaluate(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value NetworkHandle::predict(const Napi::CallbackInfo& info) {
-  const auto network = idle(info.Env());
-  auto rows = rowsFrom(info[0], info[1]);
-  const size_t batchSize = positiveFrom(info[2]);
-  const bool training = info[3].ToBoolean();
-  auto outputs = std::make_shared<std::vector<float>>(rows.indices.size() * network->plan().outputSize);
-  return Job::start(
-      info.Env(), control_,
+  const auto network = idle();
+  auto rows = rowsFrom(info, network->plan(), Labels::Unused);
+  const size_t batchSize = batchSizeFrom(info[2]);
+  const bool training = booleanFrom(info[3], "training");
+  const size_t size = rows.indices.size() * network->plan().outputSize;
+  auto outputs = std::make_shared<Buffer<float>>(size);
+  return start(
+      info.Env(), network,
       [network, rows = std::move(rows), batchSize, training, outputs, control = control_] {
         network->predict(*rows.dataset, rows.indices, batchSize, training, outputs->data(), *control);
       },
-      [outputs](Napi::Env env) { return toFloat32Array(env, *outputs); });
+      [outputs, size](Napi::Env env) { return toFloat32Array(env, *outputs, size); });
 }
 
 Napi::Value NetworkHandle::gradients(const Napi::CallbackInfo& info) {
-  const auto network = idle(info.Env());
-  auto rows = rowsFrom(info[0], info[1]);
-  auto gradients = std::make_shared<std::vector<float>>(network->plan().parameterCount);
+  const auto network = idle();
+  auto rows = rowsFrom(info, network->plan(), Labels::Used);
+  const size_t size = network->plan().parameterCount;
+  auto gradients = std::make_shared<Buffer<float>>(size);
   auto loss = std::make_shared<double>();
-  return Job::start(
-      info.Env(), control_,
+  return start(
+      info.Env(), network,
       [network, rows = std::move(rows), gradients, loss] {
         *loss = network->gradients(*rows.dataset, rows.indices, gradients->data());
       },
-      [gradients, loss](Napi::Env env) {
+      [gradients, size, loss](Napi::Env env) {
         auto object = Napi::Object::New(env);
         object.Set("loss", *loss);
-        object.Set("gradients", toFloat32Array(env, *gradients));
+        object.Set("gradients", toFloat32Array(env, *gradients, size));
         return object;
       });
 }
@@ -152,68 +200,51 @@ void NetworkHandle::abort(const Napi::CallbackInfo&) {
 
 Napi::Value NetworkHandle::readState(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto network = idle(env);
-  const Plan& plan = network->plan();
+  const Plan plan = idle()->plan();
+  const auto parameters = newFloat32Array(env, plan.parameterCount);
+  const auto statistics = newFloat32Array(env, plan.statisticCount);
+  const auto m = newFloat32Array(env, plan.parameterCount);
+  const auto v = newFloat32Array(env, plan.parameterCount);
+  const auto network = idle();
+  const auto view = [](Napi::Float32Array array) { return std::span(array.Data(), array.ElementLength()); };
+  network->readState({view(parameters), view(statistics), view(m), view(v)});
   auto object = Napi::Object::New(env);
-  StateView view;
-  const auto field = [&](const char* name, size_t size) {
-    auto array = Napi::Float32Array::New(env, size);
-    object.Set(name, array);
-    return std::span<float>(array.Data(), size);
-  };
-  view.parameters = field("parameters", plan.parameterCount);
-  view.statistics = field("statistics", plan.statisticCount);
-  view.m = field("m", plan.parameterCount);
-  view.v = field("v", plan.parameterCount);
+  object.Set("parameters", parameters);
+  object.Set("statistics", statistics);
+  object.Set("m", m);
+  object.Set("v", v);
   object.Set("iterations", static_cast<double>(network->iterations()));
-  try {
-    network->readState(view);
-  } catch (const std::exception& error) {
-    throw toJavaScript(env, error);
-  }
   return object;
 }
 
 void NetworkHandle::writeState(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const auto network = idle(env);
+  const auto state = objectFrom(info[0], "state");
+  const Napi::Value parameters = state.Get("parameters"), statistics = state.Get("statistics"),
+                    m = state.Get("m"), v = state.Get("v"), iterations = state.Get("iterations");
+  const auto network = idle();
   const Plan& plan = network->plan();
-  const auto state = info[0].As<Napi::Object>();
-  StateView view;
-  const auto field = [&](const char* name, size_t size) {
-    const Napi::Value value = state.Get(name);
+  const auto view = [](const Napi::Value& value, const char* name, size_t size) {
     if (value.IsUndefined()) return std::span<float>();
-    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array ||
-        value.As<Napi::Float32Array>().ElementLength() != size) {
-      throw Napi::RangeError::New(
-          env, std::string("Expected a Float32Array of ") + std::to_string(size) + " for " + name);
+    const Napi::Float32Array array = floatsFrom(value, name);
+    if (array.ElementLength() != size) {
+      throw Napi::RangeError::New(value.Env(),
+                                  "Expected " + std::to_string(size) + " numbers for " + std::string(name));
     }
-    return std::span<float>(value.As<Napi::Float32Array>().Data(), size);
+    return std::span<float>(Napi::Float32Array(array).Data(), size);
   };
-  view.parameters = field("parameters", plan.parameterCount);
-  view.statistics = field("statistics", plan.statisticCount);
-  view.m = field("m", plan.parameterCount);
-  view.v = field("v", plan.parameterCount);
-  const Napi::Value iterations = state.Get("iterations");
-  try {
-    network->writeState(view);
-    if (iterations.IsNumber()) network->setIterations(iterations.As<Napi::Number>().Int64Value());
-  } catch (const std::exception& error) {
-    throw toJavaScript(env, error);
-  }
+  const StateView from{view(parameters, "parameters", plan.parameterCount),
+                       view(statistics, "statistics", plan.statisticCount), view(m, "m", plan.parameterCount),
+                       view(v, "v", plan.parameterCount)};
+  const int64_t steps =
+      iterations.IsUndefined() ? network->iterations() : integerFrom(iterations, "iterations", 0, kMostExact);
+  network->writeState(from);
+  network->setIterations(steps);
 }
 
 void NetworkHandle::dispose(const Napi::CallbackInfo& info) {
-  if (control_->busy) idle(info.Env());
+  if (control_->busy) idle();
   network_.reset();
-}
-
-Napi::Value NetworkHandle::parameterCount(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(network_ ? network_->plan().parameterCount : 0));
-}
-
-Napi::Value NetworkHandle::statisticCount(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(network_ ? network_->plan().statisticCount : 0));
+  memory_->report(info.Env(), 0);
 }
 
 }  // namespace convsweep

@@ -103,10 +103,10 @@ class HostSession final : public Session {
   HostSession(const Plan& plan, uint32_t seed)
       : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(),     state_, gemmScratch_,
                                                           imageScratch_, step_,  seed} {
-    for (Buffer<float>* flat : {&state_.parameters, &state_.gradients, &state_.m, &state_.v}) {
-      flat->ensure(std::max<size_t>(plan.parameterCount, 1));
-      flat->zero(plan.parameterCount);
-    }
+    const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
+    // All of them before any is touched: if one is too much, the machine has not been filled with the others.
+    for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));
+    for (Buffer<float>* flat : flats) flat->zero(plan.parameterCount);
     state_.statistics.ensure(std::max<size_t>(plan.statisticCount, 1));
     state_.statistics.zero(plan.statisticCount);
     const Node* last = nullptr;
@@ -225,12 +225,14 @@ size_t memoryInUse() {
   return hostBytesInUse;
 }
 
-std::unique_ptr<DeviceDataset> createDataset(int, const uint8_t* images, const uint8_t* labels, size_t count,
-                                             size_t imageSize) {
+std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels,
+                                             size_t count, size_t imageSize) {
+  require(device == 0, "the device exists");
   return std::make_unique<cpu::HostDataset>(images, labels, count, imageSize);
 }
 
-std::unique_ptr<Session> createSession(int, const Plan& plan, const SessionOptions& options) {
+std::unique_ptr<Session> createSession(int device, const Plan& plan, const SessionOptions& options) {
+  require(device == 0, "the device exists");
   require(options.precision != Precision::Tf32, "the CPU computes in float32");
   return std::make_unique<cpu::HostSession>(plan, options.seed);
 }

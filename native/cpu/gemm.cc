@@ -131,9 +131,18 @@ void panel(size_t m, size_t depth, const float* a, size_t stride, const float* b
     a += rows * step;
     to.c += rows * to.stride;
   };
-  for (; i + kRows <= m; next(kRows)) tile<kRows, kVectors, kByColumn>(depth, a, stride, b, to);
-  for (; i + 4 <= m; next(4)) tile<4, kVectors, kByColumn>(depth, a, stride, b, to);
-  for (; i < m; next(1)) tile<1, kVectors, kByColumn>(depth, a, stride, b, to);
+  while (i + kRows <= m) {
+    tile<kRows, kVectors, kByColumn>(depth, a, stride, b, to);
+    next(kRows);
+  }
+  while (i + 4 <= m) {
+    tile<4, kVectors, kByColumn>(depth, a, stride, b, to);
+    next(4);
+  }
+  while (i < m) {
+    tile<1, kVectors, kByColumn>(depth, a, stride, b, to);
+    next(1);
+  }
 }
 
 template <bool kByColumn>

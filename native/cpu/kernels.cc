@@ -108,13 +108,13 @@ void normBackward(const float* x, const float* gradient, size_t rows, size_t col
 
 // ---- Windows ----------------------------------------------------------------------------------------------
 
-/** The part of a window's row that lies in the image: columns [begin, end) of the window. */
+/** The part of a window's side that lies in the image: positions [begin, end) of the window. */
 struct Run {
   size_t begin, end;
 };
 
 inline Run insideOf(int left, int window, int width) {
-  const int begin = left < 0 ? -left : 0, end = left + window > width ? width - left : window;
+  const int begin = left < 0 ? -left : 0, end = left > width - window ? width - left : window;
   return {(size_t)begin, (size_t)(end > begin ? end : begin)};
 }
 
@@ -163,15 +163,16 @@ void col2im(const float* patches, Extent in, Extent out, const Window& w, float*
 void maxPool(const float* x, const PoolSpec& s, float* out, uint16_t* winners) {
   const size_t channels = static_cast<size_t>(s.in.channels);
   for (int oy = 0; oy < s.out.height; ++oy) {
+    const int top = oy * s.window.strideY - s.window.padTop;
+    const Run rows = insideOf(top, s.window.height, s.in.height);
     for (int ox = 0; ox < s.out.width; ++ox) {
+      const int left = ox * s.window.strideX - s.window.padLeft;
+      const Run columns = insideOf(left, s.window.width, s.in.width);
       bool first = true;
-      for (int ky = 0; ky < s.window.height; ++ky) {
-        const int y = oy * s.window.strideY + ky - s.window.padTop;
-        if (y < 0 || y >= s.in.height) continue;
-        for (int kx = 0; kx < s.window.width; ++kx) {
-          const int column = ox * s.window.strideX + kx - s.window.padLeft;
-          if (column < 0 || column >= s.in.width) continue;
-          const float* from = x + (static_cast<size_t>(y) * s.in.width + column) * channels;
+      for (int ky = (int)rows.begin; ky < (int)rows.end; ++ky) {
+        for (int kx = (int)columns.begin; kx < (int)columns.end; ++kx) {
+          const float* from =
+              x + (static_cast<size_t>(top + ky) * s.in.width + static_cast<size_t>(left + kx)) * channels;
           const uint16_t index = static_cast<uint16_t>(ky * s.window.width + kx);
           if (first) {
             for (size_t c = 0; c < channels; ++c) {

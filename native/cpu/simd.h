@@ -52,16 +52,27 @@ inline void store4(float* p, Four v) {
   *reinterpret_cast<FourUnaligned*>(p) = v;
 }
 
+/** Lanes of a (0 to 3) and b (4 to 7). */
+template <int kFirst, int kSecond, int kThird, int kFourth>
+inline Four shuffle(Four a, Four b) {
+#if __has_builtin(__builtin_shufflevector)
+  return __builtin_shufflevector(a, b, kFirst, kSecond, kThird, kFourth);
+#else
+  typedef int32_t FourLanes __attribute__((vector_size(16)));
+  return __builtin_shuffle(a, b, FourLanes{kFirst, kSecond, kThird, kFourth});
+#endif
+}
+
 /** to[column][row] = from[row][column] for 4 x 4 values. */
 inline void transpose4(const float* from, size_t stride, float* to, size_t toStride) {
   const Four a = load4(from), b = load4(from + stride), c = load4(from + 2 * stride),
              d = load4(from + 3 * stride);
-  const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-  const Four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  store4(to, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
-  store4(to + toStride, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
-  store4(to + 2 * toStride, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
-  store4(to + 3 * toStride, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
+  const Four ab = shuffle<0, 4, 1, 5>(a, b), cd = shuffle<0, 4, 1, 5>(c, d);
+  const Four ab2 = shuffle<2, 6, 3, 7>(a, b), cd2 = shuffle<2, 6, 3, 7>(c, d);
+  store4(to, shuffle<0, 1, 4, 5>(ab, cd));
+  store4(to + toStride, shuffle<2, 3, 6, 7>(ab, cd));
+  store4(to + 2 * toStride, shuffle<0, 1, 4, 5>(ab2, cd2));
+  store4(to + 3 * toStride, shuffle<2, 3, 6, 7>(ab2, cd2));
 }
 
 /** a > b ? a : b; so b where either is NaN. */

@@ -352,6 +352,7 @@ void ConvStem::forward(size_t n, Mode mode) {
   float* const out = prepare(n, mode);
   slots_ = training ? n : 1;
   if (const size_t words = slots_ * drawnWords() + 1; drawn_.size() < words) {
+    drawn_.clear();  // so that after a failure the next call asks for memory again
     first_.ensure(slots_ * slotBytes());
     first_.zero(slots_ * slotBytes());
     drawn_.assign(words, 0);

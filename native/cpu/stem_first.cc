@@ -125,14 +125,12 @@ void firstQuads(const StemShape& s, const uint8_t* pixels, const Ink& ink, float
     for (size_t x = 0; x + 1 < s.width; x += 4, to += 16) {
       const Four u = load4(upper + x), u1 = load4(upper + x + 1), l = load4(lower + x),
                  l1 = load4(lower + x + 1);
-      const Four low = __builtin_shufflevector(u, u1, 0, 4, 1, 5),
-                 high = __builtin_shufflevector(u, u1, 2, 6, 3, 7);
-      const Four low1 = __builtin_shufflevector(l, l1, 0, 4, 1, 5),
-                 high1 = __builtin_shufflevector(l, l1, 2, 6, 3, 7);
-      store4(to, __builtin_shufflevector(low, low1, 0, 1, 4, 5));
-      store4(to + 4, __builtin_shufflevector(low, low1, 2, 3, 6, 7));
-      store4(to + 8, __builtin_shufflevector(high, high1, 0, 1, 4, 5));
-      store4(to + 12, __builtin_shufflevector(high, high1, 2, 3, 6, 7));
+      const Four low = shuffle<0, 4, 1, 5>(u, u1), high = shuffle<2, 6, 3, 7>(u, u1);
+      const Four low1 = shuffle<0, 4, 1, 5>(l, l1), high1 = shuffle<2, 6, 3, 7>(l, l1);
+      store4(to, shuffle<0, 1, 4, 5>(low, low1));
+      store4(to + 4, shuffle<2, 3, 6, 7>(low, low1));
+      store4(to + 8, shuffle<0, 1, 4, 5>(high, high1));
+      store4(to + 12, shuffle<2, 3, 6, 7>(high, high1));
     }
   }
 }

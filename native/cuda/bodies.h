@@ -105,22 +105,24 @@ struct MaxPool {
   bool clip;
   float* out;
   uint16_t* winners;
+  /** Where a window that begins at `begin` leaves the image. */
+  CONVSWEEP_ANYWHERE static int end(int begin, int window, int size) {
+    return begin > size - window ? size - begin : window;
+  }
   CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
     const int ox = static_cast<int>(i) % s.outWidth, rest = static_cast<int>(i) / s.outWidth;
     const int oy = rest % s.outHeight;
     const uint32_t map = static_cast<uint32_t>(rest / s.outHeight);  // image * channels + channel
     const float shift = bias ? bias[map % channels] : 0;
     const float* from = x + static_cast<uint64_t>(map) * static_cast<uint32_t>(s.inHeight * s.inWidth);
+    const int top = oy * s.window.strideY - s.window.padTop, left = ox * s.window.strideX - s.window.padLeft;
+    const int endY = end(top, s.window.height, s.inHeight), endX = end(left, s.window.width, s.inWidth);
     float largest = 0;
     int winner = -1;
-    for (int ky = 0; ky < s.window.height; ++ky) {
-      const int y = oy * s.window.strideY + ky - s.window.padTop;
-      if (y < 0 || y >= s.inHeight) continue;
-      for (int kx = 0; kx < s.window.width; ++kx) {
-        const int column = ox * s.window.strideX + kx - s.window.padLeft;
-        if (column < 0 || column >= s.inWidth) continue;
+    for (int ky = top < 0 ? -top : 0; ky < endY; ++ky) {
+      for (int kx = left < 0 ? -left : 0; kx < endX; ++kx) {
         // Shifted before it is compared: rounding may make values equal, and then the first one wins.
-        const float value = from[y * s.inWidth + column] + shift;
+        const float value = from[(top + ky) * s.inWidth + left + kx] + shift;
         if (winner < 0 || value > largest) {
           largest = value;
           winner = ky * s.window.width + kx;

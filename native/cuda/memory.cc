@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cuda/check.h"
+#include "engine/taken.h"
 
 namespace convsweep::cuda {
 namespace {
@@ -33,11 +34,13 @@ std::string freeMemory() {
 DeviceMemory::DeviceMemory(MemoryPool* pool, void* data, size_t bytes, size_t asked)
     : pool_(pool), data_(data), bytes_(bytes), asked_(asked) {
   deviceBytesInUse += asked_;
+  bytesTakenHere += static_cast<int64_t>(asked_);
 }
 
 DeviceMemory::~DeviceMemory() {
   if (!data_) return;
   deviceBytesInUse -= asked_;
+  bytesTakenHere -= static_cast<int64_t>(asked_);
   pool_->giveBack(data_, bytes_);
 }
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -10,6 +11,11 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
+#include "engine/taken.h"
 
 namespace convsweep {
 
@@ -24,6 +30,15 @@ inline void preferLargePages([[maybe_unused]] void* memory, [[maybe_unused]] siz
 #if defined(__linux__)
   madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
+}
+
+/** The machine's memory in bytes, or, where that is not known, more than there can be. */
+inline size_t machineMemory() {
+#if defined(_SC_PHYS_PAGES)
+  static const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0) return static_cast<size_t>(pages) * static_cast<size_t>(page);
+#endif
+  return SIZE_MAX;
 }
 
 /**
@@ -41,10 +56,17 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(size_t size) { ensure(size); }
 
-  /** Makes room for `size` elements; their values are unspecified if the buffer had to grow. */
+  /**
+   * Makes room for `size` elements; their values are unspecified if the buffer had to grow. Throws
+   * std::bad_alloc, also for more than the machine has: the system would promise that too, and end the
+   * process when it is used.
+   */
   void ensure(size_t size) {
     if (size <= capacity_) return;
     release();
+    if (size > machineMemory() / sizeof(T) || hostBytesInUse + size * sizeof(T) > machineMemory()) {
+      throw std::bad_alloc();
+    }
     const size_t alignment = size * sizeof(T) < kLargePage ? kAlignment : kLargePage;
     const size_t bytes = (size * sizeof(T) + alignment - 1) / alignment * alignment;
     data_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
@@ -52,12 +74,14 @@ class Buffer {
     if (alignment == kLargePage) preferLargePages(data_.get(), bytes);
     capacity_ = bytes / sizeof(T);
     hostBytesInUse += capacity_ * sizeof(T);
+    bytesTakenHere += static_cast<int64_t>(capacity_ * sizeof(T));
   }
 
   void zero(size_t size) { std::memset(data_.get(), 0, size * sizeof(T)); }
 
   void release() {
     hostBytesInUse -= capacity_ * sizeof(T);
+    bytesTakenHere -= static_cast<int64_t>(capacity_ * sizeof(T));
     data_.reset();
     capacity_ = 0;
   }

@@ -2,13 +2,18 @@
 
 #include <algorithm>
 
+#include "engine/check.h"
 #include "engine/error.h"
 
 namespace convsweep {
 
 Network::Network(int device, const std::vector<Layer>& layers, const Adam& adam,
                  const SessionOptions& options)
-    : plan_(makePlan(layers)), adam_(adam), session_(backend::createSession(device, plan_, options)) {}
+    : plan_(makePlan(layers)), adam_(adam) {
+  checkAdam(adam);
+  const Growth growth(bytes_);
+  session_ = backend::createSession(device, plan_, options);
+}
 
 void Network::trainStep(size_t first, size_t n) {
   session_->beginStep(iterations_ + 1);
@@ -54,6 +59,7 @@ Metrics Network::metrics() {
 Metrics Network::trainEpoch(const DeviceDataset& dataset, std::span<const uint32_t> rows,
                             std::span<const uint32_t> batchSizes, Control& control) {
   require(plan_.softmax, "training needs a final softmax");
+  const Growth growth(bytes_);
   session_->bind(dataset, rows);
   session_->resetTotals();
   size_t first = 0;
@@ -69,6 +75,7 @@ Metrics Network::trainEpoch(const DeviceDataset& dataset, std::span<const uint32
 Metrics Network::evaluate(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize,
                           Control& control) {
   require(plan_.softmax, "evaluation needs a final softmax");
+  const Growth growth(bytes_);
   session_->bind(dataset, rows);
   session_->resetTotals();
   for (size_t first = 0; first < rows.size(); first += batchSize) {
@@ -85,6 +92,7 @@ Metrics Network::evaluate(const DeviceDataset& dataset, std::span<const uint32_t
 
 void Network::predict(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize,
                       bool training, float* out, Control& control) {
+  const Growth growth(bytes_);
   session_->bind(dataset, rows);
   session_->beginStep(iterations_ + 1);
   if (training) batchSize = rows.size();
@@ -99,6 +107,7 @@ void Network::predict(const DeviceDataset& dataset, std::span<const uint32_t> ro
 
 double Network::gradients(const DeviceDataset& dataset, std::span<const uint32_t> rows, float* out) {
   require(plan_.softmax, "gradients need a final softmax");
+  const Growth growth(bytes_);
   std::vector<float> statistics(plan_.statisticCount);
   StateView kept;
   kept.statistics = statistics;

@@ -8,6 +8,7 @@
 
 #include "engine/adam.h"
 #include "engine/plan.h"
+#include "engine/taken.h"
 #include "ops/session.h"
 
 namespace convsweep {
@@ -34,6 +35,8 @@ class Network {
   Network(int device, const std::vector<Layer>& layers, const Adam& adam, const SessionOptions& options);
 
   const Plan& plan() const { return plan_; }
+  /** Bytes that it holds on its device. */
+  int64_t bytes() const { return bytes_; }
 
   /** One optimizer step per batch. Throws Error ABORTED between steps. */
   Metrics trainEpoch(const DeviceDataset& dataset, std::span<const uint32_t> rows,
@@ -60,6 +63,7 @@ class Network {
   void stopIfAborted(const Control& control);
   Metrics metrics();
 
+  int64_t bytes_ = 0;
   Plan plan_;
   Adam adam_;
   std::unique_ptr<Session> session_;

@@ -1,35 +1,31 @@
 #include "engine/plan.h"
 
 #include <algorithm>
+#include <cstdint>
 
-#include "engine/error.h"
+#include "engine/check.h"
 
 namespace convsweep {
 namespace {
 
 Extent extentOf(const std::vector<int>& shape) {
-  require(shape.size() == 3, "expected an image shape [height, width, channels]");
   return {shape[0], shape[1], shape[2]};
 }
 
 size_t sizeOf(const std::vector<int>& shape) {
   size_t size = 1;
-  for (int extent : shape) {
-    require(extent > 0, "expected positive extents");
-    size *= static_cast<size_t>(extent);
-  }
+  for (const int extent : shape) size *= static_cast<size_t>(extent);
   return size;
 }
 
 /** TensorFlow's padding, from the shapes alone: nothing for `valid`, the smaller half first for `same`. */
 int paddingBefore(int in, int out, int window, int stride) {
-  return std::max((out - 1) * stride + window - in, 0) / 2;
+  return static_cast<int>(std::max<int64_t>((int64_t{out} - 1) * stride + window - in, 0) / 2);
 }
 
 Window windowOf(const Layer& layer, Extent in, Extent out) {
   const auto [height, width] = layer.window;
   const auto [strideY, strideX] = layer.strides;
-  require(height > 0 && width > 0 && strideY > 0 && strideX > 0, "expected positive windows and strides");
   return {height,
           width,
           strideY,
@@ -40,14 +36,13 @@ Window windowOf(const Layer& layer, Extent in, Extent out) {
 
 PoolSpec poolOf(const Layer& layer) {
   const Extent in = extentOf(layer.inputShape), out = extentOf(layer.outputShape);
-  require(in.channels == out.channels, "pooling keeps the channels");
   return {in, out, windowOf(layer, in, out)};
 }
 
 }  // namespace
 
 Plan makePlan(const std::vector<Layer>& layers) {
-  require(!layers.empty(), "expected at least one layer");
+  checkLayers(layers);
   Plan plan;
   plan.imageSize = sizeOf(layers.front().inputShape);
   unsigned dropouts = 0;
@@ -61,9 +56,6 @@ Plan makePlan(const std::vector<Layer>& layers) {
     const Layer& layer = layers[i];
     const bool last = i + 1 == layers.size();
     const size_t in = sizeOf(layer.inputShape), out = sizeOf(layer.outputShape);
-    require(i == 0 || in == sizeOf(layers[i - 1].outputShape),
-            "a layer's input is the previous one's output");
-    require(layer.activation != "softmax" || last, "softmax comes last");
     plan.softmax = layer.activation == "softmax";
     const bool relu = layer.activation == "relu";
 
@@ -97,8 +89,6 @@ Plan makePlan(const std::vector<Layer>& layers) {
       plan.blocks.push_back(DropoutSpec{in, layer.rate, dropouts++});
     } else if (layer.type == "Activation") {
       if (relu) plan.blocks.push_back(ReluSpec{in});
-    } else {
-      require(layer.type == "Flatten", "unknown layer type");
     }
   }
   plan.outputSize = sizeOf(layers.back().outputShape);

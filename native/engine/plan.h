@@ -100,7 +100,7 @@ struct Plan {
   size_t statisticCount = 0;
 };
 
-/** Fuses `layers` into blocks. The wrapper guarantees that shapes and values are consistent. */
+/** Fuses `layers` into blocks. Throws Error NATIVE for shapes or values that are not consistent. */
 Plan makePlan(const std::vector<Layer>& layers);
 
 /** Values per image that a block takes in and puts out. */

@@ -39,7 +39,8 @@ describe('memory', () => {
     const ended = await runScript(`${prelude}
       addon.standin?.configure('memory=1024');
       const units = addon.standin ? 10_000 : 200_000;
-      const layer = (inputShape, outputShape) => ({ type: 'Dense', inputShape, outputShape, activation: 'linear' });
+      const layer = (inputShape, outputShape) =>
+        ({ type: 'Dense', inputShape, outputShape, activation: 'linear', useBias: true });
       const adam = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
       const layers = [layer([784], [units]), layer([units], [10])];
       const networks = [];

@@ -63,7 +63,7 @@ class ConvStage final : public Stage {
 
   Values forward(const Values& x, size_t n) override {
     x_ = x;
-    const auto [in, out, window] = std::tuple{spec_.in, spec_.out, spec_.window};
+    const Extent in = spec_.in, out = spec_.out;
     Values y(n * out.size());
     each(n, [&](size_t i, int oy, int ox, int ky, int kx, size_t from, size_t to) {
       (void)i, (void)oy, (void)ox;

@@ -153,6 +153,36 @@ describe('resolveLayers', () => {
     ['an image without channels', [flatten()], [28, 28], 'inputShape but received the array [28,28]'],
     ['an empty image', [flatten()], [28, 0, 1], 'inputShape but received the array [28,0,1]'],
     [
+      'a pool of more positions than fit 16 bits',
+      [maxPooling2d({ poolSize: 300 })],
+      [300, 300, 1],
+      'max_pooling2d: pool 300 x 300 has more than 65536 positions',
+    ],
+    [
+      'an endless pool',
+      [maxPooling2d({ poolSize: 2 ** 31 - 1, strides: 1, padding: 'same' })],
+      [28, 28, 1],
+      'max_pooling2d: pool 2147483647 x 2147483647 has more than 65536 positions',
+    ],
+    [
+      'an endless kernel',
+      [conv2d({ filters: 1, kernelSize: [1, 2 ** 20], padding: 'same' })],
+      [28, 28, 1],
+      'conv2d: kernel 1 x 1048576 has more than 65536 positions',
+    ],
+    [
+      'endless strides',
+      [maxPooling2d({ strides: 2 ** 31 })],
+      [28, 28, 1],
+      'max_pooling2d: strides 2147483648 x 2147483648 and pool 2 x 2 reach further than 2147483647',
+    ],
+    [
+      'an image that no array holds',
+      [flatten()],
+      [2 ** 16, 2 ** 15, 1],
+      'at most 2147483647 values for inputShape',
+    ],
+    [
       'more values than an array holds',
       [flatten(), dense({ units: 2 ** 31 })],
       [1, 1, 1],

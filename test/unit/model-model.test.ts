@@ -1,5 +1,5 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -414,6 +414,49 @@ describe('refuses', () => {
     await expect(model.save('')).rejects.toMatchObject(code('INVALID_ARGUMENT', 'path'));
     await expect(Model.load(7 as never)).rejects.toMatchObject(code('INVALID_ARGUMENT', 'path'));
     expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('arrays', () => {
+  test('labels that were changed after Dataset.from are refused, not used as indices', async () => {
+    const changed = randomImages(8);
+    changed.store.labels[3] = 200;
+    const expected = { code: 'INVALID_DATA', message: expect.stringContaining('received 200 at index 3') };
+    await expect(small().evaluate(changed)).rejects.toMatchObject(expected);
+    await expect(small().fit(changed, { verbose: 0 })).rejects.toMatchObject(expected);
+  });
+
+  test('images that were taken away after Dataset.from are refused', async () => {
+    const gone = randomImages(8);
+    structuredClone(gone.store.images, { transfer: [gone.store.images.buffer as ArrayBuffer] });
+    const expected = { code: 'NATIVE', message: expect.stringContaining('pixels for images') };
+    await expect(small().evaluate(gone)).rejects.toMatchObject(expected);
+  });
+
+  // Weights, gradients and Adam's two moments take 16 bytes for each parameter.
+  (totalmem() < 16 * 2 ** 20 * 2000 ? test : test.skip)(
+    'a model that the machine cannot hold is an error',
+    () => {
+      const specs = [
+        layers.flatten(),
+        layers.dense({ units: 2 ** 20 }),
+        layers.dense({ units: 2000, activation: 'softmax' }),
+      ];
+      expect(() => sequential(specs, { inputShape: [1, 1, 1], device: 'cpu' })).toThrow(
+        expect.objectContaining({ code: 'OUT_OF_MEMORY' }),
+      );
+    },
+  );
+
+  test('predictions that no machine can hold are an error, and the model lives on', async () => {
+    using model = sequential([layers.flatten(), layers.dense({ units: 2 ** 20, activation: 'softmax' })], {
+      inputShape: [1, 1, 1],
+      device: 'cpu',
+    });
+    const image = Dataset.from({ images: Uint8Array.of(1), labels: Uint8Array.of(0), height: 1, width: 1 });
+    const images = image.subset(new Uint8Array(2 ** 22));
+    await expect(model.predict(images)).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
+    expect(await model.predict(image)).toHaveLength(2 ** 20);
   });
 });
 

@@ -1,0 +1,37 @@
+#include "addon/environment.h"
+
+#include <utility>
+
+#include "addon/job.h"
+#include "engine/error.h"
+
+namespace convsweep {
+
+void Environment::attach(Napi::Env env) {
+  env.SetInstanceData(std::make_unique<Environment>().release());
+  const Napi::Value process = env.Global().Get("process");
+  if (!process.IsObject()) return;
+  const Napi::Value once = process.As<Napi::Object>().Get("once");
+  if (!once.IsFunction()) return;
+  once.As<Napi::Function>().Call(
+      process, {Napi::String::New(env, "exit"), Napi::Function::New<&Environment::onExit>(env)});
+}
+
+Environment& Environment::of(Napi::Env env) {
+  return *env.GetInstanceData<Environment>();
+}
+
+void Environment::submit(Job* job, std::shared_ptr<Control> control, Executor::Task task) {
+  if (exiting_) throw Error("STATE", "The process is exiting");
+  if (!executor_) executor_ = Executor::shared();
+  executor_->submit(std::move(control), std::move(task));
+  jobs_.insert(job);
+}
+
+void Environment::onExit(const Napi::CallbackInfo& info) {
+  Environment& environment = of(info.Env());
+  environment.exiting_ = true;
+  for (Job* job : environment.jobs_) job->stop();
+}
+
+}  // namespace convsweep

@@ -1,0 +1,19 @@
+#include "addon/error.h"
+
+#include <new>
+#include <stdexcept>
+
+#include "engine/error.h"
+
+namespace convsweep {
+
+Napi::Error toJavaScript(Napi::Env env, const std::exception& error) {
+  const auto* known = dynamic_cast<const Error*>(&error);
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+                      dynamic_cast<const std::length_error*>(&error) != nullptr;
+  Napi::Error value = Napi::Error::New(env, memory ? "The process is out of memory" : error.what());
+  value.Set("code", Napi::String::New(env, known ? known->code() : memory ? "OUT_OF_MEMORY" : "NATIVE"));
+  return value;
+}
+
+}  // namespace convsweep
