@@ -1,8 +1,8 @@
 /**
  * Runs a sweep on disks that are too small for it, each a little larger than the last, and resumes it once there is
- * room. `node small-disk.js [COUNT]`; needs leave to mount, as root or in a user namespace.
+ * room. `node small-disk.js [COUNT]`; ends with 77 without leave to mount, which root has, or a user in a namespace.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,12 +14,12 @@ const KIB = 1024;
 
 if (!process.env[INSIDE]) {
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const mayMount =
+    spawnSync('unshare', [...user, '--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+  if (!mayMount) process.exit(77);
   const args = [...user, '--mount', process.execPath, ...process.argv.slice(1)];
-  try {
-    execFileSync('unshare', args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
-  } catch {
-    process.exitCode = 1;
-  }
+  const { status } = spawnSync('unshare', args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
+  process.exitCode = status ?? 1;
 } else {
   const [count = 40] = process.argv.slice(2).map(Number);
   const reference = await Victim.reference();
