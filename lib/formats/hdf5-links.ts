@@ -1,4 +1,6 @@
 /** The members of groups: links as messages, or in a version 1 B-tree of symbol tables with a heap of names. */
+
+import { describeValue } from '../errors.js';
 import { type Hdf5Bytes, readAddress, readSize, requireSignature } from './hdf5-bytes.js';
 import { MESSAGE, type Message, section } from './hdf5-objects.js';
 import { readTree } from './hdf5-tree.js';
@@ -8,7 +10,7 @@ import { invalid } from './invalid.js';
 export function readLinks(file: Hdf5Bytes, messages: readonly Message[]): Map<string, number> {
   const links = new Map<string, number>();
   const add = (name: string, address: number) => {
-    if (links.has(name)) throw invalid(`a group in it has two members ${JSON.stringify(name)}`);
+    if (links.has(name)) throw invalid(`a group in it has two members ${describeValue(name)}`);
     links.set(name, address);
   };
   for (const { type, body } of messages) {

@@ -1,6 +1,7 @@
 /** Reads members of a zip file, from its central directory (APPNOTE 6.3, named in the comments). */
 import { inflateRawSync } from 'node:zlib';
 import { crc32 } from '../crc32.js';
+import { describeValue } from '../errors.js';
 import { invalid } from './invalid.js';
 
 const END = 0x06054b50;
@@ -72,7 +73,7 @@ function readDirectory(bytes: Buffer): Map<string, Member> {
       throw damaged(`${i} of ${count} entries in its directory`);
     const nameLength = record.readUInt16LE(28);
     const name = record.toString('utf8', CENTRAL_SIZE, CENTRAL_SIZE + nameLength);
-    if (members.has(name)) throw invalid(`it has two members ${JSON.stringify(name)}`);
+    if (members.has(name)) throw invalid(`it has two members ${describeValue(name)}`);
     const [packedSize, size, offset] = [20, 24, 42].map((field) => record.readUInt32LE(field)) as [
       number,
       number,

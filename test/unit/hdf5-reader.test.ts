@@ -72,6 +72,36 @@ function answers(read: () => boolean): boolean {
   }
 }
 
+/** So many bytes, whose root group is at 96. */
+function superblock(length: number): Buffer {
+  const file = Buffer.alloc(length);
+  file.write('\x89HDF\r\n\x1a\n', 'latin1');
+  file.set([0, 0, 0, 0, 0, 8, 8], 8);
+  file.writeBigUInt64LE(BigInt(length), 40);
+  file.writeBigUInt64LE(96n, 64);
+  return file;
+}
+
+/** A root group at 96 with its B-tree at 200 and its heap of names at 160. */
+function oldGroup(file: Buffer): Buffer {
+  file.set([1, 0, 1, 0], 96);
+  file.writeUInt32LE(24, 104);
+  file.set([0x11, 0, 16, 0], 112);
+  file.writeBigUInt64LE(200n, 120);
+  file.writeBigUInt64LE(160n, 128);
+  file.write('HEAP', 160);
+  return file;
+}
+
+/** `file` with all numbers `from` of 4 bytes, of which there are some, changed to `to`. */
+function replaced(file: Buffer, from: number[], to: number[]): Buffer {
+  const [old, fresh] = [from, to].map((numbers) => Buffer.from(Uint32Array.from(numbers).buffer));
+  const copy = Buffer.from(file);
+  expect(copy.includes(old!)).toBe(true);
+  for (let at = copy.indexOf(old!); at >= 0; at = copy.indexOf(old!, at + 1)) copy.set(fresh!, at);
+  return copy;
+}
+
 describe('readHdf5', () => {
   let file: Buffer;
   beforeAll(async () => {
@@ -251,5 +281,91 @@ describe('readHdf5', () => {
       for (let child = 0; child < 6; child++) tree.writeBigUInt64LE(BigInt(at + 120), at + 32 + 16 * child);
     }
     expect(() => readHdf5(tree, () => 0)).toThrow('its structures refer to each other without end');
+  });
+
+  test('ends where the blocks of a header overlap', () => {
+    const blocks = 1000;
+    const file = superblock(100_000);
+    file.write('OHDR', 96);
+    file.set([2, 2], 100);
+    file.writeUInt32LE(20 * blocks, 102);
+    for (let i = 0, at = 106; i < blocks; i++, at += 20) {
+      file.set([0x10, 16], at);
+      file.writeBigUInt64LE(BigInt(20_200 + 4 * i), at + 4);
+      file.writeBigUInt64LE(70_000n, at + 12);
+    }
+    expect(() => readHdf5(file, () => 0)).toThrow('it has something else where OCHK belongs');
+  });
+
+  test('ends where all members have one long name', () => {
+    const [members, name, tableAt] = [5000, 1_000_000, 400];
+    const file = oldGroup(superblock(tableAt + 8 + 40 * members + name + 8));
+    const nameAt = tableAt + 8 + 40 * members;
+    file.writeBigUInt64LE(BigInt(name + 8), 168);
+    file.writeBigUInt64LE(BigInt(nameAt), 184);
+    file.fill('a', nameAt, nameAt + name);
+    file.write('TREE', 200);
+    file.set([0, 0, 1], 204);
+    file.writeBigUInt64LE(BigInt(tableAt), 232);
+    file.write('SNOD', tableAt);
+    file.writeUInt16LE(members, tableAt + 6);
+    expect(() => readHdf5(file, () => 0)).toThrow(/^a group in it has two members "a{77}\.\.\."$/);
+  });
+
+  test('refuses a list of many references to one text', () => {
+    const names = new Array(4000).fill('a'.repeat(100_000));
+    const file = encodeHdf5({ attributes: { names }, members: new Map() });
+    expect(() => readHdf5(file, (root) => root.texts('names'))).toThrow(
+      'its structures refer to each other without end',
+    );
+  });
+
+  test('refuses a reference to a text that is not there', () => {
+    const file = encodeHdf5({ attributes: { names: ['first', 'second'] }, members: new Map() });
+    const heap = file.indexOf('GCOL');
+    file.writeUInt16LE(7, heap + 16);
+    expect(() => readHdf5(file, (root) => root.texts('names'))).toThrow(
+      'it refers to a text that is not there',
+    );
+  });
+
+  test('refuses attributes of any claimed length before it makes room', async () => {
+    const file = await written((file) => file.create_attribute('fixed', ['ab', 'cd'], null, 'S2'));
+    const at = file.indexOf('fixed\0\0\0');
+    expect(readHdf5(file, (root) => root.texts('fixed'))).toEqual(['ab', 'cd']);
+    expect([file.readUInt32LE(at + 12), file.readUInt32LE(at + 24)]).toEqual([2, 2]);
+    for (const [bytes, count] of [
+      [0, 2 ** 31],
+      [2, 2 ** 31],
+      [0, 2],
+    ] as const) {
+      const damaged = Buffer.from(file);
+      damaged.writeUInt32LE(bytes, at + 12);
+      damaged.writeUInt32LE(count, at + 24);
+      expect(() => readHdf5(damaged, (root) => root.texts('fixed'))).toThrow(
+        /^it has texts of no length$|^a structure in it is too short$|damaged/,
+      );
+    }
+  });
+
+  test('refuses chunks of any claimed size', async () => {
+    const chunks = await written((file) =>
+      file.create_dataset({ name: 'chunks', data: VALUES, shape: SHAPE, chunks: [2, 7, 6] }),
+    );
+    const read = (bytes: Buffer) => readHdf5(bytes, (root) => root.weight('chunks', expected('chunks')));
+    expect(read(chunks).data).toEqual(VALUES);
+    const huge = replaced(chunks, [2, 7, 6, 4], [2 ** 31, 2 ** 31, 6, 4]);
+    expect(() => read(huge)).toThrow('it has a chunk outside of its array');
+  });
+
+  test('refuses arrays of which values are missing', async () => {
+    const file = await written((file) =>
+      file.create_dataset({ name: 'chunks', data: VALUES, shape: SHAPE, chunks: [5, 20, 3] }),
+    );
+    const tree = file.indexOf(Buffer.from('TREE\x01\0\x02\0', 'latin1'));
+    file.writeUInt16LE(1, tree + 6);
+    expect(() => readHdf5(file, (root) => root.weight('chunks', expected('chunks')))).toThrow(
+      'it has an array with 1 of 2 chunks, 1200 bytes for 2400',
+    );
   });
 });
