@@ -1,9 +1,21 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { draftIn, isDraft, makeFolder, readWhole, writeWhole } from '../../lib/files.js';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { draftIn, makeFolder, readIfThere, readWhole, writerOfDraft, writeWhole } from '../../lib/files.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -38,6 +50,26 @@ describe('writeWhole', () => {
     expect(await readFile(path, 'utf8')).toBe('new');
     expect((await stat(path)).mode & 0o777).toBe(0o640);
     expect(await readdir(join(folder, 'elsewhere'))).toEqual(['link']);
+  });
+
+  test('writes what a symbolic link names that is not there yet', async () => {
+    await mkdir(join(folder, 'real/inner'), { recursive: true });
+    await symlink(join(folder, 'real/inner'), join(folder, 'linked'));
+    await symlink('../second', join(folder, 'linked/first'));
+    await symlink('target', join(folder, 'real/second'));
+    await writeWhole(join(folder, 'linked/first'), 'new');
+    expect(await readFile(join(folder, 'real/target'), 'utf8')).toBe('new');
+    expect((await lstat(join(folder, 'linked/first'))).isSymbolicLink()).toBe(true);
+    expect((await readdir(join(folder, 'real'))).sort()).toEqual(['inner', 'second', 'target']);
+  });
+
+  test('names the folder that is missing of what a symbolic link names', async () => {
+    await symlink('missing/file', join(folder, 'link'));
+    await expect(writeWhole(join(folder, 'link'), 'x')).rejects.toEqual(
+      fileError(`mkdir -p ${join(folder, 'missing')}`),
+    );
+    await symlink('round', join(folder, 'round'));
+    await expect(writeWhole(join(folder, 'round'), 'x')).rejects.toEqual(fileError('ELOOP'));
   });
 
   test('does not replace what is no file', async () => {
@@ -98,16 +130,51 @@ describe('readWhole', () => {
     );
   });
 
-  test('fails as the system says', async () => {
-    await expect(readWhole(join(folder, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' });
-    await expect(readWhole(folder)).rejects.toMatchObject({ code: 'EISDIR' });
+  test('fails with the file, what the system says and the remedy', async () => {
+    const missing = join(folder, 'missing');
+    await expect(readWhole(missing, 'make it')).rejects.toEqual(
+      fileError(`Cannot read ${missing}: ENOENT: no such file or directory, open '${missing}'; make it`),
+    );
+    await expect(readWhole(folder)).rejects.toEqual(fileError(`Cannot read ${folder}: EISDIR`));
+  });
+
+  test('gives nothing for what is missing where that is no failure', async () => {
+    await writeFile(join(folder, 'file'), 'x');
+    expect(await readIfThere(join(folder, 'missing'))).toBeUndefined();
+    expect(await readIfThere(join(folder, 'file', 'inner'))).toBeUndefined();
+    expect(String(await readIfThere(join(folder, 'file')))).toBe('x');
+    await expect(readIfThere(folder)).rejects.toEqual(fileError(`Cannot read ${folder}: EISDIR`));
+  });
+
+  test('holds a file once', async () => {
+    await writeFile(join(folder, 'file'), Buffer.alloc(1_000_000, 7));
+    const allocate = jest.spyOn(Buffer, 'allocUnsafe');
+    await readWhole(join(folder, 'file'));
+    const sizes = allocate.mock.calls.map(([size]) => size);
+    allocate.mockRestore();
+    expect(sizes).toEqual([1_000_001]);
+  });
+
+  test('asks for less than the 2 GiB at which Node.js ends the process', async () => {
+    await writeFile(join(folder, 'file'), 'x');
+    const handle = await open(join(folder, 'file'));
+    const stats = await handle.stat();
+    await handle.close();
+    const prototype = Object.getPrototypeOf(handle);
+    // The memory is not touched, so that nothing like as much is taken.
+    const stat = jest.spyOn(prototype, 'stat').mockResolvedValue({ ...stats, size: 2 ** 31 } as never);
+    const read = jest.spyOn(prototype, 'read');
+    expect(String(await readWhole(join(folder, 'file')))).toBe('x');
+    for (const [, , length] of read.mock.calls) expect(length).toBeLessThan(2 ** 31);
+    stat.mockRestore();
+    read.mockRestore();
   });
 });
 
 test('drafts can be told from other files', () => {
-  expect(isDraft(draftIn(folder).slice(folder.length + 1))).toBe(true);
-  expect(isDraft('model_2.h5')).toBe(false);
-  expect(isDraft('.convsweep-notes.draft')).toBe(false);
+  expect(writerOfDraft(draftIn(folder).slice(folder.length + 1))).toBe(process.pid);
+  expect(writerOfDraft('model_2.h5')).toBeUndefined();
+  expect(writerOfDraft('.convsweep-notes.draft')).toBeUndefined();
 });
 
 describe('makeFolder', () => {
