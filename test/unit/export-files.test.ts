@@ -1,12 +1,16 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readlinkSync } from 'node:fs';
+import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Command } from 'commander';
 import { addExport } from '../../lib/cli/export.js';
+import { writerOfDraft } from '../../lib/files.js';
 import { EXPORT_FORMATS, exportModel } from '../../lib/formats/export.js';
+import { writeModelFolder } from '../../lib/formats/model-folder.js';
 import { layers } from '../../lib/model/layers.js';
 import { Model, sequential } from '../../lib/model/model.js';
+import { libraryUrl, runNode } from '../system/run-node.js';
 
 let folder: string;
 let model: Model;
@@ -81,6 +85,54 @@ describe('exportModel', () => {
     await mkdir(named('tfjs'));
     await exportModel(model, 'tfjs', `${named('tfjs')}/`);
     expect((await readdir(named('tfjs'))).sort()).toEqual(['group1-shard1of1.bin', 'model.json']);
+    expect(await readdir(folder)).toEqual(['web']);
+  });
+
+  test('a folder that a killed process moved away is there again after the next export', async () => {
+    await exportModel(model, 'tfjs', named('tfjs'));
+    // The second renaming puts the new folder in place of the one that the first moved away.
+    const script = `
+      import fs from 'node:fs/promises';
+      import { syncBuiltinESMExports } from 'node:module';
+      const { rename } = fs;
+      const path = ${JSON.stringify(named('tfjs'))};
+      fs.rename = async (from, to) => {
+        if (to === path) process.kill(process.pid, 'SIGKILL');
+        return rename(from, to);
+      };
+      syncBuiltinESMExports();
+      const { writeModelFolder } = await import(${libraryUrl('formats/model-folder')});
+      await writeModelFolder(path, new Map([['model.json', new Uint8Array(1)]]));`;
+    const { signal } = await runNode(['--input-type=module', '-e', script]);
+    expect(signal).toBe('SIGKILL');
+    expect(await readdir(folder)).not.toContain('web');
+    const isDraft = (name: string) => writerOfDraft(name) !== undefined;
+    // One that fails brings the earlier folder back.
+    const files = new Map([['none/model.json', new Uint8Array(1)]]);
+    await expect(writeModelFolder(named('tfjs'), files)).rejects.toMatchObject({ code: 'FILE' });
+    expect((await readdir(folder)).filter((name) => !isDraft(name))).toEqual(['web']);
+    expect((await readdir(named('tfjs'))).sort()).toEqual(['group1-shard1of1.bin', 'model.json']);
+    await exportModel(model, 'tfjs', named('tfjs'));
+    expect((await readdir(folder)).filter((name) => !isDraft(name))).toEqual(['web']);
+  });
+
+  test('the earlier folder goes also when a killed process or a failure to sync left it', async () => {
+    await exportModel(model, 'tfjs', named('tfjs'));
+    await mkdir(join(folder, '.convsweep-web.old'));
+    await exportModel(model, 'tfjs', named('tfjs'));
+    expect(await readdir(folder)).toEqual(['web']);
+
+    const handle = await open(folder);
+    await handle.close();
+    const prototype = Object.getPrototypeOf(handle);
+    const { sync: original } = prototype;
+    const sync = jest.spyOn(prototype, 'sync').mockImplementation(function (this: FileHandle) {
+      if (readlinkSync(`/proc/self/fd/${this.fd}`) !== folder) return original.call(this);
+      return Promise.reject(new Error('EIO'));
+    } as never);
+    const exporting = exportModel(model, 'tfjs', named('tfjs'));
+    await expect(exporting).rejects.toMatchObject({ code: 'FILE', message: expect.stringContaining('EIO') });
+    sync.mockRestore();
     expect(await readdir(folder)).toEqual(['web']);
   });
 

@@ -76,7 +76,7 @@ test.each([
     'damaged extras',
     { 'config.json': JSON.stringify(sweepConfig()), 'report.json': '' },
     'INVALID_DATA',
-    /Expected JSON in .*report\.json/,
+    /beyond its sweep in .*report\.json, but: Unexpected end of JSON input; it is damaged; delete it/,
   ],
 ])('a folder with %s gets no report', async (_, files, code, message) => {
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
@@ -86,6 +86,37 @@ test.each([
   });
   expect(await readdir(folder)).not.toContain('report.html');
 });
+
+test.each([
+  ['nothing', null, 'an object for the extras but received null'],
+  ['another field', { results: 1 }, 'but received "results"'],
+  ['no text', { command: 1 }, 'a text for command'],
+  ['an empty evaluation', { evaluation: {} }, 'a value for data of evaluation'],
+  ['a loss that is no number', damaged({ loss: null }), 'evaluation.loss but received null'],
+  ['an accuracy above 1', damaged({ accuracy: 2 }), 'from 0 to 1 for evaluation.accuracy'],
+  ['a matrix that is none', damaged({ confusionMatrix: [1] }), 'for evaluation.confusionMatrix'],
+  ['a matrix that is not square', damaged({ confusionMatrix: [[1, 2]] }), 'for evaluation.confusionMatrix'],
+  ['mistakes that are no list', damaged({ mistakes: {} }), 'a list for evaluation.mistakes'],
+  ['an image elsewhere', mistake({ image: 'http://x/y.png' }), 'a data URL for evaluation.mistakes[0].image'],
+  ['a class beyond the last', mistake({ label: 2 }), 'from 0 to 1 for evaluation.mistakes[0].label'],
+  ['no probability', mistake({ probability: '1' }), 'for evaluation.mistakes[0].probability'],
+])('a report.json with %s is an error of that file', async (_, extras, reason) => {
+  await makeFolder(16);
+  await writeFile(join(folder, 'report.json'), JSON.stringify(extras));
+  const rebuilding = rebuildReport(folder);
+  await expect(rebuilding).rejects.toMatchObject({ code: 'INVALID_DATA' });
+  await expect(rebuilding).rejects.toThrow(`${join(folder, 'report.json')}, but: `);
+  await expect(rebuilding).rejects.toThrow(reason);
+  expect(await readdir(folder)).not.toContain('report.html');
+});
+
+function damaged(changes: object): object {
+  return { evaluation: { ...EVALUATION, ...changes } };
+}
+
+function mistake(changes: object): object {
+  return damaged({ mistakes: [{ ...EVALUATION.mistakes[0], ...changes }] });
+}
 
 test('mistakes are shown as images of their pixels, at most a hundred', () => {
   const size = 150;

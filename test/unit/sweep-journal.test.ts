@@ -1,9 +1,10 @@
-import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Journal, readJournal } from '../../lib/sweep/journal.js';
 import type { DivergedTrial, FinishedTrial, TrialRecord } from '../../lib/sweep/trial.js';
+import { descriptorsOf } from './open-files.js';
 import { sweepConfig, trialRecords } from './report-fixture.js';
 
 let folder: string;
@@ -157,5 +158,19 @@ describe('journal', () => {
     const message = expect.stringContaining('Cannot write /dev/full: ENOSPC');
     await expect(full.append(record(1))).rejects.toMatchObject({ code: 'FILE', message });
     await full.close();
+  });
+
+  test('of which the folder cannot be synced is closed again', async () => {
+    const handle = await open(folder);
+    await handle.close();
+    const sync = jest.spyOn(Object.getPrototypeOf(handle), 'sync');
+    sync.mockRejectedValue(new Error('EIO') as never);
+    const path = join(folder, 'journal.jsonl');
+    await expect(Journal.open(path)).rejects.toMatchObject({
+      code: 'FILE',
+      message: `Cannot write ${path}: EIO`,
+    });
+    sync.mockRestore();
+    expect(descriptorsOf(path)).toEqual([]);
   });
 });

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Holder, ownHolder } from '../../lib/sweep/holder.js';
 import { FolderLock } from '../../lib/sweep/lock.js';
 import { raceForLocks } from '../faults/lock-races.js';
+import { libraryUrl, runNode } from '../system/run-node.js';
 
 let folder: string;
 let path: string;
@@ -133,6 +134,49 @@ describe('FolderLock', () => {
     await lock.release();
     await other.requireHeld();
     await other.release();
+  });
+
+  test('that was taken over is told of once, however many ask', async () => {
+    let told = 0;
+    const lock = await FolderLock.take(path, { onLost: () => told++ });
+    await rm(path, { recursive: true });
+    const asked = await Promise.allSettled([lock.requireHeld(), lock.requireHeld()]);
+    expect(asked).toEqual(Array(2).fill({ status: 'rejected', reason: lock.loss }));
+    expect(told).toBe(1);
+    await lock.release();
+  });
+
+  test('of which the file becomes a folder while it is looked at is that of its new holder', async () => {
+    await writeFile(path, '');
+    const script = `
+      import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+      import fs from 'node:fs/promises';
+      import { syncBuiltinESMExports } from 'node:module';
+      const path = ${JSON.stringify(path)};
+      const { readFile } = fs;
+      fs.readFile = (file, ...rest) => {
+        if (file === path) {
+          rmSync(path);
+          mkdirSync(path);
+          writeFileSync(path + '/of-another', ${JSON.stringify(await holder({}))});
+        }
+        return readFile(file, ...rest);
+      };
+      syncBuiltinESMExports();
+      const { FolderLock } = await import(${libraryUrl('sweep/lock')});
+      await FolderLock.take(path).catch((error) => console.log(error.message));`;
+    const { stdout, stderr } = await runNode(['--input-type=module', '-e', script]);
+    expect(stderr).toBe('');
+    expect(stdout).toContain(`process ${process.pid} on ${hostname()} holds ${path}`);
+  });
+
+  test('with a folder in it that is no lock is an error of that folder', async () => {
+    await mkdir(join(path, 'folder'), { recursive: true });
+    await expect(FolderLock.take(path)).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining(join(path, 'folder')),
+      cause: { code: 'EISDIR' },
+    });
   });
 
   test('that cannot be made is an error of that file', async () => {

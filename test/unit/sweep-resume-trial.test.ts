@@ -7,6 +7,7 @@ import { resolveDevices } from '../../lib/native.js';
 import type { SweepEvent } from '../../lib/sweep/events.js';
 import { resolveSweepOptions, type SweepOptions } from '../../lib/sweep/options.js';
 import { runSweep } from '../../lib/sweep/run-sweep.js';
+import type { KeepingRule } from '../../lib/sweep/state-keeper.js';
 import { sweep } from '../../lib/sweep/sweep.js';
 import { libraryUrl, runNode } from '../system/run-node.js';
 import { fingerprint, type grid, optionsFor } from './sweep-fixture.js';
@@ -22,20 +23,22 @@ function run(
   out: string,
   more: Partial<SweepOptions<typeof grid>> = {},
   show: (event: SweepEvent) => void = () => {},
+  rule: KeepingRule = ALWAYS,
 ) {
   const options = resolveSweepOptions(optionsFor(out, { jobs: 1, limit, ...more }));
-  return runSweep(options, resolveDevices('cpu'), show, ALWAYS);
+  return runSweep(options, resolveDevices('cpu'), show, rule);
 }
 
 const states = async (out: string): Promise<string[]> =>
   (await readdir(join(out, 'models'))).filter((name) => name.endsWith('.state'));
 
 /** Stops a sweep as an epoch of a trial ends. */
-async function stopAt(out: string, trial: number, epoch: number): Promise<void> {
+async function stopAt(out: string, trial: number, epoch: number, rule?: KeepingRule): Promise<void> {
   const controller = new AbortController();
-  const running = run(out, { signal: controller.signal }, (event) => {
+  const show = (event: SweepEvent): void => {
     if (event.type === 'epoch' && event.trial.number === trial && event.epoch === epoch) controller.abort();
-  });
+  };
+  const running = run(out, { signal: controller.signal }, show, rule);
   await expect(running).rejects.toMatchObject({ code: 'ABORTED' });
 }
 
@@ -86,6 +89,15 @@ describe('a trial that was stopped', () => {
     };
     await expect(running()).rejects.toMatchObject({ code: 'ABORTED' });
     expect(await states(out)).toEqual([]);
+  });
+
+  test('leaves no state where the trial before has shown that writing takes too long', async () => {
+    const dear = { leastEpochSeconds: 0, mostShare: 1e-9 };
+    const [first, second] = [newOut(), newOut()];
+    await stopAt(first, 1, 1, dear);
+    expect(await states(first)).toEqual(['.trial_1.state']);
+    await stopAt(second, 2, 1, dear);
+    expect(await states(second)).toEqual([]);
   });
 
   test('goes on where it was, to the same bytes, after any epoch of any trial', async () => {

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { FolderLock } from '../../lib/sweep/lock.js';
 import type { SweepOptions } from '../../lib/sweep/options.js';
 import { sweep } from '../../lib/sweep/sweep.js';
 import type { FinishedTrial } from '../../lib/sweep/trial.js';
+import { descriptorsOf } from './open-files.js';
 import { build, data, fingerprint, type grid, optionsFor, quarters, splits } from './sweep-fixture.js';
 
 let folder: string;
@@ -185,6 +187,16 @@ describe('an interrupted sweep', () => {
     expect(await fingerprint(out)).toEqual(reference);
   });
 
+  test('leaves what other processes are writing beside it', async () => {
+    const out = newOut();
+    const draft = `.convsweep-${process.ppid}-0123456789abcdef.draft`;
+    await mkdir(out);
+    await writeFile(join(out, draft), 'half a report');
+    await sweep(optionsFor(out)).result;
+    await sweep(optionsFor(out, { resume: true })).result;
+    expect(await readFile(join(out, draft), 'utf8')).toBe('half a report');
+  });
+
   test('trains again what was lost or changed, and says so', async () => {
     const out = newOut();
     await sweep(optionsFor(out)).result;
@@ -192,11 +204,14 @@ describe('an interrupted sweep', () => {
     await appendFile(join(out, 'models/model_5.h5'), 'x');
     await appendFile(join(out, 'journal.jsonl'), '{"trial":');
     await mkdir(join(out, 'evaluation'));
+    // Of a process that is gone, and of one that had our number.
+    const drafts = [2 ** 22 + 1, process.pid].map((pid) => `.convsweep-${pid}-0123456789abcdef.draft`);
     for (const place of ['', 'models', 'evaluation']) {
-      await writeFile(join(out, place, '.convsweep-0123456789abcdef.draft'), 'half a file');
+      for (const draft of drafts) await writeFile(join(out, place, draft), 'half a file');
     }
-    await mkdir(join(out, '.convsweep-fedcba9876543210.draft'));
-    await writeFile(join(out, '.convsweep-fedcba9876543210.draft/of'), 'a lock');
+    const folder = join(out, `.convsweep-${process.pid}-fedcba9876543210.draft`);
+    await mkdir(folder);
+    await writeFile(join(folder, 'of'), 'a lock');
     await writeFile(join(out, 'models/.trial_3.state'), 'of a trial that has ended');
     await rm(join(out, 'model.h5'));
     const notices: string[] = [];
@@ -474,6 +489,17 @@ describe('a failure', () => {
     await expect(sweep(optionsFor(newOut(), { build: noModel })).result).rejects.toThrow(
       /Expected a function that returns a Model for build but received undefined/,
     );
+  });
+
+  test('of one trial is what is told, also when the journal cannot be closed then', async () => {
+    const out = newOut();
+    const fragile: typeof build = (parameters, context) => {
+      const journal = descriptorsOf(join(out, 'journal.jsonl'))[0];
+      if (journal === undefined) return build(parameters, context);
+      closeSync(journal);
+      throw new Error('out of luck');
+    };
+    await expect(sweep(optionsFor(out, { build: fragile, jobs: 1 })).result).rejects.toThrow('out of luck');
   });
 
   test('of one trial ends the sweep, names it, keeps the others, and leaves a sweep to resume', async () => {

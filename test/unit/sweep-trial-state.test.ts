@@ -78,6 +78,7 @@ describe('StateKeeper', () => {
       state: undefined,
       epochs: 7,
       rule: always,
+      lastWrite: { seconds: 0 },
       times: () => ({ seconds: 2, fitSeconds: 1 }),
       write: async (current) => {
         written.push(decodeState(encodeState(current, ''), '')!);
@@ -125,5 +126,13 @@ describe('StateKeeper', () => {
     };
     await train({ rule: { leastEpochSeconds: 0, mostShare: 0.001 }, write });
     expect(writes).toBe(1);
+  });
+
+  test('knows from the trial before how long writing takes', async () => {
+    const lastWrite = { seconds: 0 };
+    const rule = { leastEpochSeconds: 0, mostShare: 1e-9 };
+    expect((await train({ rule, lastWrite })).written).toHaveLength(1);
+    expect(lastWrite.seconds).toBeGreaterThan(0);
+    expect((await train({ rule, lastWrite })).written).toEqual([]);
   });
 });
