@@ -27,8 +27,9 @@ export interface SweepRun extends AsyncIterable<SweepEvent> {
  * for any `jobs`, and whether or not the sweep was interrupted and resumed.
  *
  * A trial that fails ends the sweep after aborting those in progress; finished trials are kept for `resume`, and of
- * one in progress whose epochs take a second or more what it had learnt by its last epoch. A trial whose validation loss
- * is never a number is no failure: its record says that it diverged, and it has no checkpoint.
+ * one in progress whose epochs take a second or more what it had learnt but for its last epochs: as many as let writing
+ * take at most 2 % of the time, usually one. A trial whose validation loss is never a number is no failure: its record
+ * says that it diverged, and it has no checkpoint.
  *
  * @example
  * const digits = await loadDigits();
