@@ -3,7 +3,7 @@
  * or EACCES, a read or write moves half, or the disk is full from there on.
  * `node calls.js PRELOAD.so [STEP] [OFFSET]`: only every STEP-th call
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Case, runCases } from './report.js';
 import { Victim } from './victim.js';
@@ -24,11 +24,19 @@ async function listCalls(): Promise<string[]> {
 
 async function failAt(number: number, kind: (typeof KINDS)[number]): Promise<string[]> {
   const victim = new Victim(reference);
+  const struck = join(victim.out, '..', 'struck');
   try {
     const ended = await victim.run({
-      env: { LD_PRELOAD: preload, FAULT_ROOT: victim.out, FAULT_KIND: kind, FAULT_AT: String(number) },
+      env: {
+        LD_PRELOAD: preload,
+        FAULT_ROOT: victim.out,
+        FAULT_KIND: kind,
+        FAULT_AT: String(number),
+        FAULT_STRUCK: struck,
+      },
     });
     const faults = victim.faultsOfFiles();
+    if (!existsSync(struck)) faults.push('the fault did not strike');
     if (kind === 'kill' && ended.signal !== 'SIGKILL') faults.push('it was not killed');
     if (kind === 'short' && ended.code !== 0) faults.push(`it ended with ${ended.code}: ${ended.stderr}`);
     if (kind !== 'kill') faults.push(...victim.faultsOfError(ended));

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type Ended, type RunOptions, runCli } from '../system/run-node.js';
 
 const SWEEP = [
-  ...['sweep', '--device', 'cpu', '--neurons', '4', '--splits', '60', '--epochs', '2', '--seed', '5'],
-  ...['--start-from-epoch', '0', '--limit', '2', '--jobs', '1'],
+  ...['sweep', '--device', 'cpu', '--neurons', '4', '--splits', '60,70', '--epochs', '2', '--seed', '5'],
+  ...['--start-from-epoch', '0', '--jobs', '1'],
 ];
 
 /** How each kind of file ends that a sweep writes and that is not the same in every run. */
@@ -25,7 +25,7 @@ export class Victim {
   readonly #reference: ReadonlyMap<string, Buffer>;
 
   /**
-   * @param reference results of a sweep without any fault, made once for all victims
+   * @param reference files of a sweep without any fault, made once for all victims
    * @param within the folder to make its own in
    */
   constructor(reference: ReadonlyMap<string, Buffer>, within = tmpdir()) {
@@ -33,14 +33,14 @@ export class Victim {
     this.#reference = reference;
   }
 
-  /** Runs the sweep without a fault and returns its results by name. */
+  /** Runs the sweep without a fault and returns its files by name. */
   static async reference(): Promise<Map<string, Buffer>> {
     const victim = new Victim(new Map());
     const { code, stderr } = await victim.run();
     if (code !== 0) throw new Error(`The sweep fails without any fault: ${stderr}`);
-    const results = new Map(victim.#files().filter(([name]) => isResult(name)));
+    const files = new Map(victim.#files());
     victim.remove();
-    return results;
+    return files;
   }
 
   /** Where the sweep writes. */
@@ -67,7 +67,7 @@ export class Victim {
   /** What is wrong with the files as they are now, of a sweep that may have been stopped anywhere. */
   faultsOfFiles(): string[] {
     return this.#files().flatMap(([name, bytes]) => {
-      const expected = this.#reference.get(name);
+      const expected = isResult(name) ? this.#reference.get(name) : undefined;
       if (expected) return expected.equals(bytes) ? [] : [`${name} is not that of an undisturbed sweep`];
       const end = ENDS.find(([pattern]) => pattern.test(name))?.[1];
       return end && !end.test(bytes.toString('utf8')) ? [`${name} is cut off`] : [];
@@ -76,12 +76,14 @@ export class Victim {
 
   /** Continues the sweep, and tells what then differs from one that nothing happened to. */
   async faultsAfterResume(): Promise<string[]> {
+    const finished = this.#journal();
     let ended = await this.run({}, '--resume');
     // Stopped before it had begun.
     if (ended.code !== 0 && ended.stderr.includes('holds no sweep to resume')) ended = await this.run();
     if (ended.code !== 0) return [`it cannot be resumed: ${ended.stderr.slice(-800)}`];
     const files = new Map(this.#files());
     const faults = this.faultsOfFiles();
+    if (!this.#journal().startsWith(finished)) faults.push('a finished trial was trained again');
     for (const name of this.#reference.keys()) if (!files.has(name)) faults.push(`${name} is missing`);
     for (const name of files.keys()) {
       if (/draft|lock|state/.test(name)) faults.push(`${name} is left`);
@@ -91,6 +93,12 @@ export class Victim {
 
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Its whole lines: the trials that are finished. */
+  #journal(): string {
+    const text = new Map(this.#files()).get('journal.jsonl')?.toString('utf8') ?? '';
+    return text.slice(0, text.lastIndexOf('\n') + 1);
   }
 
   #files(): [name: string, bytes: Buffer][] {

@@ -20,6 +20,9 @@ export interface RunOptions {
   onStart?: (child: ChildProcess) => void;
 }
 
+/** Milliseconds after which a process counts as hanging: far more than any needs. */
+const LONGEST = 300_000;
+
 /** Runs `node ...args` to its end. */
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return runProgram(process.execPath, args, options);
@@ -35,6 +38,8 @@ export function runProgram(
     cwd: options.cwd,
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LONGEST,
+    killSignal: 'SIGKILL',
   });
   options.onStart?.(child);
   let stdout = '';
