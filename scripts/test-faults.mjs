@@ -45,7 +45,8 @@ if (unknown.length > 0) {
 
 mkdirSync(join(root, 'build', 'faults'), { recursive: true });
 const source = join(root, 'test', 'faults', 'preload.c');
-run('cc', ...['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror'], ...['-o', preload, source, '-ldl']);
+const warnings = ['-Wall', '-Wextra', '-Werror'];
+if (run('cc', '-shared', '-fPIC', '-O1', ...warnings, '-o', preload, source, '-ldl') !== 0) process.exit(1);
 
 const outcomes = { passed: [], failed: [], skipped: [] };
 for (const name of chosen) {
