@@ -1,6 +1,6 @@
 /** Files that appear whole or not at all, and the folders that they go into. */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ConvsweepError } from './errors.js';
 
@@ -10,10 +10,13 @@ const CANNOT_SYNC = ['EACCES', 'EBADF', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM'];
 /** Bytes to ask for where no more are known of: at the end, and in files such as those of /proc, which tell no size. */
 const LEAST_READ = 4096;
 
+/** Bytes to ask for at a time: Node.js ends the process when asked for 2 GiB. */
+const MOST_READ = 2 ** 30;
+
 /**
  * Writes a file as a whole or not at all: what stands under `path` is the old content or all of the new, whenever the
  * process or the machine stops. When this resolves, the new content is on the disk. The mode of a file that is replaced
- * stays, and a symbolic link is followed.
+ * stays, and a symbolic link is followed, also to what is not there yet.
  * @param path in a folder that exists
  * @throws ConvsweepError `FILE`, with the system's reason; the old content stands then, and no draft is left
  */
@@ -22,9 +25,11 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
     typeof content === 'string'
       ? Buffer.from(content)
       : Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  let folder = dirname(path);
   try {
     const target = await targetOf(path);
-    const draft = draftIn(dirname(target.path));
+    folder = dirname(target.path);
+    const draft = draftIn(folder);
     try {
       await writeDraft(draft, bytes, target.mode);
       await rename(draft, target.path);
@@ -32,41 +37,67 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
       await rm(draft, { force: true });
       throw error;
     }
-    await syncFolder(dirname(target.path));
+    await syncFolder(folder);
   } catch (cause) {
-    throw cannotWrite(path, cause);
+    throw cannotWrite(path, cause, folder);
   }
 }
 
 /**
  * All bytes of a file. `readFile` takes a read that moved less than was asked for as the end, which leaves a part.
- * @throws the system's error
+ * @param remedy what to do when it cannot be read
+ * @throws ConvsweepError `FILE`, with the system's reason
  */
-export async function readWhole(path: string): Promise<Buffer> {
-  const handle = await open(path, 'r');
+export async function readWhole(path: string, remedy?: string): Promise<Buffer> {
+  return orFileError('read', path, readToEnd(path), remedy);
+}
+
+/**
+ * As {@link readWhole}; undefined if there is no such file.
+ * @throws ConvsweepError `FILE`, with the system's reason
+ */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  return orFileError('read', path, unless(['ENOENT', 'ENOTDIR'], readToEnd(path)));
+}
+
+/**
+ * What `work` gives.
+ * @param what is done to the file or folder `path`, such as `read`
+ * @param remedy ends the message
+ * @throws ConvsweepError `FILE` with the path and the system's reason, where the system refuses
+ */
+export async function orFileError<T>(
+  what: string,
+  path: string,
+  work: Promise<T>,
+  remedy?: string,
+): Promise<T> {
   try {
-    const { size } = await handle.stat();
-    const pieces: Buffer[] = [];
-    for (let length = 0; ; ) {
-      const piece = Buffer.allocUnsafe(Math.max(size - length, LEAST_READ));
-      const { bytesRead } = await handle.read(piece, 0, piece.length);
-      if (bytesRead === 0) return Buffer.concat(pieces, length);
-      pieces.push(piece.subarray(0, bytesRead));
-      length += bytesRead;
-    }
-  } finally {
-    await handle.close();
+    return await work;
+  } catch (cause) {
+    if (cause instanceof ConvsweepError) throw cause;
+    const end = remedy === undefined ? '' : `; ${remedy}`;
+    throw new ConvsweepError('FILE', `Cannot ${what} ${path}: ${(cause as Error).message}${end}`, { cause });
   }
 }
 
-/** A new name in `folder` for what is not finished yet. */
-export function draftIn(folder: string): string {
-  return join(folder, `.convsweep-${randomBytes(8).toString('hex')}.draft`);
+/** What `work` gives; undefined where the system says one of `codes`. */
+export async function unless<T>(codes: readonly string[], work: Promise<T>): Promise<T | undefined> {
+  return work.catch((error: NodeJS.ErrnoException) => {
+    if (codes.includes(error.code ?? '')) return undefined;
+    throw error;
+  });
 }
 
-/** Whether a file of this name is what a process that was killed left of {@link writeWhole}. */
-export function isDraft(name: string): boolean {
-  return /^\.convsweep-[0-9a-f]{16}\.draft$/.test(name);
+/** A new name in `folder` for what this process has not finished yet. */
+export function draftIn(folder: string): string {
+  return join(folder, `.convsweep-${process.pid}-${randomBytes(8).toString('hex')}.draft`);
+}
+
+/** The number of the process that made a file or folder of this name by {@link draftIn}; undefined for others. */
+export function writerOfDraft(name: string): number | undefined {
+  const pid = /^\.convsweep-(\d{1,10})-[0-9a-f]{16}\.draft$/.exec(name)?.[1];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /** Makes what was created, renamed or removed in `folder` outlast a power failure, where the system can. */
@@ -88,42 +119,63 @@ export async function syncFolder(folder: string): Promise<void> {
  * @throws ConvsweepError `FILE`
  */
 export async function makeFolder(path: string): Promise<void> {
-  try {
-    // Not `recursive`, with which Node.js tries for ever where nothing can be made, as in /proc.
-    const missing: string[] = [];
-    let folder = resolve(path);
-    while (!(await exists(folder)) && dirname(folder) !== folder) {
-      missing.push(folder);
-      folder = dirname(folder);
-    }
-    for (const each of missing.reverse()) {
-      await mkdir(each).catch(ignoreExisting);
-      await syncFolder(dirname(each));
-    }
-    if (!(await stat(path)).isDirectory()) throw new Error('it is there, but is no folder');
-  } catch (cause) {
-    throw new ConvsweepError('FILE', `Cannot make the folder ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+  await orFileError('make the folder', path, makeMissing(path));
 }
 
-/** The error of what could not be written to `path`. */
-export function cannotWrite(path: string, cause: unknown): ConvsweepError {
+/**
+ * The error of what could not be written to `path`.
+ * @param folder that it goes into
+ */
+export function cannotWrite(path: string, cause: unknown, folder = dirname(path)): ConvsweepError {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const remedy = code === 'ENOENT' ? `; create its folder: mkdir -p ${dirname(resolve(path))}` : '';
+  const remedy = code === 'ENOENT' ? `; create its folder: mkdir -p ${resolve(folder)}` : '';
   return new ConvsweepError('FILE', `Cannot write ${path}: ${message}${remedy}`, { cause });
+}
+
+async function makeMissing(path: string): Promise<void> {
+  // Not `recursive`, with which Node.js tries for ever where nothing can be made, as in /proc.
+  const missing: string[] = [];
+  let folder = resolve(path);
+  while (!(await unless(['ENOENT'], stat(folder))) && dirname(folder) !== folder) {
+    missing.push(folder);
+    folder = dirname(folder);
+  }
+  for (const each of missing.reverse()) {
+    await unless(['EEXIST'], mkdir(each));
+    await syncFolder(dirname(each));
+  }
+  if (!(await stat(path)).isDirectory()) throw new Error('it is there, but is no folder');
+}
+
+async function readToEnd(path: string): Promise<Buffer> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    // With room for one byte more, the end of a file that tells its size shows without growing.
+    let bytes = Buffer.allocUnsafe(Math.max(size + 1, LEAST_READ));
+    for (let length = 0; ; ) {
+      if (length === bytes.length) bytes = Buffer.concat([bytes], 2 * length);
+      const most = Math.min(bytes.length - length, MOST_READ);
+      const { bytesRead } = await handle.read(bytes, length, most);
+      if (bytesRead === 0) return bytes.subarray(0, length);
+      length += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Where writing to `path` ends up, and the mode that the file there has. */
 async function targetOf(path: string): Promise<{ path: string; mode: number | undefined }> {
-  const entry = await ifThere(lstat(path));
+  const entry = await unless(['ENOENT'], lstat(path));
   if (!entry) return { path, mode: undefined };
-  const target = entry.isSymbolicLink() ? await realpath(path) : path;
-  const file = await stat(target);
+  if (entry.isSymbolicLink()) {
+    const target = await unless(['ENOENT'], realpath(path));
+    return targetOf(target ?? resolve(await realpath(dirname(path)), await readlink(path)));
+  }
   // Renaming over a device or a pipe would replace it.
-  if (!file.isFile()) throw new Error('it is there, but is no file');
-  return { path: target, mode: file.mode & 0o7777 };
+  if (!entry.isFile()) throw new Error('it is there, but is no file');
+  return { path, mode: entry.mode & 0o7777 };
 }
 
 async function writeDraft(draft: string, bytes: Buffer, mode: number | undefined): Promise<void> {
@@ -145,19 +197,4 @@ async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
     if (bytesWritten === 0) throw new Error(`the disk took only ${done} of ${bytes.length} bytes`);
     done += bytesWritten;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await ifThere(stat(path))) !== undefined;
-}
-
-async function ifThere<T>(entry: Promise<T>): Promise<T | undefined> {
-  return entry.catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
 }

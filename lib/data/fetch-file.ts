@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { types } from 'node:util';
 import { ConvsweepError } from '../errors.js';
-import { syncFolder } from '../files.js';
+import { cannotWrite, syncFolder } from '../files.js';
 
 /** What a file must be, so that nothing else passes for it. */
 export interface PinnedFile {
@@ -67,7 +67,7 @@ export async function fetchFile(
       const { message, syscall } = cause as NodeJS.ErrnoException;
       if (!(cause instanceof AttemptFailure)) {
         if (syscall === undefined) throw cause;
-        throw new ConvsweepError('FILE', `Cannot write ${part}: ${message}`, { cause });
+        throw cannotWrite(part, cause);
       }
       if (!cause.mayPass || attempt >= retries) {
         const attempts = attempt === 0 ? '' : ` in ${attempt + 1} attempts`;

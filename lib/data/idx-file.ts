@@ -20,7 +20,7 @@ export interface IdxFile {
  *   another kind, a length is zero, or its size does not match its lengths
  */
 export async function readIdxFile(path: string, dimensions: 1 | 3): Promise<IdxFile> {
-  const bytes = await read(path);
+  const bytes = await readWhole(path);
   if (!isGzip(bytes)) return parseIdx(path, dimensions, bytes);
   const start = bytes.subarray(0, GZIP_START);
   // A flush takes the start of a file for as good as a whole one.
@@ -94,14 +94,6 @@ function magicText(magic: number): string {
   if (dimensions === 1) return `${hex} (labels: unsigned bytes, 1 dimension)`;
   if (dimensions === 3) return `${hex} (images: unsigned bytes, 3 dimensions)`;
   return hex;
-}
-
-async function read(path: string): Promise<Uint8Array> {
-  try {
-    return await readWhole(path);
-  } catch (cause) {
-    throw new ConvsweepError('FILE', `Cannot read ${path}: ${(cause as Error).message}`, { cause });
-  }
 }
 
 function isGzip(bytes: Uint8Array): boolean {

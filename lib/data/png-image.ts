@@ -35,10 +35,7 @@ const OTHER_FORMATS: [name: string, signature: string][] = [
  */
 export async function readPng(path: string): Promise<RgbaImage> {
   if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a PNG file', path);
-  const bytes = await readWhole(path).catch((cause) => {
-    throw new ConvsweepError('FILE', `Cannot read ${path}: ${(cause as Error).message}`, { cause });
-  });
-  return decodePng(bytes, path);
+  return decodePng(await readWhole(path), path);
 }
 
 /**

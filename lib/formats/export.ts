@@ -24,7 +24,8 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number];
  * - `safetensors`: a `.safetensors` file of the weights, named and laid out as `model.getWeights()`, with Keras' JSON
  *   of the architecture as `model_config` in the metadata.
  *
- * All take images as float32 of 0..255, channels last. The file or folder appears whole or not at all.
+ * All take images as float32 of 0..255, channels last. A file appears whole or not at all. So does a
+ * folder, but a process that is killed as it replaces one may leave none; the next export to that name finds it again.
  * @param model a `Model`
  * @param path ends as the format's files do; its folder exists
  * @throws ConvsweepError `INVALID_ARGUMENT` for an unknown format or another ending, or a model that is too large for

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
 import { ConvsweepError } from '../errors.js';
-import { readWhole } from '../files.js';
+import { orFileError, readWhole } from '../files.js';
 
 /**
  * What `read` makes of the file's bytes.
@@ -12,15 +12,10 @@ export async function readModelFile<T>(
   path: string,
   read: (bytes: Uint8Array) => T | Promise<T>,
 ): Promise<T> {
-  let bytes: Uint8Array;
-  try {
-    if (!(await stat(path)).isFile()) throw new Error('it is not a file');
-    bytes = await readWhole(path);
-  } catch (cause) {
-    throw new ConvsweepError('FILE', `Cannot read the model file ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+  // Opening a pipe would wait for somebody to write into it.
+  const entry = await orFileError('read', path, stat(path));
+  if (!entry.isFile()) throw new ConvsweepError('FILE', `Cannot read ${path}: it is not a file`);
+  const bytes = await readWhole(path);
   try {
     return await read(bytes);
   } catch (cause) {

@@ -1,9 +1,10 @@
 import { basename, join, resolve } from 'node:path';
-import { writeWhole } from '../files.js';
+import { readIfThere, writeWhole } from '../files.js';
 import { SweepFolder } from '../sweep/folder.js';
 import { peekJournal } from '../sweep/journal.js';
 import { reportHtml } from './page/page.js';
-import { readJson, readSweepConfig } from './sweep-config.js';
+import { parseExtras } from './stored-extras.js';
+import { readSweepConfig } from './sweep-config.js';
 import { type ReportExtras, type SweepReport, sweepReport } from './sweep-report.js';
 
 /** Names inside a sweep's folder. */
@@ -34,8 +35,10 @@ export async function writeReport(folder: string, extras: ReportExtras): Promise
  * @throws ConvsweepError `FILE` when the folder holds no sweep, `INVALID_DATA` when one of its files is damaged
  */
 export async function rebuildReport(folder: string): Promise<WrittenReport> {
-  const extras = (await readJson(join(folder, EXTRAS))) ?? {};
-  return writePage(folder, await readReport(folder, extras as ReportExtras));
+  const path = join(folder, EXTRAS);
+  const stored = await readIfThere(path);
+  const extras = stored ? parseExtras(stored.toString('utf8'), path) : {};
+  return writePage(folder, await readReport(folder, extras));
 }
 
 async function readReport(folder: string, extras: ReportExtras): Promise<SweepReport> {

@@ -2,9 +2,17 @@ import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvsweepError } from '../errors.js';
-import { isDraft, makeFolder, readWhole, writeWhole } from '../files.js';
+import {
+  makeFolder,
+  orFileError,
+  readIfThere,
+  readWhole,
+  unless,
+  writerOfDraft,
+  writeWhole,
+} from '../files.js';
 import type { SweepConfig } from './config.js';
-import { orFileError, unless } from './file-failure.js';
+import { isGone, ownHolder } from './holder.js';
 import { parseConfig } from './stored-config.js';
 
 /** Names inside a sweep's folder. */
@@ -96,27 +104,35 @@ export class SweepFolder {
     await writeWhole(this.file(CONFIG), `${JSON.stringify(config, null, 2)}\n`);
   }
 
-  /** @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is damaged */
-  async readConfig(): Promise<SweepConfig> {
+  /**
+   * @param what is looked for, such as `sweep`
+   * @param remedy what to do when there is none
+   * @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is damaged
+   */
+  async readConfig(what: string, remedy: string): Promise<SweepConfig> {
     const path = this.file(CONFIG);
-    const bytes = await orFileError('read', path, unless(['ENOENT', 'ENOTDIR'], readWhole(path)));
+    const bytes = await readIfThere(path);
     if (bytes) return parseConfig(bytes.toString('utf8'), path);
-    throw new ConvsweepError(
-      'FILE',
-      `${this.path} holds no sweep to resume (${CONFIG} is missing); leave out --resume (resume) to start one`,
-    );
+    throw new ConvsweepError('FILE', `${this.path} holds no ${what} (${CONFIG} is missing); ${remedy}`);
   }
 
-  /** Makes good what an interrupted process left undone, and removes the files that it was writing. */
+  /** Makes good what interrupted processes left undone, and removes the files that they were writing. */
   async repair(): Promise<void> {
     await makeFolder(this.file(MODELS));
     for (const folder of ['.', MODELS, EVALUATION]) await this.#removeDrafts(folder);
   }
 
+  /** Leaves what other processes of this machine are writing, such as a report. */
   async #removeDrafts(folder: string): Promise<void> {
     const path = this.file(folder);
-    const names = await orFileError('read', path, unless(['ENOENT'], readdir(path)));
-    for (const name of names?.filter(isDraft) ?? []) await this.remove(join(folder, name));
+    const names = (await orFileError('read', path, unless(['ENOENT'], readdir(path)))) ?? [];
+    const { started: _, ...here } = await ownHolder();
+    for (const name of names) {
+      const pid = writerOfDraft(name);
+      if (pid === undefined) continue;
+      // One with our number that is not ours is of an earlier process, as in a container that begins anew.
+      if (pid === process.pid || (await isGone({ ...here, pid }))) await this.remove(join(folder, name));
+    }
   }
 
   /** Removes a file or folder by its relative name, if it is there. */
@@ -130,8 +146,7 @@ export class SweepFolder {
    * @throws ConvsweepError `FILE`
    */
   async read(name: string): Promise<Buffer | undefined> {
-    const path = this.file(name);
-    return orFileError('read', path, unless(['ENOENT'], readWhole(path)));
+    return readIfThere(this.file(name));
   }
 
   /** The checksum of a file by its relative name; undefined if it is missing. */
@@ -142,8 +157,7 @@ export class SweepFolder {
 
   /** Writes what a finished sweep leaves; `best` is the relative name of the best checkpoint. */
   async writeFinal(files: { csv: string; best: string; summary: string }): Promise<void> {
-    const best = this.file(files.best);
-    await writeWhole(this.model, await orFileError('read', best, readWhole(best)));
+    await writeWhole(this.model, await readWhole(this.file(files.best)));
     await writeWhole(this.summary, files.summary);
     await writeWhole(this.csv, files.csv);
   }

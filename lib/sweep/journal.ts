@@ -1,8 +1,7 @@
 import { type FileHandle, open, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readWhole, syncFolder } from '../files.js';
+import { orFileError, readIfThere, syncFolder } from '../files.js';
 import type { SweepConfig } from './config.js';
-import { orFileError, unless } from './file-failure.js';
 import { RecordReader } from './stored-record.js';
 import type { TrialRecord } from './trial.js';
 
@@ -36,7 +35,12 @@ export class Journal {
    */
   static async open(path: string): Promise<Journal> {
     const handle = await orFileError('open', path, open(path, 'a'));
-    await orFileError('write', path, syncFolder(dirname(path)));
+    try {
+      await orFileError('write', path, syncFolder(dirname(path)));
+    } catch (error) {
+      await handle.close().catch(() => {});
+      throw error;
+    }
     return new Journal(path, handle);
   }
 
@@ -78,7 +82,7 @@ export async function readJournal(path: string, config: SweepConfig): Promise<Jo
 
 /** As {@link readJournal}, but leaves the file alone: a sweep that runs may be writing the torn line. */
 export async function peekJournal(path: string, config: SweepConfig): Promise<JournalContent> {
-  const bytes = (await orFileError('read', path, unless(['ENOENT'], readWhole(path)))) ?? Buffer.alloc(0);
+  const bytes = (await readIfThere(path)) ?? Buffer.alloc(0);
   const end = bytes.lastIndexOf(LINE_END) + 1;
   const tornBytes = bytes.length - end;
   const records = new Map<number, TrialRecord>();

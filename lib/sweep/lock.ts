@@ -14,8 +14,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConvsweepError } from '../errors.js';
-import { draftIn } from '../files.js';
-import { orFileError, unless } from './file-failure.js';
+import { draftIn, orFileError, unless } from '../files.js';
 import { type Holder, isGone, ownHolder, parseHolder } from './holder.js';
 
 /** Milliseconds for which a lock counts as held after its holder last said so; it does six times as often. */
@@ -102,8 +101,10 @@ export class FolderLock {
     );
     if (await orFileError('renew', this.#path, renewed)) return;
     clearInterval(this.#timer);
-    this.#loss ??= lost(this.#path);
-    this.#onLost(this.#loss);
+    if (!this.#loss) {
+      this.#loss = lost(this.#path);
+      this.#onLost(this.#loss);
+    }
     throw this.#loss;
   }
 
@@ -147,7 +148,7 @@ async function clearLeftovers(path: string, lease: number): Promise<void> {
     const holder = await holderUnlessLeftover(file, lease);
     if (holder !== undefined) throw inUse(path, holder);
     // EISDIR and EPERM: of the file a lock has become meanwhile.
-    await unless(['ENOENT', 'EISDIR', 'EPERM'], unlink(file));
+    await unless(['ENOENT', 'EPERM', ...(name === '' ? ['EISDIR'] : [])], unlink(file));
   }
   // Only Windows needs it: it renames no folder onto another, even if that is empty.
   if (names) await unless(['ENOENT', 'ENOTDIR', ...TAKEN], rmdir(path));
@@ -157,7 +158,10 @@ async function clearLeftovers(path: string, lease: number): Promise<void> {
 async function holderUnlessLeftover(file: string, lease: number): Promise<Partial<Holder> | undefined> {
   const renewed = await lastRenewal(file);
   if (renewed === undefined) return undefined;
-  const holder = parseHolder((await unless(['ENOENT'], readFile(file, 'utf8'))) ?? '');
+  const text = await unless(['ENOENT', 'EISDIR'], readFile(file, 'utf8'));
+  // It went meanwhile, or has become a folder: the next try finds what is there.
+  if (text === undefined) return undefined;
+  const holder = parseHolder(text);
   if (holder && (await isGone(holder))) return undefined;
   // A time that is to come says nothing either: clocks differ, and are set.
   if (Math.abs(Date.now() - renewed) <= lease) return holder ?? {};

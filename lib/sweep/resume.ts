@@ -6,6 +6,14 @@ import { finishedOnly } from './selection.js';
 import type { TrialRecord } from './trial.js';
 
 /**
+ * The configuration of the sweep in the folder.
+ * @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is damaged
+ */
+export function configToResume(folder: SweepFolder): Promise<SweepConfig> {
+  return folder.readConfig('sweep to resume', 'leave out --resume (resume) to start one');
+}
+
+/**
  * The configuration of the sweep in the folder, gone on with as asked now: with more trials, if those are more. A trial
  * depends on the seed and its number alone, so the first ones are the same.
  * @throws ConvsweepError `INVALID_ARGUMENT` listing what differs from the sweep in the folder

@@ -9,7 +9,7 @@ import { FolderLock } from './lock.js';
 import { modelsCsv } from './models-csv.js';
 import type { SweepSettings } from './options.js';
 import { ProgressCounter } from './progress.js';
-import { finishedTrials, resumedConfig } from './resume.js';
+import { configToResume, finishedTrials, resumedConfig } from './resume.js';
 import { bestTrial } from './selection.js';
 import { type StartEpoch, settledStartEpoch } from './start-epoch.js';
 import { KEEPING_RULE } from './state-keeper.js';
@@ -45,7 +45,7 @@ export async function runSweep(
   const folder = new SweepFolder(settings.out);
 
   // Before the lock, which is to be put only into the folder of a sweep.
-  if (resume) await folder.readConfig();
+  if (resume) await configToResume(folder);
   else await folder.create();
   const { controller, release } = linkedController(settings.signal);
   const lock = await FolderLock.take(folder.lock, { onLost: (error) => controller.abort(error) });
@@ -85,7 +85,7 @@ export async function runSweep(
 
 /** Makes the sweep in the folder one to go on with; returns its configuration. */
 async function takeUp(folder: SweepFolder, now: SweepConfig): Promise<SweepConfig> {
-  const there = await folder.readConfig();
+  const there = await configToResume(folder);
   const resumed = resumedConfig(there, now, folder.path);
   await folder.repair();
   if (resumed.trials > there.trials) await folder.grow(resumed);

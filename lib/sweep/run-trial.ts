@@ -6,7 +6,7 @@ import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { accuracyOf, predictedClasses } from './accuracy.js';
 import type { SweepFolder } from './folder.js';
 import type { SweepSettings } from './options.js';
-import { type KeepingRule, StateKeeper } from './state-keeper.js';
+import { type KeepingRule, type LastWrite, StateKeeper } from './state-keeper.js';
 import { checkpointFile, type Trial, type TrialRecord } from './trial.js';
 import type { TrialState } from './trial-state.js';
 
@@ -23,6 +23,7 @@ export interface TrialContext {
   /** Of an earlier run; training goes on from it. */
   state: TrialState | undefined;
   keepingRule: KeepingRule;
+  lastWrite: LastWrite;
   writeState: (state: TrialState) => Promise<void>;
 }
 
@@ -32,7 +33,8 @@ export interface TrialContext {
  * @throws ConvsweepError `ABORTED`, or what went wrong
  */
 export async function runTrial(trial: Trial, context: TrialContext): Promise<TrialRecord> {
-  const { settings, device, precision, folder, signal, jobs, state, keepingRule, writeState } = context;
+  const { settings, device, precision, folder, signal, jobs, state } = context;
+  const { keepingRule, lastWrite, writeState } = context;
   const { split, parameters, seed } = trial;
   const { epochs: mostEpochs } = settings;
   const begin = performance.now();
@@ -56,6 +58,7 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Tri
       state,
       epochs: mostEpochs,
       rule: keepingRule,
+      lastWrite,
       times,
       write: writeState,
     });

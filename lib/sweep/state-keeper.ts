@@ -14,6 +14,12 @@ export interface KeepingRule {
 
 export const KEEPING_RULE: KeepingRule = { leastEpochSeconds: 1, mostShare: 0.02 };
 
+/** What the trials of a sweep tell one another of writing: how dear the next will be, which a trial cannot know yet. */
+export interface LastWrite {
+  /** How long it took; 0 while none has been written. */
+  seconds: number;
+}
+
 export interface StateKeeperOptions {
   stopping: EarlyStopping;
   checkpoint: ModelCheckpoint;
@@ -22,6 +28,8 @@ export interface StateKeeperOptions {
   /** The number of epochs. */
   epochs: number;
   rule: KeepingRule;
+  /** Set by each write. */
+  lastWrite: LastWrite;
   /** Of the whole trial so far. */
   times: () => Pick<TrialState, 'seconds' | 'fitSeconds'>;
   write: (state: TrialState) => Promise<void>;
@@ -36,7 +44,8 @@ export class StateKeeper implements Callback {
   readonly #history: History;
   #model: TrainingModel | undefined;
   #epochBegin = 0;
-  #lastWrite = { seconds: 0, end: now() };
+  /** When writing ended, or else the trial began. */
+  #lastEnd = now();
 
   constructor(options: StateKeeperOptions) {
     this.#options = options;
@@ -63,7 +72,7 @@ export class StateKeeper implements Callback {
 
   async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     this.#history.onEpochEnd(epoch, logs);
-    const { stopping, checkpoint, epochs, times, write } = this.#options;
+    const { stopping, checkpoint, epochs, times, lastWrite, write } = this.#options;
     const model = this.#model!;
     if (model.stopTraining || epoch === epochs - 1 || !this.#isWorthwhile()) return;
     const begin = now();
@@ -74,13 +83,15 @@ export class StateKeeper implements Callback {
       history: this.history,
       ...times(),
     });
-    this.#lastWrite = { seconds: now() - begin, end: now() };
+    this.#lastEnd = now();
+    lastWrite.seconds = this.#lastEnd - begin;
   }
 
   #isWorthwhile(): boolean {
-    const { leastEpochSeconds, mostShare } = this.#options.rule;
-    const { seconds, end } = this.#lastWrite;
-    return now() - this.#epochBegin >= leastEpochSeconds && seconds <= mostShare * (now() - end);
+    const { rule, lastWrite } = this.#options;
+    const { leastEpochSeconds, mostShare } = rule;
+    const isLong = now() - this.#epochBegin >= leastEpochSeconds;
+    return isLong && lastWrite.seconds <= mostShare * (now() - this.#lastEnd);
   }
 }
 

@@ -27,14 +27,15 @@ export interface SweepRun extends AsyncIterable<SweepEvent> {
  * for any `jobs`, and whether or not the sweep was interrupted and resumed.
  *
  * A trial that fails ends the sweep after aborting those in progress; finished trials are kept for `resume`, and of
- * one in progress whose epochs take a second or more what it had learnt by its last epoch. A trial whose validation loss
- * is never a number is no failure: its record says that it diverged, and it has no checkpoint.
+ * one in progress whose epochs take a second or more what it had learnt but for its last epochs: as many as let writing
+ * take at most 2 % of the time, usually one. A trial whose validation loss is never a number is no failure: its record
+ * says that it diverged, and it has no checkpoint.
  *
  * @example
  * const digits = await loadDigits();
  * const splits = [60, 70, 80].map((percent) => ({ name: `${percent}%`, ...holdout(digits, { percent, seed: 1 }) }));
  * const run = sweep({ out: 'runs/digits', splits, seed: 1 });
- * for await (const event of run) if (event.type === 'trialEnd') console.log(event.record.accuracy);
+ * for await (const event of run) if (event.type === 'trialEnd') console.log(event.record);
  * const { best } = await run.result;
  *
  * @returns at once; iterate over it in the same turn of the event loop to miss no event

@@ -12,7 +12,7 @@ import { runPool } from './pool.js';
 import type { ProgressCounter } from './progress.js';
 import { runTrial } from './run-trial.js';
 import { StateFile } from './state-file.js';
-import type { KeepingRule } from './state-keeper.js';
+import type { KeepingRule, LastWrite } from './state-keeper.js';
 import type { Trial, TrialRecord } from './trial.js';
 import type { TrialState } from './trial-state.js';
 
@@ -44,6 +44,7 @@ export async function trainTrials(training: Training): Promise<void> {
   const { precision } = config;
   const remaining = trials.filter(({ number }) => !records.has(number));
   const journal = await Journal.open(folder.journal);
+  const lastWrite: LastWrite = { seconds: 0 };
   try {
     const train = async (trial: Trial, poolSignal: AbortSignal, slot: number): Promise<void> => {
       const stateFile = new StateFile(folder, trial, config);
@@ -57,7 +58,7 @@ export async function trainTrials(training: Training): Promise<void> {
       const writeState = (current: TrialState): Promise<void> => stateFile.write(current);
       const device = devices[slot % devices.length]!;
       const shared = { settings, device, precision, jobs, folder, signal: poolSignal };
-      const record = await runTrial(trial, { ...shared, onEpoch, state, keepingRule, writeState });
+      const record = await runTrial(trial, { ...shared, onEpoch, state, keepingRule, lastWrite, writeState });
       await lock.requireHeld();
       await journal.append(record);
       await stateFile.remove();
@@ -81,9 +82,10 @@ export async function trainTrials(training: Training): Promise<void> {
     if (records.size < trials.length)
       throw new ConvsweepError('ABORTED', 'Stopped', { cause: signal.reason });
   } catch (error) {
+    // What ended the sweep is what is told, not that the journal cannot be closed either.
+    await journal.close().catch(() => {});
     const state = { done: records.size, total: trials.length, folder: folder.path };
     throw sweepFailure(lock.loss ?? error, state);
-  } finally {
-    await journal.close();
   }
+  await journal.close();
 }

@@ -2,11 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Command } from 'commander';
-import { addExport } from '../../lib/cli/export.js';
 import { EXPORT_FORMATS, exportModel } from '../../lib/formats/export.js';
 import { layers } from '../../lib/model/layers.js';
 import { Model, sequential } from '../../lib/model/model.js';
+import { runCli } from '../system/run-node.js';
 
 let folder: string;
 let model: Model;
@@ -111,20 +110,7 @@ describe('exportModel', () => {
 });
 
 describe('convsweep export', () => {
-  /** Runs the command and returns what it prints. */
-  async function run(...args: string[]): Promise<string> {
-    const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
-    addExport(program);
-    const written: string[] = [];
-    const write = process.stdout.write;
-    process.stdout.write = ((text: string) => written.push(text) > 0) as typeof write;
-    try {
-      await program.parseAsync(['export', ...args], { from: 'user' });
-    } finally {
-      process.stdout.write = write;
-    }
-    return written.join('');
-  }
+  const run = (...args: string[]) => runCli(['export', ...args]);
 
   test.each([
     ['keras', 'keras.models.load_model'],
@@ -134,11 +120,10 @@ describe('convsweep export', () => {
   ])('--to %s says what opens the result', async (format, opener) => {
     const source = join(folder, 'source.h5');
     await model.save(source);
-    expect(await run(source, named(format), '--to', format)).toContain(
-      `open it with ${opener}('${named(format)}`,
-    );
-    const json = JSON.parse(await run(source, named(format), '--to', format, '--json'));
-    expect(json).toEqual({ model: source, format, out: named(format) });
+    const { stdout } = await run(source, named(format), '--to', format);
+    expect(stdout).toContain(`open it with ${opener}('${named(format)}`);
+    const json = await run(source, named(format), '--to', format, '--json');
+    expect(JSON.parse(json.stdout)).toEqual({ model: source, format, out: named(format) });
   });
 
   test('takes .keras files too', async () => {
@@ -150,15 +135,17 @@ describe('convsweep export', () => {
   });
 
   test('wrong usage', async () => {
-    await expect(run('a.h5', 'b.onnx')).rejects.toMatchObject({
-      code: 'commander.missingMandatoryOptionValue',
+    expect(await run('a.h5', 'b.onnx')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("required option '--to <format>' not specified"),
     });
-    await expect(run('a.h5', 'b.pb', '--to', 'pb')).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      message: expect.stringContaining('for --to but received "pb"'),
+    expect(await run('a.h5', 'b.pb', '--to', 'pb')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('for --to but received "pb"'),
     });
-    await expect(run(join(folder, 'none.h5'), 'b.onnx', '--to', 'onnx')).rejects.toMatchObject({
-      code: 'FILE',
+    expect(await run(join(folder, 'none.h5'), 'b.onnx', '--to', 'onnx')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('none.h5'),
     });
   });
 });

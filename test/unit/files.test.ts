@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { draftIn, isDraft, makeFolder, readWhole, writeWhole } from '../../lib/files.js';
+import { draftIn, makeFolder, readIfThere, readWhole, writerOfDraft, writeWhole } from '../../lib/files.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -38,6 +38,17 @@ describe('writeWhole', () => {
     expect(await readFile(path, 'utf8')).toBe('new');
     expect((await stat(path)).mode & 0o777).toBe(0o640);
     expect(await readdir(join(folder, 'elsewhere'))).toEqual(['link']);
+  });
+
+  test('follows a symbolic link to a file that is not there yet', async () => {
+    await mkdir(join(folder, 'elsewhere'));
+    await symlink('elsewhere/file', join(folder, 'link'));
+    await writeWhole(join(folder, 'link'), 'new');
+    expect(await readFile(join(folder, 'elsewhere', 'file'), 'utf8')).toBe('new');
+    await symlink('missing/file', join(folder, 'lost'));
+    await expect(writeWhole(join(folder, 'lost'), 'x')).rejects.toEqual(
+      fileError(`mkdir -p ${join(folder, 'missing')}`),
+    );
   });
 
   test('does not replace what is no file', async () => {
@@ -99,15 +110,19 @@ describe('readWhole', () => {
   });
 
   test('fails as the system says', async () => {
-    await expect(readWhole(join(folder, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' });
-    await expect(readWhole(folder)).rejects.toMatchObject({ code: 'EISDIR' });
+    const missing = join(folder, 'missing');
+    await expect(readWhole(missing, 'make it')).rejects.toEqual(fileError(`Cannot read ${missing}: ENOENT`));
+    await expect(readWhole(missing, 'make it')).rejects.toEqual(fileError('; make it'));
+    await expect(readWhole(folder)).rejects.toEqual(fileError('EISDIR'));
+    expect(await readIfThere(missing)).toBeUndefined();
+    await expect(readIfThere(folder)).rejects.toEqual(fileError('EISDIR'));
   });
 });
 
 test('drafts can be told from other files', () => {
-  expect(isDraft(draftIn(folder).slice(folder.length + 1))).toBe(true);
-  expect(isDraft('model_2.h5')).toBe(false);
-  expect(isDraft('.convsweep-notes.draft')).toBe(false);
+  expect(writerOfDraft(draftIn(folder).slice(folder.length + 1))).toBe(process.pid);
+  expect(writerOfDraft('model_2.h5')).toBeUndefined();
+  expect(writerOfDraft('.convsweep-notes.draft')).toBeUndefined();
 });
 
 describe('makeFolder', () => {

@@ -76,8 +76,16 @@ test.each([
     'damaged extras',
     { 'config.json': JSON.stringify(sweepConfig()), 'report.json': '' },
     'INVALID_DATA',
-    /Expected JSON in .*report\.json/,
+    /what a report tells beyond its sweep in .*report\.json/,
   ],
+  ...['{"evaluation":{}}', '{"evaluation":1}', '[]', 'null', '{"command":1}'].map(
+    (text): [string, Record<string, string>, string, RegExp] => [
+      `the extras ${text}`,
+      { 'config.json': JSON.stringify(sweepConfig()), 'report.json': text },
+      'INVALID_DATA',
+      /what a report tells beyond its sweep in .*report\.json/,
+    ],
+  ),
 ])('a folder with %s gets no report', async (_, files, code, message) => {
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
   await expect(rebuildReport(folder)).rejects.toMatchObject({

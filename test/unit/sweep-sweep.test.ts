@@ -193,11 +193,14 @@ describe('an interrupted sweep', () => {
     await appendFile(join(out, 'journal.jsonl'), '{"trial":');
     await mkdir(join(out, 'evaluation'));
     for (const place of ['', 'models', 'evaluation']) {
-      await writeFile(join(out, place, '.convsweep-0123456789abcdef.draft'), 'half a file');
+      await writeFile(join(out, place, '.convsweep-999999999-0123456789abcdef.draft'), 'half a file');
     }
-    await mkdir(join(out, '.convsweep-fedcba9876543210.draft'));
-    await writeFile(join(out, '.convsweep-fedcba9876543210.draft/of'), 'a lock');
+    await mkdir(join(out, '.convsweep-999999999-fedcba9876543210.draft'));
+    await writeFile(join(out, '.convsweep-999999999-fedcba9876543210.draft/of'), 'a lock');
     await writeFile(join(out, 'models/.trial_3.state'), 'of a trial that has ended');
+    // Of a process that lives, and may be writing a report.
+    const live = `.convsweep-${process.ppid}-0123456789abcdef.draft`;
+    await writeFile(join(out, live), 'half a file');
     await rm(join(out, 'model.h5'));
     const notices: string[] = [];
     const trained: number[] = [];
@@ -211,6 +214,8 @@ describe('an interrupted sweep', () => {
       expect.stringContaining('model_2.h5 is missing; trial 2 is trained again'),
       expect.stringContaining('model_5.h5 is not the file that was written; trial 5 is trained again'),
     ]);
+    expect(await readFile(join(out, live), 'utf8')).toBe('half a file');
+    await rm(join(out, live));
     expect(await fingerprint(out)).toEqual(reference);
   });
 

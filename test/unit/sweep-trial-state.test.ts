@@ -78,6 +78,7 @@ describe('StateKeeper', () => {
       state: undefined,
       epochs: 7,
       rule: always,
+      lastWrite: { seconds: 0 },
       times: () => ({ seconds: 2, fitSeconds: 1 }),
       write: async (current) => {
         written.push(decodeState(encodeState(current, ''), '')!);
@@ -114,6 +115,14 @@ describe('StateKeeper', () => {
       expect(rest.trainer.saved).toEqual(whole.trainer.saved);
       expect(rest.written).toEqual(whole.written.slice(i + 1));
     }
+  });
+
+  test('does not begin to write where the last trial found it too dear', async () => {
+    const rule = { leastEpochSeconds: 0, mostShare: 0.02 };
+    expect((await train({ rule, lastWrite: { seconds: 60 } })).written).toEqual([]);
+    const lastWrite = { seconds: 0 };
+    await train({ lastWrite });
+    expect(lastWrite.seconds).toBeGreaterThan(0);
   });
 
   test('writes nothing after short epochs, nor when writing takes too long for how long they take', async () => {
