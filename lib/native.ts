@@ -2,8 +2,9 @@
  * The one typed contract of the native addon (`convsweep_cpu.node`, `convsweep_cuda.node`), and its loader.
  *
  * Everything above this file is TypeScript that decides *what* to train; everything below is C++ that decides *how*.
- * The wrapper validates, the addon asserts all that could harm it, whoever calls: a call that is wrong throws. Long calls return promises, run on the addon's own threads (never libuv's
- * pool), and leave the event loop free. A network runs one call at a time; different networks run side by side.
+ * The wrapper validates, the addon asserts all that could harm it, whoever calls: a call that is wrong throws. Long
+ * calls return promises, run on the addon's own threads (never libuv's pool), and leave the event loop free. A
+ * network runs one call at a time; different networks run side by side.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -51,7 +51,8 @@ export class SweepDisplay {
   /** Of the terminal as it is now. */
   get #columns(): number {
     if (!this.#bars) return Number.POSITIVE_INFINITY;
-    return process.stderr.columns ?? 80;
+    // A terminal whose size nobody set says 0.
+    return process.stderr.columns || 80;
   }
 
   #start({ config, jobs, resumed, progress }: Extract<SweepEvent, { type: 'start' }>): void {

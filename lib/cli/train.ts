@@ -87,7 +87,7 @@ async function train(options: TrainOptions): Promise<void> {
     });
     if (checkpoint.bestEpoch === undefined) {
       throw new ConvsweepError(
-        'NATIVE',
+        'DIVERGED',
         `Training diverged: val_loss was not a finite number in any epoch from ${start.epoch + 1} on; nothing was written to ${out}`,
       );
     }

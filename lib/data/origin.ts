@@ -5,26 +5,26 @@ import type { Dataset, ImageStore } from './dataset.js';
 /** How the training side was cut from a data set as a whole. */
 export interface Division {
   /** As `protocolSplits` takes it. */
-  protocol: 'holdout' | 'notebook';
+  readonly protocol: 'holdout' | 'notebook';
   /** Share of the images to train on. */
-  percent: number;
-  seed: number;
+  readonly percent: number;
+  readonly seed: number;
 }
 
 /** What a model was trained on, well enough to find the images again. Plain data, since model files hold it. */
 export interface Origin {
   /** The data set as a whole, without its subsets. */
-  data: {
-    name: string;
+  readonly data: {
+    readonly name: string;
     /** Of the pixels and labels of all its images, in the order of their files. */
-    sha256: string;
+    readonly sha256: string;
   };
   /** The images trained on, whatever their order: how many, and the SHA-256 of their row numbers (ascending, uint32). */
-  rows: { count: number; sha256: string };
+  readonly rows: { readonly count: number; readonly sha256: string };
   /** Absent where neither `holdout` nor `notebookSplit` made the images trained on. */
-  division?: Division;
+  readonly division?: Division;
   /** Of convsweep. */
-  version: string;
+  readonly version: string;
 }
 
 /** Keyed by identity: a sweep trains on the same images many times, and hashing them takes a while. */

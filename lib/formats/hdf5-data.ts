@@ -30,6 +30,9 @@ export function readValues(
   return new Uint8Array(file.values(address, size));
 }
 
+/** Bytes that a chunk may have even where its array is smaller. */
+const LARGEST_CHUNK = 2 ** 20;
+
 /** Data Layout Message, version 3, of chunks (IV.A.2.i), and the B-tree of chunks. */
 function readChunks(
   file: Hdf5Bytes,
@@ -43,6 +46,10 @@ function readChunks(
   const chunk = shape.map((_, i) => sides.readUInt32LE(4 * i));
   if (rank === 0 || layout[2] !== rank + 1 || chunk.includes(0) || sides.readUInt32LE(4 * rank) !== itemSize)
     throw invalid('it has an array whose chunks are of another form');
+  const chunkSize = chunk.reduce((product, length) => product * length, itemSize);
+  // A chunk may go beyond its array, but inflating one must not take memory that no array needs.
+  if (chunkSize > LARGEST_CHUNK && chunk.some((length, i) => length > shape[i]!))
+    throw invalid(`it has chunks of ${chunkSize} bytes, which are larger than their array`);
   const tree = readAddress(layout, 3);
   const counts = shape.map((length, i) => Math.ceil(length / chunk[i]!));
   const chunks = new Map<number, { stored: Buffer; mask: number; origin: number[] }>();
@@ -66,7 +73,6 @@ function readChunks(
       `it has an array with ${chunks.size} of ${needed} chunks, ${storedBytes} bytes for ${size}`,
     );
   const array = new Uint8Array(size);
-  const chunkSize = chunk.reduce((product, length) => product * length, itemSize);
   for (const { stored, mask, origin } of chunks.values())
     copyChunk(unfiltered(stored, filters, mask, chunkSize, itemSize), array, {
       shape,

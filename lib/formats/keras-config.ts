@@ -1,7 +1,8 @@
 /**
  * The JSON in Keras model files: `model_config` and `training_config` of `.h5`, written as Keras 2.8 writes them, and
- * `config.json` of `.keras`, in the form that Keras 3 and tf_keras both accept; read as Keras 2 and Keras 3 write them. What would change the model's numbers and is not supported is an error, also what
- * matters in training only (regularizers, constraints, frozen layers); initializers are not read, since the weights are.
+ * `config.json` of `.keras`, in the form that Keras 3 and tf_keras both accept; read as Keras 2 and Keras 3 write
+ * them. What would change the model's numbers and is not supported is an error, also what matters in training only
+ * (regularizers, constraints, frozen layers); initializers are not read, since the weights are.
  */
 import { type ConvsweepError, describeValue } from '../errors.js';
 import { type Adam, resolveAdam } from '../model/adam.js';

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual, types } from 'node:util';
+import { types } from 'node:util';
 import { Dataset } from '../data/dataset.js';
 import type { EpochPlan } from '../data/epoch-plan.js';
 import { type Origin, originOf } from '../data/origin.js';
@@ -193,7 +193,7 @@ export class Model implements Trainer {
    * known: in a file that does not say, after {@link setWeights} and {@link trainOnBatch}.
    */
   get origins(): readonly Origin[] | undefined {
-    return this.#origins && structuredClone(this.#origins);
+    return this.#origins && [...this.#origins];
   }
 
   /** The text that Keras 2.8 prints, ended by a newline. */
@@ -396,7 +396,8 @@ export class Model implements Trainer {
 
   #noteOrigin(data: Dataset): void {
     const origin = originOf(data);
-    if (this.#origins?.every((known) => !isDeepStrictEqual(known, origin))) this.#origins.push(origin);
+    const text = JSON.stringify(origin);
+    if (this.#origins?.every((known) => JSON.stringify(known) !== text)) this.#origins.push(origin);
   }
 
   #labelled(images: Uint8Array, labels: ArrayLike<number>): Dataset {

@@ -48,8 +48,9 @@ export interface SplitConfig {
 }
 
 /**
- * Resolves what `settings` amount to on `devices`, which are of one kind. Builds every model of the grid once, so that a combination that the
- * builder refuses, or a model that does not fit the images, fails here and not after hours.
+ * Resolves what `settings` amount to on `devices`, which are of one kind. Builds every model of the grid once, so
+ * that a combination that the builder refuses, or a model that does not fit the images, fails here and not after
+ * hours.
  * @throws ConvsweepError from the builder; `INVALID_ARGUMENT`, `SHAPE_MISMATCH`
  */
 export function resolveConfig(

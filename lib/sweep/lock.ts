@@ -139,7 +139,7 @@ async function tryToPlace(path: string, name: string, own: string): Promise<bool
 async function clearLeftovers(path: string, lease: number): Promise<void> {
   const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    // A file, which no process makes there: we treat it like one that a holder did not finish.
+    // A file, as earlier versions made: treated like one that its holder did not finish.
     if (error.code === 'ENOTDIR') return [''];
     throw error;
   });

@@ -35,7 +35,7 @@ export interface SweepRun extends AsyncIterable<SweepEvent> {
  * const digits = await loadDigits();
  * const splits = [60, 70, 80].map((percent) => ({ name: `${percent}%`, ...holdout(digits, { percent, seed: 1 }) }));
  * const run = sweep({ out: 'runs/digits', splits, seed: 1 });
- * for await (const event of run) if (event.type === 'trialEnd') console.log(event.record.accuracy);
+ * for await (const event of run) if (event.type === 'trialEnd') console.log(event.record);
  * const { best } = await run.result;
  *
  * @returns at once; iterate over it in the same turn of the event loop to miss no event

@@ -8,13 +8,19 @@ import { protocolSplits } from './protocol.js';
  * The images that a model was not trained on, in the order of the data set.
  * @param source what the images that it was trained on were cut from, as `loadDigits` or `loadIdx` gives it
  * @param origins of the model, {@link Model.origins}
- * @throws ConvsweepError `INVALID_ARGUMENT` when the model was trained on another data set, or on images of this one
- * that neither `holdout` nor `notebookSplit` chose
+ * @throws ConvsweepError `INVALID_ARGUMENT` when the origins are not known, when the model was trained on another data
+ * set, or on images of this one that `holdout` and `notebookSplit` would not choose from all of it
  * @example
  * const model = await Model.load('runs/embedded-digits-holdout/model.h5');
- * await model.evaluate(unseenImages(await loadDigits(), model.origins ?? []));
+ * await model.evaluate(unseenImages(await loadDigits(), model.origins));
  */
-export function unseenImages(source: Dataset | TrainTest, origins: readonly Origin[]): Dataset {
+export function unseenImages(source: Dataset | TrainTest, origins: readonly Origin[] | undefined): Dataset {
+  if (!origins) {
+    throw new ConvsweepError(
+      'INVALID_ARGUMENT',
+      'The model does not say what it was trained on, so which images it has not seen cannot be told',
+    );
+  }
   const all = 'all' in source ? source.all : source;
   const seen = new Set(origins.flatMap((origin) => [...trainedOn(source, origin).rows]));
   return all.subset(
@@ -40,6 +46,6 @@ function trainedOn(source: Dataset | TrainTest, origin: Origin): Dataset {
   if (found) return found;
   throw new ConvsweepError(
     'INVALID_ARGUMENT',
-    `The model was trained on ${rows.count} images of ${data.name} that were not chosen by one of the package's splits: which ones cannot be told`,
+    `The model was trained on ${rows.count} images of ${data.name} that no split of all of it chooses: which ones cannot be told`,
   );
 }

@@ -86,7 +86,8 @@ export class ProgressBar {
 
   /** Of the terminal as it is now; elsewhere there is no end. */
   get #columns(): number {
-    return (this.#stream as Partial<WriteStream>).columns ?? Number.POSITIVE_INFINITY;
+    // A terminal whose size nobody set says 0.
+    return (this.#stream as Partial<WriteStream>).columns || Number.POSITIVE_INFINITY;
   }
 
   /** The first step is left out where it was seen: it is slower than the others. */

@@ -22,25 +22,30 @@ Napi::Function DatasetHandle::define(Napi::Env env) {
 }
 
 DatasetHandle::DatasetHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DatasetHandle>(info) {
+  guarded(info.Env(), [&] { create(info); });
+}
+
+void DatasetHandle::create(const Napi::CallbackInfo& info) {
   constexpr int64_t kMost = int64_t{1} << 32;
   const Napi::Env env = info.Env();
   const auto options = objectFrom(info[0], "options");
-  const auto images = bytesFrom(options.Get("images"), "images");
-  const auto labels = bytesFrom(options.Get("labels"), "labels");
-  const auto count = static_cast<size_t>(integerFrom(options.Get("count"), "count", 1, kMost - 1));
-  const auto imageSize =
-      static_cast<size_t>(integerFrom(options.Get("imageSize"), "imageSize", 1, INT32_MAX));
-  const auto device = static_cast<int>(integerFrom(options.Get("device"), "device", 0, INT32_MAX));
+  // All fields before any pointer: reading one may run JavaScript that takes an array's memory away.
+  const Napi::Value imagesField = options.Get("images"), labelsField = options.Get("labels"),
+                    countField = options.Get("count"), imageSizeField = options.Get("imageSize"),
+                    deviceField = options.Get("device");
+  const auto images = bytesFrom(imagesField, "images");
+  const auto labels = bytesFrom(labelsField, "labels");
+  const auto count = static_cast<size_t>(integerFrom(countField, "count", 1, kMost - 1));
+  const auto imageSize = static_cast<size_t>(integerFrom(imageSizeField, "imageSize", 1, INT32_MAX));
+  const auto device = static_cast<int>(integerFrom(deviceField, "device", 0, INT32_MAX));
   if (images.ElementLength() != count * imageSize) {
     throw Napi::RangeError::New(env, "Expected count x imageSize pixels for images");
   }
   if (labels.ElementLength() != count) throw Napi::RangeError::New(env, "Expected count labels for labels");
-  guarded(env, [&] {
-    // A copy: another thread may be changing them, and what was checked is what is used.
-    const std::vector<uint8_t> kept(labels.Data(), labels.Data() + count);
-    copy_ = backend::createDataset(device, images.Data(), kept.data(), count, imageSize);
-    largestLabel_ = *std::max_element(kept.begin(), kept.end());
-  });
+  // A copy: another thread may be changing them, and what was checked is what is used.
+  const std::vector<uint8_t> kept(labels.Data(), labels.Data() + count);
+  copy_ = backend::createDataset(device, images.Data(), kept.data(), count, imageSize);
+  largestLabel_ = *std::max_element(kept.begin(), kept.end());
   count_ = count;
   imageSize_ = imageSize;
   info.This().As<Napi::Object>().TypeTag(tag());

@@ -25,6 +25,8 @@ class DatasetHandle : public Napi::ObjectWrap<DatasetHandle> {
   uint8_t largestLabel() const { return largestLabel_; }
 
  private:
+  /** What the constructor does. */
+  void create(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
   std::shared_ptr<const DeviceDataset> copy_;

@@ -24,14 +24,24 @@ Environment& Environment::of(Napi::Env env) {
 void Environment::submit(Job* job, std::shared_ptr<Control> control, Executor::Task task) {
   if (exiting_) throw Error("STATE", "The process is exiting");
   if (!executor_) executor_ = Executor::shared();
-  executor_->submit(std::move(control), std::move(task));
   jobs_.insert(job);
+  try {
+    executor_->submit(std::move(control), std::move(task));
+  } catch (...) {
+    jobs_.erase(job);
+    throw;
+  }
 }
 
 void Environment::onExit(const Napi::CallbackInfo& info) {
   Environment& environment = of(info.Env());
   environment.exiting_ = true;
-  for (Job* job : environment.jobs_) job->stop();
+  environment.abandonJobs();
+  for (Job* job : environment.jobs_) job->wait();
+}
+
+void Environment::abandonJobs() {
+  for (Job* job : jobs_) job->abandon();
 }
 
 }  // namespace convsweep

@@ -20,6 +20,8 @@ class Environment {
   /** Executor::submit on behalf of `job`, which is told when the process exits until it is forgotten. */
   void submit(Job* job, std::shared_ptr<Control> control, Executor::Task task);
   void forget(Job* job) { jobs_.erase(job); }
+  /** Asks all jobs to end. Those that have not begun never do: so none begins while another is waited for. */
+  void abandonJobs();
   bool withdraw(const Control& control) { return executor_ && executor_->withdraw(control); }
 
  private:

@@ -48,6 +48,8 @@ std::shared_ptr<Executor> Executor::shared() {
 
 Executor::Executor(size_t limit) : limit_(limit) {
   threads_.reserve(limit);
+  // Adding to it on a thread must not fail.
+  running_.reserve(limit);
 }
 
 Executor::~Executor() {
@@ -67,7 +69,7 @@ void Executor::submit(std::shared_ptr<Control> control, Task task) {
   if (waiting_.size() > idle_ && threads_.size() < limit_) {
     try {
       threads_.emplace_back(&Executor::work, this);
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
       // With any thread at all the task only waits its turn.
       if (threads_.empty()) {
         waiting_.pop_back();

@@ -47,6 +47,10 @@ void Job::run() {
   } catch (...) {
     error_ = std::current_exception();
   }
+  tell();
+}
+
+void Job::tell() {
   // The main thread may delete this job as soon as it is told. It also releases the function, which may be
   // gone by the time that another call could reach it from here.
   std::promise<void> ended = std::move(ended_);
@@ -63,22 +67,22 @@ void Job::onMain(napi_env env, napi_value, void*, void* data) {
   job->settle();
 }
 
-void Job::stop() {
+void Job::abandon() {
   control_->abort = true;
-  if (!withdrawn_ && Environment::of(env_).withdraw(*control_)) {
-    withdrawn_ = true;
-    ended_.set_value();
-  }
-  done_.wait();
+  if (!Environment::of(env_).withdraw(*control_)) return;
+  error_ = std::make_exception_ptr(Error("ABORTED", "The call was aborted"));
+  // Where the process lives on after all, the promise settles.
+  tell();
 }
 
 void Job::onTeardown(void* data) {
-  std::unique_ptr<Job> job(static_cast<Job*>(data));
-  job->stop();
-  Environment::of(job->env_).forget(job.get());
+  auto* job = static_cast<Job*>(data);
+  Environment& environment = Environment::of(job->env_);
+  environment.abandonJobs();
+  job->wait();
+  environment.forget(job);
+  // The job is in the function's queue, whose end calls onMain.
   napi_release_threadsafe_function(job->main_, napi_tsfn_release);
-  // What ran is in the function's queue, whose end calls onMain.
-  if (!job->withdrawn_) (void)job.release();
 }
 
 void Job::settle() {
@@ -86,9 +90,9 @@ void Job::settle() {
   control_->busy = false;
   try {
     conclude();
-  } catch (const Napi::Error&) {
+  } catch (const std::exception&) {
     // JavaScript is being stopped in this environment, in a worker at any moment: nobody waits for the
-    // promise.
+    // promise. Or there is not even memory to say that there is none.
   }
 }
 

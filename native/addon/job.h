@@ -29,8 +29,10 @@ class Job {
   /** `control` counts as busy until the promise settles. */
   static Napi::Promise start(Napi::Env env, std::shared_ptr<Control> control, Steps steps);
 
-  /** Returns when it does not run and never will again. */
-  void stop();
+  /** Asks the work to end; what has not begun never does. On the JavaScript thread. */
+  void abandon();
+  /** Returns when the work does not run and never will again. */
+  void wait() const { done_.wait(); }
 
  private:
   Job(Napi::Env env, std::shared_ptr<Control> control, Steps steps)
@@ -41,6 +43,7 @@ class Job {
         done_(ended_.get_future()) {}
   void submit();
   void run();
+  void tell();
   void settle();
   void conclude();
   static void onMain(napi_env env, napi_value, void*, void* data);
@@ -52,8 +55,6 @@ class Job {
   const Steps steps_;
   std::exception_ptr error_;
   napi_threadsafe_function main_ = nullptr;
-  /** Dropped before it began. */
-  bool withdrawn_ = false;
   std::promise<void> ended_;
   const std::shared_future<void> done_;
 };

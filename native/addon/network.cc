@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "addon/dataset.h"
@@ -28,6 +29,15 @@ Napi::Float32Array toFloat32Array(Napi::Env env, const Buffer<float>& values, si
   auto array = newFloat32Array(env, size);
   std::copy_n(values.data(), size, array.Data());
   return array;
+}
+
+/** The memory of `value`, of so many numbers; valid until JavaScript runs. */
+std::span<float> spanOf(const Napi::Value& value, const std::string& name, size_t size) {
+  Napi::Float32Array array = floatsFrom(value, name);
+  if (array.ElementLength() != size) {
+    throw Napi::RangeError::New(value.Env(), "Expected " + std::to_string(size) + " numbers for " + name);
+  }
+  return {array.Data(), size};
 }
 
 size_t batchSizeFrom(const Napi::Value& value) {
@@ -63,6 +73,10 @@ Napi::Function NetworkHandle::define(Napi::Env env) {
 }
 
 NetworkHandle::NetworkHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NetworkHandle>(info) {
+  guarded(info.Env(), [&] { create(info); });
+}
+
+void NetworkHandle::create(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto options = objectFrom(info[0], "options");
   const auto device = static_cast<int>(integerFrom(options.Get("device"), "device", 0, INT32_MAX));
@@ -71,7 +85,7 @@ NetworkHandle::NetworkHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
       precisionFrom(options.Get("precision"))};
   const auto layers = layersFrom(options.Get("layers"));
   const Adam adam = adamFrom(options.Get("adam"));
-  guarded(env, [&] { network_ = std::make_shared<Network>(device, layers, adam, sessionOptions); });
+  network_ = std::make_shared<Network>(device, layers, adam, sessionOptions);
   const Plan& plan = network_->plan();
   for (const auto& [name, count] :
        {std::pair{"parameterCount", plan.parameterCount}, {"statisticCount", plan.statisticCount}}) {
@@ -201,13 +215,15 @@ void NetworkHandle::abort(const Napi::CallbackInfo&) {
 Napi::Value NetworkHandle::readState(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Plan plan = idle()->plan();
-  const auto parameters = newFloat32Array(env, plan.parameterCount);
-  const auto statistics = newFloat32Array(env, plan.statisticCount);
-  const auto m = newFloat32Array(env, plan.parameterCount);
-  const auto v = newFloat32Array(env, plan.parameterCount);
+  // All arrays before any pointer: making one runs JavaScript where somebody replaced the constructor.
+  const Napi::Value parameters = newFloat32Array(env, plan.parameterCount),
+                    statistics = newFloat32Array(env, plan.statisticCount),
+                    m = newFloat32Array(env, plan.parameterCount),
+                    v = newFloat32Array(env, plan.parameterCount);
   const auto network = idle();
-  const auto view = [](Napi::Float32Array array) { return std::span(array.Data(), array.ElementLength()); };
-  network->readState({view(parameters), view(statistics), view(m), view(v)});
+  network->readState({spanOf(parameters, "parameters", plan.parameterCount),
+                      spanOf(statistics, "statistics", plan.statisticCount),
+                      spanOf(m, "m", plan.parameterCount), spanOf(v, "v", plan.parameterCount)});
   auto object = Napi::Object::New(env);
   object.Set("parameters", parameters);
   object.Set("statistics", statistics);
@@ -224,13 +240,7 @@ void NetworkHandle::writeState(const Napi::CallbackInfo& info) {
   const auto network = idle();
   const Plan& plan = network->plan();
   const auto view = [](const Napi::Value& value, const char* name, size_t size) {
-    if (value.IsUndefined()) return std::span<float>();
-    const Napi::Float32Array array = floatsFrom(value, name);
-    if (array.ElementLength() != size) {
-      throw Napi::RangeError::New(value.Env(),
-                                  "Expected " + std::to_string(size) + " numbers for " + std::string(name));
-    }
-    return std::span<float>(Napi::Float32Array(array).Data(), size);
+    return value.IsUndefined() ? std::span<float>() : spanOf(value, name, size);
   };
   const StateView from{view(parameters, "parameters", plan.parameterCount),
                        view(statistics, "statistics", plan.statisticCount), view(m, "m", plan.parameterCount),

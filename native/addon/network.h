@@ -21,6 +21,8 @@ class NetworkHandle : public Napi::ObjectWrap<NetworkHandle> {
   void Finalize(Napi::Env env) override;
 
  private:
+  /** What the constructor does. */
+  void create(const Napi::CallbackInfo& info);
   /** A call's rows and the dataset that they belong to. */
   struct Rows {
     std::shared_ptr<const DeviceDataset> dataset;

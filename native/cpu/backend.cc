@@ -3,6 +3,9 @@
 #include <cstring>
 #include <fstream>
 #include <thread>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 #include "cpu/binding.h"
 #include "cpu/blocks.h"
@@ -65,7 +68,7 @@ class HostLoss final : public Loss {
       const size_t predicted = static_cast<size_t>(std::max_element(z, z + classes) - z);
       double sum = 0;
       for (size_t c = 0; c < classes; ++c)
-        sum += exponentials_[c] = std::exp(static_cast<double>(z[c]) - z[predicted]);
+        sum += exponentials_.data()[c] = std::exp(static_cast<double>(z[c]) - z[predicted]);
       loss += std::log(sum) - (static_cast<double>(z[label]) - z[predicted]);
       totals_.correct += predicted == label;
       if (mode == Mode::Training) writeGradient(sum, label, logits_.gradient + i * classes, n);
@@ -84,7 +87,7 @@ class HostLoss final : public Loss {
     double others = 0;
     for (size_t c = 0; c < logits_.size; ++c) {
       if (c == label) continue;
-      const double share = exponentials_[c] / sum / static_cast<double>(n);
+      const double share = exponentials_.data()[c] / sum / static_cast<double>(n);
       others += share;
       gradient[c] = static_cast<float>(share);
     }
@@ -94,7 +97,7 @@ class HostLoss final : public Loss {
   const Node& logits_;
   const Binding& binding_;
   /** Of one image's logits, less the largest. */
-  std::vector<double> exponentials_;
+  Buffer<double> exponentials_;
   Totals totals_;
 };
 
@@ -216,8 +219,17 @@ BuildInfo buildInfo() {
   return {"cpu", cpu::instructionSets(), cpu::kernels().name, {}};
 }
 
+/** Of the processors, those that this process may use. */
+int usableCores() {
+#if defined(__linux__)
+  cpu_set_t usable;
+  if (sched_getaffinity(0, sizeof usable, &usable) == 0) return CPU_COUNT(&usable);
+#endif
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
 std::vector<DeviceInfo> devices() {
-  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int cores = usableCores();
   return {{"cpu", cpu::processorName() + ", " + cpu::kernels().name, cores}};
 }
 

@@ -182,13 +182,14 @@ void CudaSession::placeValues(size_t n) {
     probabilities_ = memory.take<float>(n * plan_.outputSize);
     return memory.used();
   };
+  // Before the dry run, which leaves the blocks without memory.
+  forgetRecordings();
+  valueCapacity_ = 0;
   const size_t bytes = place(Arena());
   if (bytes / sizeof(float) >= kMostValues) {
     throw Error("OUT_OF_MEMORY",
                 "Batches of " + std::to_string(n) + " images are too large; use smaller ones");
   }
-  forgetRecordings();
-  valueCapacity_ = 0;
   valueMemory_ = DeviceMemory();
   valueMemory_ = device_->memory(bytes, "the values of " + std::to_string(n) + " images");
   place(Arena(valueMemory_.as()));

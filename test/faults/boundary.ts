@@ -181,19 +181,46 @@ wrong.push([
   () => dataset({ count: 2 ** 32 - 1, imageSize: 2 ** 31 - 1, images: new Uint8Array(1) }),
 ]);
 wrong.push(['Class', () => (addon.Dataset as unknown as () => unknown)()]);
-wrong.push([
-  'for images',
-  () => {
-    const images = new Uint8Array(8);
-    return dataset({
-      images,
-      get device() {
-        detached(images);
-        return 0;
-      },
-    });
-  },
-]);
+/** Bytes that JavaScript can take away: `new ArrayBuffer(length, { maxByteLength })` and `resize` are of ES2024. */
+type Resizable = ArrayBuffer & { resize(length: number): void };
+const resizable = (length: number): Resizable =>
+  Reflect.construct(ArrayBuffer, [length, { maxByteLength: length }]) as Resizable;
+/** Large enough to be memory of their own, which is unmapped when it goes. */
+const LARGE = 2 ** 23;
+for (const [array, later] of [
+  ['images', ['labels', 'count', 'imageSize', 'device']],
+  ['labels', ['count', 'imageSize', 'device']],
+] as const) {
+  for (const field of later) {
+    for (const how of ['detached', 'shrunk']) {
+      wrong.push([
+        `for ${array}`,
+        () => {
+          const memory = resizable(LARGE);
+          const count = array === 'images' ? 2 : LARGE;
+          const options = {
+            images: new Uint8Array(LARGE),
+            labels: new Uint8Array(count),
+            count,
+            imageSize: LARGE / count,
+            device: 0,
+            [array]: new Uint8Array(memory),
+          };
+          const value = options[field];
+          return new addon.Dataset(
+            Object.defineProperty(options, field, {
+              get() {
+                if (how === 'shrunk') memory.resize(0);
+                else detached(options[array]);
+                return value;
+              },
+            }),
+          );
+        },
+      ]);
+    }
+  }
+}
 
 // ---- Calls -----------------------------------------------------------------------------------------------------
 
@@ -210,6 +237,27 @@ const calls: Record<string, (dataset: NativeDataset, rows: Uint32Array) => unkno
   predict: (from, which) => live.predict(from, which, 2, false),
   gradients: (from, which) => live.gradients(from, which),
 };
+wrong.push([
+  'numbers for parameters',
+  () => {
+    const original = globalThis.Float32Array;
+    const made: Resizable[] = [];
+    // Each array that is made takes the memory of the first one away.
+    class Taking extends Float32Array {
+      constructor(length: number) {
+        made.push(resizable(4 * length));
+        if (made.length > 1) made[0]!.resize(0);
+        super(made.at(-1)!);
+      }
+    }
+    globalThis.Float32Array = Taking as unknown as Float32ArrayConstructor;
+    try {
+      return live.readState();
+    } finally {
+      globalThis.Float32Array = original;
+    }
+  },
+]);
 for (const [name, call] of Object.entries(calls)) {
   each(notDatasets, 'dataset', (value) => call(value, rows));
   const notRows = [

@@ -3,32 +3,32 @@
  * or EACCES, a read or write moves half, or the disk is full from there on.
  * `node calls.js PRELOAD.so [STEP] [OFFSET]`: only every STEP-th call
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import { type Case, runCases } from './report.js';
-import { Victim } from './victim.js';
+import { type Reference, SWEEP_NAMES, Victim } from './victim.js';
 
 const KINDS = ['kill', 'EIO', 'ENOSPC', 'EACCES', 'short', 'full'] as const;
 
 const [preload, step = 1, offset = 0] = [process.argv[2]!, ...process.argv.slice(3).map(Number)];
 
 /** The calls of a sweep that nothing happens to, one a line. */
-async function listCalls(): Promise<string[]> {
-  const victim = new Victim(new Map());
-  const log = join(victim.out, '..', 'calls');
+async function listCalls(reference: Reference): Promise<string[]> {
+  const victim = new Victim(reference);
+  const log = victim.beside('calls');
   await victim.run({ env: { LD_PRELOAD: preload, FAULT_ROOT: victim.out, FAULT_LOG: log } });
   const calls = readFileSync(log, 'utf8').trimEnd().split('\n');
   victim.remove();
   return calls;
 }
 
-async function failAt(number: number, kind: (typeof KINDS)[number]): Promise<string[]> {
+async function failAt(reference: Reference, number: number, kind: (typeof KINDS)[number]): Promise<string[]> {
   const victim = new Victim(reference);
+  const struck = victim.beside('struck');
+  const fault = { FAULT_ROOT: victim.out, FAULT_KIND: kind, FAULT_AT: String(number), FAULT_STRUCK: struck };
   try {
-    const ended = await victim.run({
-      env: { LD_PRELOAD: preload, FAULT_ROOT: victim.out, FAULT_KIND: kind, FAULT_AT: String(number) },
-    });
+    const ended = await victim.run({ env: { LD_PRELOAD: preload, ...fault } });
     const faults = victim.faultsOfFiles();
+    if (!existsSync(struck)) faults.push('the call was not made');
     if (kind === 'kill' && ended.signal !== 'SIGKILL') faults.push('it was not killed');
     if (kind === 'short' && ended.code !== 0) faults.push(`it ended with ${ended.code}: ${ended.stderr}`);
     if (kind !== 'kill') faults.push(...victim.faultsOfError(ended));
@@ -38,15 +38,19 @@ async function failAt(number: number, kind: (typeof KINDS)[number]): Promise<str
   }
 }
 
-const reference = await Victim.reference();
-const calls = await listCalls();
-const cases = KINDS.flatMap((kind, k) =>
-  calls
-    .filter((call) => kind !== 'short' || / p?(read|write)/.test(call))
-    .filter((_, i) => i % step === (offset + k) % step)
-    .map((call): Case => {
+const cases: Case[] = [];
+for (const name of SWEEP_NAMES) {
+  const reference = await Victim.reference(name);
+  const calls = await listCalls(reference);
+  for (const [k, kind] of KINDS.entries()) {
+    const concerned = calls.filter((call) => kind !== 'short' || / p?(read|write)/.test(call));
+    for (const call of concerned.filter((_, i) => i % step === (offset + k) % step)) {
       const number = Number(call.split(' ')[0]);
-      return { name: `${kind} in call ${call.trim()}`, run: () => failAt(number, kind) };
-    }),
-);
+      cases.push({
+        name: `${name}, ${kind} in call ${call.trim()}`,
+        run: () => failAt(reference, number, kind),
+      });
+    }
+  }
+}
 await runCases('failing system calls', cases);

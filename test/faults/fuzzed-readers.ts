@@ -7,14 +7,17 @@ import { unzipSync, zipSync } from 'fflate';
 import { crc32 } from '../../lib/crc32.js';
 import { loadIdx } from '../../lib/data/idx.js';
 import { decodePng } from '../../lib/data/png-image.js';
+import { ConvsweepError } from '../../lib/errors.js';
 import { seal, UNSEALED } from '../../lib/formats/hdf5-seal.js';
 import { readKerasH5, writeKerasH5 } from '../../lib/formats/keras-h5.js';
 import { type KerasModel, requireFinite, validateKerasModel } from '../../lib/formats/keras-model.js';
 import { readKerasV3, writeKerasV3 } from '../../lib/formats/keras-v3.js';
 import type { Random } from '../../lib/random.js';
 import { rebuildReport } from '../../lib/report/write-report.js';
+import { isGone, ownHolder, parseHolder } from '../../lib/sweep/holder.js';
+import { decodeState, encodeState, type TrialState } from '../../lib/sweep/trial-state.js';
 import { fixtures } from '../golden.js';
-import { sweepConfig, trialRecords } from '../unit/report-fixture.js';
+import { EVALUATION, sweepConfig, trialRecords } from '../unit/report-fixture.js';
 import { mutated, mutatedJson } from './mutations.js';
 
 /** A reader with its files. */
@@ -24,6 +27,9 @@ export interface FuzzTarget {
   /** Reads it; throws what the reader throws, or an Error when what it gives is wrong. */
   read(bytes: Buffer): Promise<void>;
 }
+
+/** For readers that refuse without an error of their own. */
+const REFUSED = new ConvsweepError('INVALID_DATA', 'It is refused');
 
 /** Makes the target for reader's name, with its files in `folder`. */
 export const TARGETS: Readonly<Record<string, (folder: string) => Promise<FuzzTarget>>> = {
@@ -104,6 +110,57 @@ export const TARGETS: Readonly<Record<string, (folder: string) => Promise<FuzzTa
       },
     };
   },
+  'report-json': async (folder) => {
+    const extras = Buffer.from(JSON.stringify({ command: 'sweep', device: 'cpu', evaluation: EVALUATION }));
+    await writeFile(join(folder, 'config.json'), JSON.stringify(sweepConfig()));
+    return {
+      input: (random) => mutatedJson(extras, random),
+      async read(bytes) {
+        await writeFile(join(folder, 'report.json'), bytes);
+        const { evaluation } = (await rebuildReport(folder)).report;
+        expectTrue('an evaluation', evaluation === undefined || Number.isFinite(evaluation.accuracy));
+      },
+    };
+  },
+  state: async () => {
+    const bytes = encodeState(TRIAL_STATE, 'key');
+    return {
+      input: (random) => mutated(bytes, random),
+      async read(damaged) {
+        const state = decodeState(damaged, 'key');
+        if (!state) throw REFUSED;
+        expectTrue('the state that was kept', isDeepStrictEqual(state, TRIAL_STATE));
+      },
+    };
+  },
+  'lock-holder': async () => {
+    const holder = Buffer.from(JSON.stringify(await ownHolder()));
+    return {
+      input: (random) => mutatedJson(holder, random),
+      async read(bytes) {
+        const parsed = parseHolder(bytes.toString('utf8'));
+        if (!parsed) throw REFUSED;
+        expectTrue('a process', typeof parsed.host === 'string' && Number.isSafeInteger(parsed.pid));
+        expectTrue('an answer', typeof (await isGone(parsed)) === 'boolean');
+      },
+    };
+  },
+};
+
+/** Of a trial after two epochs, with the numbers that JSON lacks. */
+const TRIAL_STATE: TrialState = {
+  model: {
+    parameters: Float32Array.from({ length: 500 }, (_, i) => (i % 50 === 0 ? Number.NaN : i / 7)),
+    statistics: new Float32Array(0),
+    m: new Float32Array(500).fill(0.5),
+    v: new Float32Array(500).fill(0.25),
+    iterations: 7,
+  },
+  stopping: { best: Number.POSITIVE_INFINITY, wait: 1 },
+  checkpoint: { best: 0.1, bestEpoch: 1, pending: { parameters: Float32Array.of(6, 7, 8) } },
+  history: { loss: [0.1, Number.NaN], accuracy: [1, 0], val_loss: [Number.NEGATIVE_INFINITY, 1e-300] },
+  seconds: 1.5,
+  fitSeconds: 1.25,
 };
 
 /** A small model of every layer, as `write` writes it. */

@@ -1,19 +1,25 @@
-/** Kills a sweep at random moments, once or several times in a row, and resumes it. `node kills.js [COUNT] [SEED]` */
+/** Kills sweeps at random moments, once or several times in a row, and resumes them. `node kills.js [COUNT] [SEED]` */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../lib/random.js';
 import { runCases } from './report.js';
-import { Victim } from './victim.js';
+import { type Reference, SWEEP_NAMES, Victim } from './victim.js';
 
 const [count = 200, seed = 1] = process.argv.slice(2).map(Number);
 
-const reference = await Victim.reference();
-const begin = performance.now();
-const undisturbed = new Victim(reference);
-await undisturbed.run();
-undisturbed.remove();
-const duration = performance.now() - begin;
+/** A sweep, and how many milliseconds it takes. */
+interface Timed {
+  reference: Reference;
+  duration: number;
+}
 
-async function killAt(milliseconds: readonly number[]): Promise<string[]> {
+const sweeps: Timed[] = [];
+for (const name of SWEEP_NAMES) {
+  const begin = performance.now();
+  const reference = await Victim.reference(name);
+  sweeps.push({ reference, duration: performance.now() - begin });
+}
+
+async function killAt(reference: Reference, milliseconds: readonly number[]): Promise<string[]> {
   const victim = new Victim(reference);
   try {
     const faults: string[] = [];
@@ -43,7 +49,9 @@ await runCases(
   'random kills',
   Array.from({ length: count }, (_, i) => {
     const random = new Random(seed, 'kills', i);
+    const { reference, duration } = sweeps[i % sweeps.length]!;
     const delays = Array.from({ length: 1 + random.below(3) }, () => Math.round(random.uniform() * duration));
-    return { name: `after ${delays.join(' and ')} ms`, run: () => killAt(delays) };
+    const name = `${reference.sweep}, after ${delays.join(' and ')} ms`;
+    return { name, run: () => killAt(reference, delays) };
   }),
 );

@@ -1,13 +1,15 @@
 /*
- * Makes one system call of a process fail, preloaded into it. Counts the calls that open, create, read, write, sync,
- * rename, link or remove something below $FAULT_ROOT; at number $FAULT_AT (from 1) does $FAULT_KIND:
+ * Makes one system call of a process fail, preloaded into it. Counts the calls that open, create, list, read, write,
+ * sync, rename, link or remove something below $FAULT_ROOT, or set its times or mode; at number $FAULT_AT (from 1) does
+ * $FAULT_KIND:
  *   kill    ends the process with SIGKILL in place of the call
  *   short   a read or write moves half of its bytes; other calls are left alone
  *   full    a write takes half of its bytes, and every later write and every creation fails with ENOSPC
  *   EIO, ENOSPC, EACCES   the call fails so, once
- * With $FAULT_LOG the calls are listed there, one a line.
+ * With $FAULT_LOG the calls are listed there, one a line. The file $FAULT_STRUCK is created when it is done.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +26,7 @@
 enum { FILES = 4096 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static const char *root, *kind, *log_path;
+static const char *root, *kind, *log_path, *struck_path;
 static size_t root_length;
 static long at, count;
 static int is_full;
@@ -37,6 +39,7 @@ __attribute__((constructor)) static void begin(void) {
   root = getenv("FAULT_ROOT");
   kind = getenv("FAULT_KIND");
   log_path = getenv("FAULT_LOG");
+  struck_path = getenv("FAULT_STRUCK");
   const char *number = getenv("FAULT_AT");
   at = number ? atol(number) : 0;
   root_length = root ? strlen(root) : 0;
@@ -63,6 +66,14 @@ static void note(const char *call, const char *path) {
   close(fd);
 }
 
+/* Says that the fault was made, which nothing else may show. */
+static void note_struck(void) {
+  if (!struck_path) return;
+  const int fd = REAL(open)(struck_path, O_WRONLY | O_CREAT, 0644);
+  if (fd < 0) abort();
+  close(fd);
+}
+
 enum { PASS, FAIL, HALF };
 
 /* What becomes of a call that is below the root. Sets errno where it fails. */
@@ -75,6 +86,7 @@ static int fate(const char *call, const char *path, int moves_bytes, int takes_s
     errno = ENOSPC;
     result = FAIL;
   } else if (kind && count == at) {
+    note_struck();
     if (strcmp(kind, "kill") == 0) kill(getpid(), SIGKILL), pause();
     if (strcmp(kind, "short") == 0 || strcmp(kind, "full") == 0) {
       is_full = strcmp(kind, "full") == 0;
@@ -147,6 +159,13 @@ int ftruncate(int fd, off_t size) {
 int ftruncate64(int fd, off64_t size) {
   ON_FILE(ftruncate64, fd, size);
 }
+int fchmod(int fd, mode_t mode) {
+  ON_FILE(fchmod, fd, mode);
+}
+int futimens(int fd, const struct timespec times[2]) {
+  ON_FILE(futimens, fd, times);
+}
+
 #define ON_PATH(name, path, takes_space, ...)                                              \
   if (is_below(path) && fate(#name, path, 0, takes_space) == FAIL) return -1;              \
   return REAL(name)(__VA_ARGS__)
@@ -165,4 +184,15 @@ int rmdir(const char *path) {
 }
 int mkdir(const char *path, mode_t mode) {
   ON_PATH(mkdir, path, 1, path, mode);
+}
+int utimensat(int folder, const char *path, const struct timespec times[2], int flags) {
+  ON_PATH(utimensat, path, 0, folder, path, times, flags);
+}
+int scandir64(const char *path, struct dirent64 ***names, int (*filter)(const struct dirent64 *),
+              int (*compare)(const struct dirent64 **, const struct dirent64 **)) {
+  ON_PATH(scandir64, path, 0, path, names, filter, compare);
+}
+DIR *opendir(const char *path) {
+  if (is_below(path) && fate("opendir", path, 0, 0) == FAIL) return 0;
+  return REAL(opendir)(path);
 }

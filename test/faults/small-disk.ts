@@ -7,10 +7,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Case, runCases } from './report.js';
-import { Victim } from './victim.js';
+import { type Reference, Victim } from './victim.js';
 
 const INSIDE = 'CONVSWEEP_TEST_NAMESPACE';
 const KIB = 1024;
+/** What a disk gives out. */
+const PAGE = 4096;
 
 if (!process.env[INSIDE]) {
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
@@ -22,10 +24,10 @@ if (!process.env[INSIDE]) {
   process.exitCode = status ?? 1;
 } else {
   const [count = 40] = process.argv.slice(2).map(Number);
-  const reference = await Victim.reference();
-  // The best model is there twice, and pictures and report need about as much again.
-  const bytes = [...reference.values()].reduce((sum, { length }) => sum + length, 0);
-  const largest = Math.ceil((3 * bytes) / KIB) + 800;
+  const reference = await Victim.reference('command line');
+  const pages = [...reference.files.values()].map(({ length }) => PAGE * Math.ceil(length / PAGE));
+  // Enough for it, with its folders and the largest file's draft: also the largest disk may be too small.
+  const largest = Math.ceil((pages.reduce((sum, size) => sum + size) + Math.max(...pages)) / KIB);
   await runCases(
     'small disks',
     Array.from({ length: count }, (_, i): Case => {
@@ -35,7 +37,7 @@ if (!process.env[INSIDE]) {
   );
 }
 
-async function sweepOn(size: number, reference: Map<string, Buffer>): Promise<string[]> {
+async function sweepOn(size: number, reference: Reference): Promise<string[]> {
   const disk = mkdtempSync(join(tmpdir(), 'convsweep-disk-'));
   const mount = (...options: string[]) => execFileSync('mount', ['-t', 'tmpfs', ...options, 'none', disk]);
   mount('-o', `size=${size}k`);

@@ -66,7 +66,7 @@ describe('a recorded step', () => {
       state = model.snapshot();
     }
     const { parameters, statistics, m, v, iterations } = parts(replaying.snapshot());
-    expect(parts(state)).toEqual({ parameters, statistics, m, v, iterations });
+    expect(parts(state)).toMatchObject({ parameters, statistics, m, v, iterations });
     expect(iterations).toBe(4);
   });
 

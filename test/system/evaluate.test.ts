@@ -144,7 +144,10 @@ describe('a model knows its origins', () => {
       using again = await Model.load(at(name), { device: 'cpu' });
       expect(again.origins).toEqual(model.origins);
     }
-    expect(() => unseenImages(digits, model.origins!)).toThrow('3 images of embedded-digits');
+    expect(() => unseenImages(digits, model.origins)).toThrow('3 images of embedded-digits');
+    model.restore(structuredClone(model.snapshot()));
+    await model.fit(train, { verbose: 0 });
+    expect(model.origins).toHaveLength(2);
     expect(unseenImages(digits, model.origins!.slice(0, 1)).size).toBe(9500);
   });
 
@@ -171,6 +174,8 @@ describe('a model knows its origins', () => {
     expect(batch.origins).toBeUndefined();
     using foreign = await Model.load(FOREIGN, { device: 'cpu' });
     expect(foreign.origins).toBeUndefined();
+    const digits = await loadDigits();
+    expect(() => unseenImages(digits, foreign.origins)).toThrow('does not say what it was trained on');
   });
 });
 

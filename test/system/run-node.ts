@@ -18,14 +18,22 @@ export interface RunOptions {
   onOutput?: (text: string, child: ChildProcess) => void;
   /** Called before it can have printed anything. */
   onStart?: (child: ChildProcess) => void;
+  /** Milliseconds after which it is killed; default: {@link TIME_LIMIT}. */
+  limit?: number;
 }
+
+/** Far more than any test needs, also on a machine with other work. */
+const TIME_LIMIT = 300_000;
 
 /** Runs `node ...args` to its end. */
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return runProgram(process.execPath, args, options);
 }
 
-/** Runs a program to its end. */
+/**
+ * Runs a program to its end.
+ * @throws Error when it does not end in time: a hang is not taken for the end by a signal that a test waits for
+ */
 export function runProgram(
   program: string,
   args: readonly string[],
@@ -48,8 +56,21 @@ export function runProgram(
     options.onOutput?.(stdout + stderr, child);
   });
   return new Promise((resolve, reject) => {
+    const { limit = TIME_LIMIT } = options;
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      // What the program started may hold them open.
+      child.stdout.destroy();
+      child.stderr.destroy();
+      reject(
+        new Error(`${[program, ...args].join(' ')} did not end in ${limit} ms; it said:\n${stdout}${stderr}`),
+      );
+    }, limit);
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code, signal, stdout, stderr });
+    });
   });
 }
 

@@ -3,14 +3,12 @@ import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { Command } from 'commander';
-import { addExport } from '../../lib/cli/export.js';
 import { writerOfDraft } from '../../lib/files.js';
 import { EXPORT_FORMATS, exportModel } from '../../lib/formats/export.js';
 import { writeModelFolder } from '../../lib/formats/model-folder.js';
 import { layers } from '../../lib/model/layers.js';
 import { Model, sequential } from '../../lib/model/model.js';
-import { libraryUrl, runNode } from '../system/run-node.js';
+import { libraryUrl, runCli, runNode } from '../system/run-node.js';
 
 let folder: string;
 let model: Model;
@@ -163,20 +161,7 @@ describe('exportModel', () => {
 });
 
 describe('convsweep export', () => {
-  /** Runs the command and returns what it prints. */
-  async function run(...args: string[]): Promise<string> {
-    const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
-    addExport(program);
-    const written: string[] = [];
-    const write = process.stdout.write;
-    process.stdout.write = ((text: string) => written.push(text) > 0) as typeof write;
-    try {
-      await program.parseAsync(['export', ...args], { from: 'user' });
-    } finally {
-      process.stdout.write = write;
-    }
-    return written.join('');
-  }
+  const run = (...args: string[]) => runCli(['export', ...args]);
 
   test.each([
     ['keras', 'keras.models.load_model'],
@@ -186,11 +171,10 @@ describe('convsweep export', () => {
   ])('--to %s says what opens the result', async (format, opener) => {
     const source = join(folder, 'source.h5');
     await model.save(source);
-    expect(await run(source, named(format), '--to', format)).toContain(
-      `open it with ${opener}('${named(format)}`,
-    );
-    const json = JSON.parse(await run(source, named(format), '--to', format, '--json'));
-    expect(json).toEqual({ model: source, format, out: named(format) });
+    const { stdout } = await run(source, named(format), '--to', format);
+    expect(stdout).toContain(`open it with ${opener}('${named(format)}`);
+    const json = await run(source, named(format), '--to', format, '--json');
+    expect(JSON.parse(json.stdout)).toEqual({ model: source, format, out: named(format) });
   });
 
   test('takes .keras files too', async () => {
@@ -202,15 +186,17 @@ describe('convsweep export', () => {
   });
 
   test('wrong usage', async () => {
-    await expect(run('a.h5', 'b.onnx')).rejects.toMatchObject({
-      code: 'commander.missingMandatoryOptionValue',
+    expect(await run('a.h5', 'b.onnx')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("required option '--to <format>' not specified"),
     });
-    await expect(run('a.h5', 'b.pb', '--to', 'pb')).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      message: expect.stringContaining('for --to but received "pb"'),
+    expect(await run('a.h5', 'b.pb', '--to', 'pb')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('for --to but received "pb"'),
     });
-    await expect(run(join(folder, 'none.h5'), 'b.onnx', '--to', 'onnx')).rejects.toMatchObject({
-      code: 'FILE',
+    expect(await run(join(folder, 'none.h5'), 'b.onnx', '--to', 'onnx')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('none.h5'),
     });
   });
 });

@@ -355,7 +355,9 @@ describe('readHdf5', () => {
     const read = (bytes: Buffer) => readHdf5(bytes, (root) => root.weight('chunks', expected('chunks')));
     expect(read(chunks).data).toEqual(VALUES);
     const huge = replaced(chunks, [2, 7, 6, 4], [2 ** 31, 2 ** 31, 6, 4]);
-    expect(() => read(huge)).toThrow('it has a chunk outside of its array');
+    expect(() => read(huge)).toThrow(/^it has chunks of \d+ bytes, which are larger than their array$/);
+    const wide = replaced(chunks, [2, 7, 6, 4], [5, 20, 2 ** 18, 4]);
+    expect(() => read(wide)).toThrow('it has chunks of 104857600 bytes, which are larger than their array');
   });
 
   test('refuses arrays of which values are missing', async () => {

@@ -88,6 +88,7 @@ test.each([
 });
 
 test.each([
+  ['a list', [], 'an object for the extras'],
   ['nothing', null, 'an object for the extras but received null'],
   ['another field', { results: 1 }, 'but received "results"'],
   ['no text', { command: 1 }, 'a text for command'],

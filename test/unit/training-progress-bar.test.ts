@@ -45,6 +45,12 @@ describe('ProgressBar', () => {
     );
   });
 
+  test('is whole on a terminal that says it has no columns', () => {
+    expect(draw(100, 1, [[50, 1, {}]], false, 0)).toContain(
+      ' 50/100 [==============>...............] - ETA: 1s',
+    );
+  });
+
   test.each([
     [60, ' 50/100 [=>...] - ETA: 1s - loss: 0.5000 - accuracy: 0.8750'],
     [20, ' 50/100 [] - ETA: 1'],
