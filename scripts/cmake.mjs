@@ -13,7 +13,7 @@ const headers = [
   require('node-api-headers').include_dir,
 ].join(';');
 
-/** The arguments with which cmake configures `folder` for a compiler, without CUDA, and builds the targets there. */
+/** The arguments with which cmake configures a folder for a compiler, without CUDA, and builds targets there. */
 export function cmakeBuild(folder, compiler, targets, ...definitions) {
   const given = [`-DCMAKE_CXX_COMPILER=${compiler}`, `-DCMAKE_JS_INC=${headers}`, ...definitions];
   return [
@@ -22,7 +22,7 @@ export function cmakeBuild(folder, compiler, targets, ...definitions) {
   ];
 }
 
-/** Runs a command in the project's folder to its end: whether it went well, and what it said where it did not show it. */
+/** Runs a command in the project's folder: whether it went well, and what it said that was not shown already. */
 export function run(command, args, { env = {}, ...options } = {}) {
   const { status, signal, error, stdout, stderr } = spawnSync(command, args, {
     cwd: root,

@@ -15,10 +15,10 @@ const { values, positionals } = parseArgs({
 const compiled = (name) => join(root, 'dist', 'test', 'faults', name);
 const preload = join(root, 'build', 'faults', 'preload.so');
 
-/** Arguments of each part, in the short form and in the long one. What Jest runs in little has no short form. */
+/** Arguments of each part, in the short form and in the long one. What Jest runs has no short form. */
 const PARTS = {
   kills: [[compiled('kills.js')], ['6'], ['200']],
-  calls: [[compiled('calls.js'), preload], ['40'], ['1']],
+  calls: [[compiled('calls.js'), preload], ['60'], ['1']],
   'small-disk': [[compiled('small-disk.js')], ['4'], ['40']],
   fuzz: [[compiled('fuzz.js')], ['--inputs', '2000'], ['--inputs', '20000']],
   'lock-races': [[compiled('lock-races.js')], undefined, ['--races', '1000']],

@@ -48,8 +48,9 @@ function requireMistakes(name: string, value: unknown, classes: number): void {
     const fields = ['image', 'index', 'label', 'predicted', 'probability'] as const;
     requireFields<ReportMistake>(at, mistake, fields);
     // Nothing else, as an address from which a page would fetch it.
-    if (!/^data:image\/png;base64,[\w+/]+=*$/.test(String(mistake.image))) {
-      throw invalidArgument(`${at}.image`, 'a PNG image as a data URL', mistake.image);
+    const { image } = mistake;
+    if (typeof image !== 'string' || !/^data:image\/png;base64,[\w+/]+=*$/.test(image)) {
+      throw invalidArgument(`${at}.image`, 'a PNG image as a data URL', image);
     }
     requireInteger(`${at}.index`, mistake.index, 0);
     for (const key of ['label', 'predicted'] as const) {

@@ -1,6 +1,6 @@
 /**
- * Runs a small sweep that keeps the state of its trial after every epoch, though these take milliseconds, and says what
- * it trains: `node keeping-sweep.js --out FOLDER [--resume]`.
+ * Runs a small sweep that keeps the state of its trial after every epoch, though these take milliseconds,
+ * and says what it trains: `node keeping-sweep.js --out FOLDER [--resume]`.
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,7 @@
-/** Kills sweeps at random moments, once or several times in a row, and resumes them. `node kills.js [COUNT] [SEED]` */
+/**
+ * Kills sweeps at random moments, once or several times in a row, and resumes them.
+ * `node kills.js [COUNT] [SEED]`
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../lib/random.js';
 import { runCases } from './report.js';

@@ -1,7 +1,7 @@
 /*
- * Makes one system call of a process fail, preloaded into it. Counts the calls that open, create, list, read, write,
- * sync, rename, link or remove something below $FAULT_ROOT, or set its times or mode; at number $FAULT_AT (from 1) does
- * $FAULT_KIND:
+ * Makes one system call of a process fail, preloaded into it. Counts the calls that open, create, list, read,
+ * write, sync, rename, link or remove something below $FAULT_ROOT, or set its times or mode; at number $FAULT_AT
+ * (from 1) does $FAULT_KIND:
  *   kill    ends the process with SIGKILL in place of the call
  *   short   a read or write moves half of its bytes; other calls are left alone
  *   full    a write takes half of its bytes, and every later write and every creation fails with ENOSPC

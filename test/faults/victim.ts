@@ -138,7 +138,7 @@ export class Victim {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Where a sweep says what it trains: of a trial that was stopped, at most the last epoch may be trained again. */
+  /** Where a sweep says what it trains: of a stopped trial, at most the last epoch may be trained again. */
   #follow(output: string): void {
     for (const [, trial, did, epochs] of output.matchAll(/^trial (\d+) (begins after|has) (\d+) epochs$/gm)) {
       const [number, count] = [Number(trial), Number(epochs)];

@@ -32,7 +32,7 @@ export function runNode(args: readonly string[], options: RunOptions = {}): Prom
 
 /**
  * Runs a program to its end.
- * @throws Error when it does not end in time: a hang is not taken for the end by a signal that a test waits for
+ * @throws Error when it does not end in time, so that a hang is not taken for an end by a signal
  */
 export function runProgram(
   program: string,
@@ -66,7 +66,10 @@ export function runProgram(
         new Error(`${[program, ...args].join(' ')} did not end in ${limit} ms; it said:\n${stdout}${stderr}`),
       );
     }, limit);
-    child.on('error', reject);
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       resolve({ code, signal, stdout, stderr });
