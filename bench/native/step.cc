@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "backend/buffer.h"
 #include "bench/native/job.h"
 #include "bench/native/peak.h"
-#include "engine/buffer.h"
 
 using namespace convsweep;
 using namespace convsweep::bench;

@@ -4,7 +4,7 @@
 #include "addon/environment.h"
 #include "addon/error.h"
 #include "addon/network.h"
-#include "ops/session.h"
+#include "backend/backend.h"
 #ifdef CONVSWEEP_CUDA_STANDIN
 #include "standin/hooks.h"
 #endif

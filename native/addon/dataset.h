@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "addon/external_memory.h"
-#include "ops/session.h"
+#include "backend/backend.h"
 
 namespace convsweep {
 

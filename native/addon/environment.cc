@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "addon/job.h"
-#include "engine/error.h"
+#include "backend/error.h"
 
 namespace convsweep {
 

@@ -3,7 +3,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "engine/error.h"
+#include "backend/error.h"
 
 namespace convsweep {
 

@@ -5,29 +5,11 @@
 #include <system_error>
 #include <utility>
 
-#include "engine/error.h"
-#include "ops/session.h"
-
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
+#include "backend/backend.h"
+#include "backend/error.h"
 
 namespace convsweep {
 namespace {
-
-/**
- * Numbers below 1.2e-38 count as zero, as in TensorFlow: Adam's moments of weights that no longer get a
- * gradient decay into that range, where the processor is a hundred times slower.
- */
-void flushDenormals() {
-#if defined(__SSE2__)
-  _mm_setcsr(_mm_getcsr() | 0x8040);
-#elif defined(__aarch64__)
-  uint64_t fpcr;
-  asm volatile("mrs %0, fpcr" : "=r"(fpcr));
-  asm volatile("msr fpcr, %0" ::"r"(fpcr | (1u << 24)));
-#endif
-}
 
 size_t allDevices() {
   size_t all = 0;
@@ -87,7 +69,7 @@ bool Executor::withdraw(const Control& control) {
 }
 
 void Executor::work() {
-  flushDenormals();
+  backend::prepareThread();
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;

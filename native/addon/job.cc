@@ -4,7 +4,7 @@
 
 #include "addon/environment.h"
 #include "addon/error.h"
-#include "engine/error.h"
+#include "backend/error.h"
 
 namespace convsweep {
 

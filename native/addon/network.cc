@@ -9,8 +9,8 @@
 #include "addon/error.h"
 #include "addon/job.h"
 #include "addon/values.h"
-#include "engine/buffer.h"
-#include "engine/error.h"
+#include "backend/buffer.h"
+#include "backend/error.h"
 
 namespace convsweep {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/adam.h"
+#include "backend/adam.h"
+#include "backend/backend.h"
 #include "engine/layer.h"
-#include "ops/session.h"
 
 namespace convsweep {
 

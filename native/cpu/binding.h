@@ -5,8 +5,8 @@
 #include <cstring>
 #include <span>
 
-#include "engine/buffer.h"
-#include "ops/session.h"
+#include "backend/backend.h"
+#include "backend/buffer.h"
 
 namespace convsweep::cpu {
 

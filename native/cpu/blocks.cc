@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/hash.h"
+#include "backend/hash.h"
 
 namespace convsweep::cpu {
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
+#include "backend/backend.h"
+#include "backend/buffer.h"
 #include "cpu/kernels.h"
-#include "engine/buffer.h"
-#include "ops/session.h"
 
 namespace convsweep::cpu {
 

@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "backend/error.h"
 #include "cpu/kernels.h"
-#include "engine/error.h"
 
 namespace convsweep::cpu {
 

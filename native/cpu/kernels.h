@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "backend/plan.h"
 #include "cpu/matrix.h"
 #include "cpu/stem_kernels.h"
-#include "engine/plan.h"
 
 /**
  * The loops that are compiled once per instruction set and chosen at run time. All arrays are dense and

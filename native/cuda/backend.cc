@@ -1,11 +1,12 @@
+#include "backend/backend.h"
+
 #include <cudnn.h>
 
+#include "backend/error.h"
 #include "cuda/dataset.h"
 #include "cuda/device.h"
 #include "cuda/libraries.h"
 #include "cuda/session.h"
-#include "engine/error.h"
-#include "ops/session.h"
 
 namespace convsweep::backend {
 namespace {
@@ -33,6 +34,8 @@ BuildInfo buildInfo() {
 std::vector<DeviceInfo> devices() {
   return cuda::usableDevices();
 }
+
+void prepareThread() {}
 
 size_t memoryInUse() {
   return cuda::deviceBytesInUse;

@@ -2,10 +2,10 @@
 
 #include <memory>
 
+#include "backend/backend.h"
 #include "cuda/cursor.h"
 #include "cuda/lane.h"
 #include "cuda/memory.h"
-#include "ops/session.h"
 
 namespace convsweep::cuda {
 

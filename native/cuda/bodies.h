@@ -3,11 +3,11 @@
 #include <cmath>
 #include <cstdint>
 
+#include "backend/adam.h"
+#include "backend/anywhere.h"
+#include "backend/hash.h"
+#include "backend/plan.h"
 #include "cuda/cursor.h"
-#include "engine/adam.h"
-#include "engine/anywhere.h"
-#include "engine/hash.h"
-#include "engine/plan.h"
 
 /** What the kernels of kernels.h do, as the bodies that launch.h runs: plain code for host and device. */
 namespace convsweep::cuda {

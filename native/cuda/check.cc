@@ -3,9 +3,9 @@
 #include <cstring>
 #include <string>
 
+#include "backend/error.h"
 #include "cuda/libraries.h"
 #include "cuda/memory.h"
-#include "engine/error.h"
 
 namespace convsweep::cuda {
 namespace {

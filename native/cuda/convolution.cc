@@ -4,9 +4,9 @@
 #include <map>
 #include <string>
 
+#include "backend/error.h"
 #include "cuda/descriptors.h"
 #include "cuda/kernels.h"
-#include "engine/error.h"
 
 namespace convsweep::cuda {
 namespace {

@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 
+#include "backend/error.h"
 #include "cuda/check.h"
-#include "engine/error.h"
 
 namespace convsweep::cuda {
 namespace {

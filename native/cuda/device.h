@@ -4,8 +4,8 @@
 #include <mutex>
 #include <vector>
 
+#include "backend/backend.h"
 #include "cuda/lane.h"
-#include "ops/session.h"
 
 namespace convsweep::cuda {
 

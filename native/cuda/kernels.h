@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
+#include "backend/adam.h"
+#include "backend/plan.h"
 #include "cuda/cursor.h"
-#include "engine/adam.h"
-#include "engine/plan.h"
 
 /**
  * The kernels of our own, one call each. All put their work into `stream` and return; maps are NCHW float.

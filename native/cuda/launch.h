@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "backend/anywhere.h"
 #include "cuda/check.h"
-#include "engine/anywhere.h"
 
 /**
  * The two shapes that all of this backend's kernels have. A body is a small struct of pointers and numbers,

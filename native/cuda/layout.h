@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "backend/plan.h"
 #include "cuda/cursor.h"
-#include "engine/plan.h"
 
 /**
  * How a network lies in device memory. Maps are NCHW there and kernels [out][in][height][width], the layouts

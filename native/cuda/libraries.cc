@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
+#include "backend/error.h"
 
 namespace convsweep::cuda {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "backend/taken.h"
 #include "cuda/check.h"
-#include "engine/taken.h"
 
 namespace convsweep::cuda {
 namespace {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "backend/error.h"
 #include "cuda/check.h"
 #include "cuda/descriptors.h"
 #include "cuda/kernels.h"
 #include "cuda/layout.h"
-#include "engine/error.h"
 
 namespace convsweep::cuda {
 namespace {

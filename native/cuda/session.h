@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "backend/backend.h"
 #include "cuda/blocks.h"
 #include "cuda/dataset.h"
 #include "cuda/stream.h"
-#include "ops/session.h"
 
 namespace convsweep::cuda {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/error.h"
+#include "backend/error.h"
 
 namespace convsweep {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "engine/adam.h"
+#include "backend/adam.h"
 #include "engine/layer.h"
 
 namespace convsweep {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "backend/error.h"
 #include "engine/check.h"
-#include "engine/error.h"
+#include "engine/make_plan.h"
 
 namespace convsweep {
 

@@ -6,10 +6,11 @@
 #include <span>
 #include <vector>
 
-#include "engine/adam.h"
-#include "engine/plan.h"
-#include "engine/taken.h"
-#include "ops/session.h"
+#include "backend/adam.h"
+#include "backend/backend.h"
+#include "backend/plan.h"
+#include "backend/taken.h"
+#include "engine/layer.h"
 
 namespace convsweep {
 

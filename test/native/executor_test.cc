@@ -10,7 +10,7 @@
 #include <numeric>
 #include <string>
 
-#include "engine/error.h"
+#include "backend/error.h"
 #include "engine/network.h"
 
 namespace convsweep::test {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "engine/plan.h"
+#include "backend/plan.h"
 
 namespace convsweep::test {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/adam.h"
-#include "engine/plan.h"
+#include "backend/adam.h"
+#include "backend/plan.h"
 
 /**
  * What a backend implements. The engine sees a network as a chain of fused blocks: input -> block -> ... ->
@@ -138,6 +138,8 @@ BuildInfo buildInfo();
 /** Throws Error DEVICE_UNAVAILABLE with reason and remedy where there is none. */
 std::vector<DeviceInfo> devices();
 size_t memoryInUse();
+/** Called once on each thread that runs sessions, before the first. */
+void prepareThread();
 /** Copies `count` images of `imageSize` pixels, and their labels. */
 std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels,
                                              size_t count, size_t imageSize);

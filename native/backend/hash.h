@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "engine/anywhere.h"
+#include "backend/anywhere.h"
 
 namespace convsweep {
 

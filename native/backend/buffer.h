@@ -15,7 +15,7 @@
 #include <unistd.h>
 #endif
 
-#include "engine/taken.h"
+#include "backend/taken.h"
 
 namespace convsweep {
 

@@ -5,8 +5,6 @@
 #include <variant>
 #include <vector>
 
-#include "engine/layer.h"
-
 namespace convsweep {
 
 /** Height, width and channels of one image or feature map, stored row-major, channels last. */
@@ -99,9 +97,6 @@ struct Plan {
   size_t parameterCount = 0;
   size_t statisticCount = 0;
 };
-
-/** Fuses `layers` into blocks. Throws Error NATIVE for shapes or values that are not consistent. */
-Plan makePlan(const std::vector<Layer>& layers);
 
 /** Values per image that a block takes in and puts out. */
 size_t inputSize(const BlockSpec& spec);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "engine/anywhere.h"
+#include "backend/anywhere.h"
 
 namespace convsweep {
 

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/buffer.h"
+#include "backend/error.h"
+#include "cpu/binding.h"
+#include "cpu/blocks.h"
+#include "cpu/input.h"
+#include "cpu/kernels.h"
+#include "cpu/loss.h"
+#include "cpu/stem.h"
+
+namespace convsweep::cpu {
+
+class HostSession final : public Session {
+ public:
+  HostSession(const Plan& plan, uint32_t seed)
+      : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(),     state_, gemmScratch_,
+                                                          imageScratch_, step_,  seed} {
+    const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
+    // All of them before any is touched: if one is too much, the machine has not been filled with the others.
+    for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));
+    for (Buffer<float>* flat : flats) flat->zero(plan.parameterCount);
+    state_.statistics.ensure(std::max<size_t>(plan.statisticCount, 1));
+    state_.statistics.zero(plan.statisticCount);
+    const Node* last = nullptr;
+    const auto add = [&](std::unique_ptr<CpuBlock> block) {
+      last = &block->output();
+      blocks_.push_back(std::move(block));
+    };
+    std::span<const BlockSpec> specs = plan.blocks;
+    if (const auto stem = stemOf(plan)) {
+      input_ = std::make_unique<ByteInput>(binding_);
+      add(std::make_unique<ConvStem>(context_, binding_, *stem));
+      specs = specs.subspan(StemSpec::kBlocks);
+    } else {
+      auto input = std::make_unique<HostInput>(kernels(), plan, binding_);
+      last = &input->output();
+      input_ = std::move(input);
+    }
+    for (const BlockSpec& spec : specs) add(makeBlock(context_, *last, spec));
+    outputs_ = last;
+    loss_ = std::make_unique<HostLoss>(*last, binding_);
+  }
+
+  Input& input() override { return *input_; }
+  std::span<const std::unique_ptr<Block>> blocks() override { return blocks_; }
+  Loss& loss() override { return *loss_; }
+  void beginStep(int64_t t) override { step_ = t; }
+
+  void adam(const Adam& adam) override {
+    kernels().adam(state_.parameters.data(), state_.m.data(), state_.v.data(), state_.gradients.data(),
+                   plan_.parameterCount, adam.stepSize(step_), adam.beta1, adam.beta2, adam.epsilon);
+  }
+
+  void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) override {
+    binding_ = {static_cast<const HostDataset*>(&dataset), rows, 0};
+  }
+  void run(Mode, size_t, const std::function<void()>& step) override { step(); }
+
+  void resetTotals() override { loss_->reset(); }
+  Totals totals() override { return loss_->totals(); }
+  Totals progress() override { return loss_->totals(); }
+
+  void readOutputs(size_t n, float* out) override {
+    const size_t size = outputs_->size;
+    std::memcpy(out, outputs_->values, n * size * sizeof(float));
+    if (!plan_.softmax) return;
+    for (size_t i = 0; i < n; ++i) {
+      float* z = out + i * size;
+      const double largest = *std::max_element(z, z + size);
+      double sum = 0;
+      for (size_t c = 0; c < size; ++c) sum += std::exp(z[c] - largest);
+      for (size_t c = 0; c < size; ++c) z[c] = static_cast<float>(std::exp(z[c] - largest) / sum);
+    }
+  }
+
+  void readGradients(float* out) override {
+    std::memcpy(out, state_.gradients.data(), plan_.parameterCount * sizeof(float));
+  }
+  void readState(StateView to) override {
+    forEach(to,
+            [](float* flat, std::span<float> view) { std::memcpy(view.data(), flat, view.size_bytes()); });
+  }
+  void writeState(StateView from) override {
+    forEach(from,
+            [](float* flat, std::span<float> view) { std::memcpy(flat, view.data(), view.size_bytes()); });
+  }
+
+ private:
+  template <typename Copy>
+  void forEach(const StateView& view, Copy copy) {
+    const auto one = [&](Buffer<float>& flat, std::span<float> part, size_t size) {
+      if (part.empty()) return;
+      require(part.size() == size, "state arrays match the network");
+      copy(flat.data(), part);
+    };
+    one(state_.parameters, view.parameters, plan_.parameterCount);
+    one(state_.statistics, view.statistics, plan_.statisticCount);
+    one(state_.m, view.m, plan_.parameterCount);
+    one(state_.v, view.v, plan_.parameterCount);
+  }
+
+  const Plan plan_;
+  State state_;
+  Buffer<float> gemmScratch_, imageScratch_;
+  int64_t step_ = 1;
+  Context context_;
+  Binding binding_;
+  std::unique_ptr<Input> input_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  const Node* outputs_ = nullptr;
+  std::unique_ptr<HostLoss> loss_;
+};
+
+}  // namespace convsweep::cpu
