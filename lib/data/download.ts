@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 import { makeFolder, orFileError } from '../files.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import { fetchFile, type PinnedFile, sha256OfFile } from './fetch-file.js';
 
 const MNIST_FILES: readonly PinnedFile[] = [

@@ -1,5 +1,6 @@
-import { invalidArgument, requireInteger } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import { Random } from '../random.js';
+import { requireInteger } from '../validate.js';
 import type { Dataset } from './dataset.js';
 
 /**

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
-import { ConvsweepError, invalidArgument, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
+import { requireInteger } from '../validate.js';
 import type { RgbaImage } from './png-image.js';
 
 /** A picture as a model's input. */

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import { Dataset } from './dataset.js';
 import { type IdxFile, invalidData, readIdxFile } from './idx-file.js';
 import type { TrainTest } from './train-test.js';

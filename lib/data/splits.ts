@@ -1,5 +1,6 @@
-import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Random } from '../random.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import type { Dataset } from './dataset.js';
 import { tfdsOrder } from './tfds-order.js';
 import type { TrainTest } from './train-test.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { requireInteger } from '../errors.js';
+import { requireInteger } from '../validate.js';
 
 /**
  * The order in which tensorflow_datasets stores, and so reads, the examples of an IDX split: its writer sorts them by

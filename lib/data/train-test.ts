@@ -1,5 +1,5 @@
-import { requireInteger } from '../errors.js';
 import { Random } from '../random.js';
+import { requireInteger } from '../validate.js';
 import type { Dataset } from './dataset.js';
 
 /** A data set that comes divided into images to learn from and images to test on, both of one store. */

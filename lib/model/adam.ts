@@ -1,4 +1,5 @@
-import { invalidArgument, rejectUnknownOptions } from '../errors.js';
+import { invalidArgument } from '../errors.js';
+import { rejectUnknownOptions } from '../validate.js';
 
 /** Keras' Adam: epsilon outside the square root and not bias-corrected. */
 export interface Adam {

@@ -1,4 +1,5 @@
-import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { invalidArgument } from '../errors.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 
 /** What a layer's outputs pass through; softmax in the last layer only. */
 export type Activation = 'linear' | 'relu' | 'softmax';

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { Dataset } from '../data/dataset.js';
 import type { EpochPlan } from '../data/epoch-plan.js';
 import { type Origin, originOf } from '../data/origin.js';
-import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 import { readKerasFile, writeKerasFile } from '../formats/keras-file.js';
 import {
   type DeviceName,
@@ -20,6 +20,7 @@ import { fit as runFit } from '../training/fit.js';
 import type { FitOptions } from '../training/fit-options.js';
 import type { History } from '../training/history.js';
 import type { Metrics, Trainer } from '../training/trainer.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import { type Adam, resolveAdam } from './adam.js';
 import {
   type Architecture,

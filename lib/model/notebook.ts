@@ -1,4 +1,5 @@
-import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { invalidArgument } from '../errors.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import { type LayerSpec, layers } from './layers.js';
 import { type Model, type ModelOptions, sequential } from './model.js';
 

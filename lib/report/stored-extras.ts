@@ -1,5 +1,6 @@
-import { invalidArgument, requireInteger } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import { parseStored, requireFields, requireNumber, requireText } from '../sweep/stored.js';
+import { requireInteger } from '../validate.js';
 import type { ReportEvaluation, ReportExtras, ReportMistake } from './sweep-report.js';
 
 /**

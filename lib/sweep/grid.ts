@@ -1,4 +1,5 @@
-import { ConvsweepError, invalidArgument, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
+import { requireInteger } from '../validate.js';
 
 /** A value of a hyperparameter; plain data, so that it can be recorded. */
 export type GridValue = string | number | boolean | null | readonly GridValue[];

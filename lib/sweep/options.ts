@@ -1,9 +1,10 @@
 import { Dataset } from '../data/dataset.js';
 import type { Shuffle } from '../data/epoch-plan.js';
-import { ConvsweepError, invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { notebookModel } from '../model/notebook.js';
 import type { DeviceName, Precision, SweepDeviceName } from '../native.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import { type Grid, type GridPoint, gridPoints, notebookGrid } from './grid.js';
 import type { SweepSplit } from './trial.js';
 

@@ -1,4 +1,5 @@
-import { invalidArgument, requireInteger } from '../errors.js';
+import { invalidArgument } from '../errors.js';
+import { requireInteger } from '../validate.js';
 import type { SplitConfig, SweepConfig } from './config.js';
 import { gridPoints } from './grid.js';
 import { parseStored, requireFields, requireOneOf, requireSha256, requireText } from './stored.js';

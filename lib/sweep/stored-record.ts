@@ -1,6 +1,7 @@
-import { invalidArgument, requireInteger } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import { deriveSeed } from '../random.js';
 import type { EpochHistory } from '../training/history.js';
+import { requireInteger } from '../validate.js';
 import type { SweepConfig } from './config.js';
 import { type GridPoint, gridPoints } from './grid.js';
 import {

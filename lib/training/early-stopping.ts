@@ -1,4 +1,5 @@
-import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { invalidArgument } from '../errors.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
 import { MonitoredQuantity, type MonitorMode } from './monitor.js';
 

@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
 import type { Dataset } from '../data/dataset.js';
 import type { Shuffle } from '../data/epoch-plan.js';
-import { invalidArgument, rejectUnknownOptions, requireInteger } from '../errors.js';
+import { invalidArgument } from '../errors.js';
+import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import type { Callback } from './callback.js';
 import { missingMonitor } from './monitor.js';
 import type { Verbosity } from './progress-bar.js';

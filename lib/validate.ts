@@ -1,0 +1,45 @@
+/** Checks of what callers hand over. */
+import { ConvsweepError, invalidArgument } from './errors.js';
+
+/** Throws unless `value` is an integer of at least `minimum`. */
+export function requireInteger(name: string, value: unknown, minimum = 1): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < minimum) {
+    const expected = minimum === 1 ? 'a positive integer' : `an integer of at least ${minimum}`;
+    throw invalidArgument(name, expected, value);
+  }
+}
+
+/** Throws unless `options` is an object all of whose keys are in `known`, suggesting the nearest known one. */
+export function rejectUnknownOptions(where: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgument(`the options of ${where}`, 'an object', options);
+  }
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue;
+    const nearest = known.find((k) => k.toLowerCase() === key.toLowerCase()) ?? nearestWord(key, known);
+    const hint = nearest ? `; did you mean ${nearest}?` : `; known options: ${known.join(', ')}`;
+    throw new ConvsweepError('INVALID_ARGUMENT', `Unknown option ${key} for ${where}${hint}`);
+  }
+}
+
+function nearestWord(word: string, candidates: readonly string[]): string | undefined {
+  const distance = (a: string, b: string): number => {
+    let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+    for (let i = 1; i <= a.length; i++) {
+      const next = [i];
+      for (let j = 1; j <= b.length; j++) {
+        const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+        next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
+      }
+      row = next;
+    }
+    return row[b.length]!;
+  };
+  let best: string | undefined;
+  let bestDistance = 3;
+  for (const candidate of candidates) {
+    const d = distance(word.toLowerCase(), candidate.toLowerCase());
+    if (d < bestDistance) [best, bestDistance] = [candidate, d];
+  }
+  return best;
+}
