@@ -74,11 +74,11 @@ export { bestTrialRun, type SweepExtent, trialRun } from './report/trial-run.js'
 export { rebuildReport, type WrittenReport, writeReport } from './report/write-report.js';
 export type { SplitConfig, SweepConfig } from './sweep/config.js';
 export type { SweepEvent } from './sweep/events.js';
+export type { SweepResult } from './sweep/finish-sweep.js';
 export { type Grid, type GridPoint, type GridValue, type NotebookGrid, notebookGrid } from './sweep/grid.js';
 export type { BuildContext, Builder, SweepOptions } from './sweep/options.js';
 export type { SweepProgress } from './sweep/progress.js';
 export { type Protocol, protocolSplits } from './sweep/protocol.js';
-export type { SweepResult } from './sweep/run-sweep.js';
 export type { StartEpoch } from './sweep/start-epoch.js';
 export { type SweepRun, sweep } from './sweep/sweep.js';
 export type { DivergedTrial, FinishedTrial, SweepSplit, Trial, TrialRecord } from './sweep/trial.js';

@@ -4,7 +4,7 @@ import { writeBestModelReports } from '../report/best-model.js';
 import { reportEvaluation } from '../report/sweep-report.js';
 import { bestTrialRun } from '../report/trial-run.js';
 import { type WrittenReport, writeReport } from '../report/write-report.js';
-import type { SweepResult } from '../sweep/run-sweep.js';
+import type { SweepResult } from '../sweep/finish-sweep.js';
 import type { SweepSplit } from '../sweep/trial.js';
 
 /**

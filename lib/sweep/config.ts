@@ -5,6 +5,7 @@ import { invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import { type DeviceName, type ResolvedDevice, resolvePrecision } from '../native.js';
 import { packageVersion } from '../package.js';
+import { type Engine, engineOf, type TrialEngine } from './engine.js';
 import type { Grid } from './grid.js';
 import type { SweepSettings } from './options.js';
 import type { StartEpoch } from './start-epoch.js';
@@ -29,7 +30,7 @@ export interface SweepConfig {
   precision: 'fp32' | 'tf32';
   /** SHA-256 of all models' layers and optimizers, which stands for the builder. */
   modelsSha256: string;
-  engine: { version: string; backend: string; compiler: string; instructionSet?: string };
+  engine: Engine;
   versions: { convsweep: string; node: string };
 }
 
@@ -61,7 +62,6 @@ export function resolveConfig(
   const { splits, grid, total, epochs, patience, batchSize, shuffle, seed } = settings;
   const device = devices[0]!;
   const precision = resolvePrecision(settings.precision, device);
-  const { backend, version, compiler, instructionSet } = device.addon.buildInfo();
   return {
     splits: splits.map((split) => ({
       name: split.name,
@@ -83,15 +83,31 @@ export function resolveConfig(
     device: devices.length > 1 ? 'cuda:all' : device.name,
     precision,
     modelsSha256: modelsFingerprint(settings, device, precision),
-    engine: { version, backend, compiler, ...(instructionSet !== undefined && { instructionSet }) },
+    engine: engineOf(device),
     versions: { convsweep: packageVersion(), node: process.versions.node },
   };
 }
 
+/** The engine that the sweep's trials are of. */
+export function trialEngine({ engine, precision }: SweepConfig): TrialEngine {
+  return { ...engine, precision };
+}
+
+/** What all trials of the sweep share, whatever trains them, and however many they are. */
+export function withoutEngine({ engine: _, device, precision, trials, versions, ...rest }: SweepConfig) {
+  return { ...rest, versions: { convsweep: versions.convsweep } };
+}
+
 /** What differs between two configurations, `epochs: 30 there, 20 now`; the version of Node.js may differ. */
 export function configDifferences(there: SweepConfig, now: SweepConfig): string[] {
-  const old = leaves({ ...there, versions: { ...there.versions, node: '' } });
-  const current = leaves({ ...now, versions: { ...now.versions, node: '' } });
+  const unversioned = (config: SweepConfig) => ({ ...config, versions: { ...config.versions, node: '' } });
+  return differences(unversioned(there), unversioned(now));
+}
+
+/** What differs between two plain objects, path by path. */
+export function differences(there: object, now: object): string[] {
+  const old = leaves(there);
+  const current = leaves(now);
   const paths = [...new Set([...old.keys(), ...current.keys()])];
   return paths
     .filter((path) => old.get(path) !== current.get(path))

@@ -19,6 +19,7 @@ import { parseConfig } from './stored-config.js';
 const CONFIG = 'config.json';
 const JOURNAL = 'journal.jsonl';
 const MODELS = 'models';
+const RECORDS = 'records';
 const FINAL = { csv: 'models.csv', model: 'model.h5', summary: 'summary.txt' };
 /** What the reports of a finished sweep are called, which others write beside its files. */
 const REPORT = ['report.html', 'report.json'];
@@ -58,6 +59,24 @@ export class SweepFolder {
     return `${MODELS}/.trial_${trial}.state`;
   }
 
+  /** What a trial that was trained by itself came to, relative to the folder. */
+  record(trial: number): string {
+    return `${RECORDS}/trial_${trial}.json`;
+  }
+
+  /** The trials that have a {@link record}, in order. */
+  async recorded(): Promise<number[]> {
+    const path = this.file(RECORDS);
+    const names = (await orFileError('read', path, unless(['ENOENT'], readdir(path)))) ?? [];
+    const numbers = names.map((name) => Number(/^trial_([1-9]\d{0,8})\.json$/.exec(name)?.[1]));
+    return numbers.filter((number) => !Number.isNaN(number)).sort((a, b) => a - b);
+  }
+
+  /** @throws ConvsweepError `FILE` */
+  async createRecords(): Promise<void> {
+    await makeFolder(this.file(RECORDS));
+  }
+
   /** A file of the folder by its relative name. */
   file(name: string): string {
     return join(this.path, name);
@@ -80,7 +99,7 @@ export class SweepFolder {
         `${this.path} holds another sweep (${CONFIG}); continue it with --resume (resume: true), or choose another folder with --out (out)`,
       );
     }
-    const taken = [JOURNAL, MODELS, ...Object.values(FINAL), ...REPORT, ...PICTURES].find((name) =>
+    const taken = [JOURNAL, MODELS, RECORDS, ...Object.values(FINAL), ...REPORT, ...PICTURES].find((name) =>
       names.includes(name),
     );
     if (taken !== undefined) {
@@ -119,7 +138,7 @@ export class SweepFolder {
   /** Makes good what interrupted processes left undone, and removes the files that they were writing. */
   async repair(): Promise<void> {
     await makeFolder(this.file(MODELS));
-    for (const folder of ['.', MODELS, EVALUATION]) await this.#removeDrafts(folder);
+    for (const folder of ['.', MODELS, RECORDS, EVALUATION]) await this.#removeDrafts(folder);
   }
 
   /** Leaves what other processes of this machine are writing, such as a report. */

@@ -69,6 +69,11 @@ export interface SweepOptions<G extends Grid = Grid> {
    */
   resume?: boolean;
   /**
+   * Take trials that another engine trained (other processor instructions, another compiler, another GPU), whose results
+   * differ in their last digits. Each such trial's record names its engine. Default false: they are refused.
+   */
+  mixed?: boolean;
+  /**
    * Stops the sweep. For `resume` the finished trials are kept, and of those in progress, where epochs take a second or
    * more, what they had learnt by their last epoch.
    */
@@ -94,6 +99,7 @@ export interface SweepSettings {
   /** Number of trials. */
   total: number;
   resume: boolean;
+  mixed: boolean;
   signal: AbortSignal | undefined;
 }
 
@@ -116,6 +122,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     'jobs',
     'limit',
     'resume',
+    'mixed',
     'signal',
   ]);
   const {
@@ -134,6 +141,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     jobs,
     limit,
     resume = false,
+    mixed = false,
     signal,
   } = options;
   if (typeof out !== 'string' || out === '') throw invalidArgument('out', 'the path of a folder', out);
@@ -180,6 +188,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     jobs,
     total: Math.min(limit ?? trials, trials),
     resume,
+    mixed,
     signal,
   };
 }

@@ -1,5 +1,6 @@
 import { ConvsweepError } from '../errors.js';
-import { configDifferences, type SweepConfig } from './config.js';
+import { configDifferences, differences, type SweepConfig, withoutEngine } from './config.js';
+import { engineText } from './engine.js';
 import type { SweepFolder } from './folder.js';
 import { readJournal } from './journal.js';
 import { finishedOnly } from './selection.js';
@@ -16,17 +17,23 @@ export function configToResume(folder: SweepFolder): Promise<SweepConfig> {
 /**
  * The configuration of the sweep in the folder, gone on with as asked now: with more trials, if those are more. A trial
  * depends on the seed and its number alone, so the first ones are the same.
+ * @param mixed whether the engine may be another
  * @throws ConvsweepError `INVALID_ARGUMENT` listing what differs from the sweep in the folder
  */
-export function resumedConfig(there: SweepConfig, now: SweepConfig, folder: string): SweepConfig {
+export function resumedConfig(
+  there: SweepConfig,
+  now: SweepConfig,
+  folder: string,
+  mixed = false,
+): SweepConfig {
   const grown = { ...there, trials: Math.max(there.trials, now.trials) };
-  const differences = configDifferences(grown, now);
-  if (differences.length === 0) return grown;
+  const found = mixed ? differences(withoutEngine(there), withoutEngine(now)) : configDifferences(grown, now);
+  if (found.length === 0) return grown;
   throw new ConvsweepError(
     'INVALID_ARGUMENT',
     [
       `${folder} holds a sweep that would have other results; resume it with its own options, or choose another folder with --out (out):`,
-      ...differences,
+      ...found,
     ].join('\n  '),
   );
 }
@@ -56,4 +63,18 @@ export async function finishedTrials(
     notify(`${folder.file(checkpoint.file)} ${finding}; trial ${trial} is trained again`);
   }
   return records;
+}
+
+/**
+ * Throws where a trial was trained by another engine than the sweep's own.
+ * @param mixed whether that is wanted
+ * @throws ConvsweepError `INVALID_ARGUMENT`
+ */
+export function requireOneEngine(records: Iterable<TrialRecord>, folder: string, mixed: boolean): void {
+  const other = mixed ? undefined : [...records].find(({ engine }) => engine !== undefined);
+  if (!other) return;
+  throw new ConvsweepError(
+    'INVALID_ARGUMENT',
+    `${folder} holds trials of several engines: trial ${other.trial} is of ${engineText(other.engine!)}; go on with --mixed (mixed: true)`,
+  );
 }

@@ -1,31 +1,21 @@
-import { ConvsweepError } from '../errors.js';
-import { Model } from '../model/model.js';
-import type { DeviceName, ResolvedDevice } from '../native.js';
-import { resolveConfig, type SweepConfig } from './config.js';
+import type { ResolvedDevice } from '../native.js';
+import { collectRecords } from './collect-records.js';
+import { type SweepConfig, trialEngine } from './config.js';
+import { isSameEngine } from './engine.js';
 import type { SweepEvent, SweepStep } from './events.js';
+import { sweepFailure } from './failure.js';
+import { finishSweep, type SweepResult } from './finish-sweep.js';
 import { SweepFolder } from './folder.js';
+import { Journal } from './journal.js';
 import { linkedController } from './linked-controller.js';
 import { FolderLock } from './lock.js';
-import { modelsCsv } from './models-csv.js';
 import type { SweepSettings } from './options.js';
+import { prepareSweep } from './prepare.js';
 import { ProgressCounter } from './progress.js';
-import { configToResume, finishedTrials, resumedConfig } from './resume.js';
-import { bestTrial } from './selection.js';
-import { type StartEpoch, settledStartEpoch } from './start-epoch.js';
+import { configToResume, finishedTrials, requireOneEngine, resumedConfig } from './resume.js';
 import { KEEPING_RULE } from './state-keeper.js';
 import { trainTrials } from './train-trials.js';
-import { type FinishedTrial, planTrials, type SweepSplit, type TrialRecord } from './trial.js';
-
-/** What a finished sweep found. */
-export interface SweepResult {
-  /** Of all trials, in order. */
-  trials: TrialRecord[];
-  /** The most accurate, the first of equals. */
-  best: FinishedTrial;
-  config: SweepConfig;
-  /** Paths of what was written. */
-  files: { folder: string; csv: string; model: string; summary: string; journal: string };
-}
+import type { TrialRecord } from './trial.js';
 
 /**
  * Runs the sweep from checking its folder to writing its last file.
@@ -37,11 +27,9 @@ export async function runSweep(
   send: (event: SweepEvent) => void,
   keepingRule = KEEPING_RULE,
 ): Promise<SweepResult> {
-  const { splits, points, seed, total, resume } = settings;
-  const startEpochs = new Map(splits.map((split) => [split, startEpochOf(split, settings)]));
-  const trials = planTrials(splits, points, seed, startEpochs).slice(0, total);
-  const now = resolveConfig(settings, devices, startEpochs);
-  const names = devices.map(({ name }) => name as DeviceName);
+  const { resume, mixed } = settings;
+  const prepared = prepareSweep(settings, devices);
+  const { trials, config: now } = prepared;
   const folder = new SweepFolder(settings.out);
 
   // Before the lock, which is to be put only into the folder of a sweep.
@@ -50,51 +38,74 @@ export async function runSweep(
   const { controller, release } = linkedController(settings.signal);
   const lock = await FolderLock.take(folder.lock, { onLost: (error) => controller.abort(error) });
   try {
-    const config = resume ? await takeUp(folder, now) : now;
+    const config = resume ? await takeUp(folder, now, mixed) : now;
     if (!resume) await folder.begin(config);
     const notices: string[] = [];
-    const records = await finishedTrials(folder, config, (message) => notices.push(message));
+    const notify = (message: string): void => void notices.push(message);
+    if (resume) await collectRecords(folder, config, mixed, notify);
+    const records = await finishedTrials(folder, config, notify);
+    requireOneEngine(records.values(), folder.path, mixed);
     const counter = new ProgressCounter(trials, records);
     const report = (step: SweepStep): void => send({ ...step, progress: counter.snapshot() });
     for (const message of notices) report({ type: 'notice', message });
-    const usual = devices.reduce((sum, { concurrency }) => sum + concurrency, 0);
-    const jobs = Math.min(settings.jobs ?? usual, trials.length);
+    const jobs = Math.min(prepared.jobs, trials.length);
     report({ type: 'start', config, jobs, resumed: [...records.values()] });
-    await trainTrials({
-      trials,
-      settings,
-      config,
-      devices: names,
-      jobs,
-      folder,
-      lock,
-      signal: controller.signal,
-      keepingRule,
-      records,
-      counter,
-      report,
-    });
+    const stamp = isSameEngine(trialEngine(now), trialEngine(config)) ? {} : { engine: trialEngine(now) };
+    await journalTrials(folder, lock, { done: records, total: trials.length }, (journal) =>
+      trainTrials({
+        trials: trials.filter(({ number }) => !records.has(number)),
+        settings,
+        config: now,
+        devices: prepared.devices,
+        jobs,
+        folder,
+        signal: controller.signal,
+        keepingRule,
+        counter,
+        keep: async (record) => {
+          await lock.requireHeld();
+          await journal.append(Object.assign(record, stamp));
+        },
+        report,
+      }),
+    );
     noticeDiverged(records, report);
     await lock.requireHeld();
-    return await finish(folder, records, config, names[0]!);
+    return await finishSweep(folder, records.values(), config);
   } finally {
     release();
     await lock.release();
   }
 }
 
+/**
+ * Trains with the folder's journal open.
+ * @throws ConvsweepError that says what is kept and how to go on
+ */
+async function journalTrials(
+  folder: SweepFolder,
+  lock: FolderLock,
+  { done, total }: { done: ReadonlyMap<number, TrialRecord>; total: number },
+  train: (journal: Journal) => Promise<void>,
+): Promise<void> {
+  const journal = await Journal.open(folder.journal);
+  try {
+    await train(journal);
+  } catch (error) {
+    // What ended the sweep is what is told, not that the journal cannot be closed either.
+    await journal.close().catch(() => {});
+    throw sweepFailure(lock.loss ?? error, { done: done.size, total, folder: folder.path });
+  }
+  await journal.close();
+}
+
 /** Makes the sweep in the folder one to go on with; returns its configuration. */
-async function takeUp(folder: SweepFolder, now: SweepConfig): Promise<SweepConfig> {
+async function takeUp(folder: SweepFolder, now: SweepConfig, mixed: boolean): Promise<SweepConfig> {
   const there = await configToResume(folder);
-  const resumed = resumedConfig(there, now, folder.path);
+  const resumed = resumedConfig(there, now, folder.path, mixed);
   await folder.repair();
   if (resumed.trials > there.trials) await folder.grow(resumed);
   return resumed;
-}
-
-function startEpochOf(split: SweepSplit, { startFromEpoch, batchSize, epochs }: SweepSettings): StartEpoch {
-  if (startFromEpoch !== undefined) return { epoch: startFromEpoch, reason: 'given' };
-  return settledStartEpoch(split.train.size, batchSize, epochs);
 }
 
 function noticeDiverged(records: ReadonlyMap<number, TrialRecord>, report: (step: SweepStep) => void): void {
@@ -102,31 +113,4 @@ function noticeDiverged(records: ReadonlyMap<number, TrialRecord>, report: (step
   if (diverged.length === 0) return;
   const message = `${diverged.length} of ${records.size} trials diverged: val_loss was not a finite number in any epoch looked at; a smaller learning rate may help`;
   report({ type: 'notice', message });
-}
-
-async function finish(
-  folder: SweepFolder,
-  records: ReadonlyMap<number, TrialRecord>,
-  config: SweepConfig,
-  device: DeviceName,
-): Promise<SweepResult> {
-  const trials = [...records.values()].sort((a, b) => a.trial - b.trial);
-  const best = bestTrial(trials);
-  if (!best) {
-    throw new ConvsweepError(
-      'DIVERGED',
-      `All ${trials.length} trials diverged, so that there is no best model; what they did is in ${folder.journal}. Try a smaller learning rate or other layers, in another folder with --out (out)`,
-    );
-  }
-  const model = await Model.load(folder.file(best.checkpoint.file), { device });
-  const summary = model.summary();
-  model.dispose();
-  await folder.writeFinal({ csv: modelsCsv(trials), best: best.checkpoint.file, summary });
-  const { path, csv, model: modelFile, summary: summaryFile, journal } = folder;
-  return {
-    trials,
-    best,
-    config,
-    files: { folder: path, csv, model: modelFile, summary: summaryFile, journal },
-  };
 }

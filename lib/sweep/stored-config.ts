@@ -1,6 +1,7 @@
 import { invalidArgument } from '../errors.js';
 import { requireInteger } from '../validate.js';
 import type { SplitConfig, SweepConfig } from './config.js';
+import type { Engine, TrialEngine } from './engine.js';
 import { gridPoints } from './grid.js';
 import { parseStored, requireFields, requireOneOf, requireSha256, requireText } from './stored.js';
 
@@ -47,14 +48,32 @@ function requireConfig(value: unknown): asserts value is SweepConfig {
   requireInteger('trials', trials);
   const most = splits.length * gridPoints(grid as SweepConfig['grid']).length;
   if (trials > most) throw invalidArgument('trials', `at most ${most}, which the grid has,`, trials);
-  requireFields<SweepConfig['engine']>(
-    'engine',
-    engine,
-    ['version', 'backend', 'compiler'],
-    ['instructionSet'],
-  );
+  requireEngine(engine);
   requireFields<SweepConfig['versions']>('versions', versions, ['convsweep', 'node']);
-  for (const [name, text] of Object.entries({ ...engine, ...versions })) requireText(name, text);
+  for (const [name, text] of Object.entries(versions)) requireText(name, text);
+}
+
+const ENGINE = ['version', 'backend', 'compiler'] satisfies (keyof Engine)[];
+const ENGINE_OPTIONAL = ['instructionSet', 'gpu', 'libraries'] satisfies (keyof Engine)[];
+
+function requireEngine(value: unknown): asserts value is Engine {
+  requireFields<Engine>('engine', value, ENGINE, ENGINE_OPTIONAL);
+  requireEngineTexts(value);
+}
+
+/** Throws unless `value` is the engine of a trial. */
+export function requireTrialEngine(value: unknown): asserts value is TrialEngine {
+  requireFields<TrialEngine>('engine', value, [...ENGINE, 'precision'], ENGINE_OPTIONAL);
+  const { precision, ...engine } = value;
+  requireOneOf('precision', precision, ['fp32', 'tf32']);
+  requireEngineTexts(engine);
+}
+
+function requireEngineTexts({ libraries = {}, ...texts }: Partial<Record<keyof Engine, unknown>>): void {
+  if (typeof libraries !== 'object' || libraries === null || Array.isArray(libraries)) {
+    throw invalidArgument('libraries', 'an object', libraries);
+  }
+  for (const [name, text] of Object.entries({ ...texts, ...libraries })) requireText(name, text);
 }
 
 function requireSplits(splits: unknown, epochs: number): asserts splits is SplitConfig[] {

@@ -13,6 +13,7 @@ import {
   requireSha256,
   requireText,
 } from './stored.js';
+import { requireTrialEngine } from './stored-config.js';
 import { checkpointFile, type DivergedTrial, type FinishedTrial, type TrialRecord } from './trial.js';
 
 const COMMON = [
@@ -30,6 +31,7 @@ const COMMON = [
   'jobs',
   'finished',
 ] satisfies (keyof DivergedTrial)[];
+const OPTIONAL = ['engine'] satisfies (keyof DivergedTrial)[];
 const RESULT = ['accuracy', 'bestEpoch', 'checkpoint'] satisfies (keyof FinishedTrial)[];
 
 /** Reads the records of one sweep: those that agree with its configuration. */
@@ -50,16 +52,25 @@ export class RecordReader {
   parse(line: string, where: string): TrialRecord {
     const what = `the record of one of the sweep's trials in ${where}`;
     const remedy = 'delete that line to train its trial again';
-    return parseStored(line, { what, remedy }, (value) => this.#check(value));
+    return parseStored(line, { what, remedy }, (value) => this.check(value));
   }
 
-  #check(value: unknown): TrialRecord {
+  /**
+   * `value` as a record of one of the sweep's trials.
+   * @throws ConvsweepError `INVALID_ARGUMENT` for anything else
+   */
+  check(value: unknown): TrialRecord {
     const name = 'the record';
     if (typeof value === 'object' && value !== null && !Object.hasOwn(value, 'status')) {
       // As it was written while only trials that finished had a record.
       Object.assign(value, { status: 'finished' });
     }
-    requireFields<FinishedTrial>(name, value, ['status', ...COMMON], [...RESULT, 'unseenAccuracy']);
+    requireFields<FinishedTrial>(
+      name,
+      value,
+      ['status', ...COMMON],
+      [...OPTIONAL, ...RESULT, 'unseenAccuracy'],
+    );
     requireOneOf('status', value.status, ['finished', 'diverged']);
     const { unseen, startFromEpoch } = this.#requirePlanned(value);
     const { epochs } = value;
@@ -72,13 +83,19 @@ export class RecordReader {
     requireInteger('jobs', value.jobs);
     requireText('finished', value.finished);
     if (Number.isNaN(Date.parse(value.finished))) throw invalidArgument('finished', 'a time', value.finished);
+    if (Object.hasOwn(value, 'engine')) requireTrialEngine(value.engine);
     if (value.status === 'diverged') {
-      requireFields<DivergedTrial>('the record of a trial that diverged', value, ['status', ...COMMON]);
+      requireFields<DivergedTrial>(
+        'the record of a trial that diverged',
+        value,
+        ['status', ...COMMON],
+        OPTIONAL,
+      );
       return value as unknown as DivergedTrial;
     }
     const { trial, accuracy, bestEpoch, checkpoint } = value;
     const results = unseen === undefined ? RESULT : [...RESULT, 'unseenAccuracy' as const];
-    requireFields<FinishedTrial>(name, value, ['status', ...COMMON, ...results]);
+    requireFields<FinishedTrial>(name, value, ['status', ...COMMON, ...results], OPTIONAL);
     requireNumber('accuracy', accuracy, 0, 1);
     if (unseen !== undefined) requireNumber('unseenAccuracy', value.unseenAccuracy, 0, 1);
     requireInteger('bestEpoch', bestEpoch, 0);

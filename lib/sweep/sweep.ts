@@ -1,21 +1,12 @@
 import { resolveDevices } from '../native.js';
-import { Channel } from './channel.js';
-import type { SweepEvent } from './events.js';
+import type { SweepResult } from './finish-sweep.js';
 import type { Grid } from './grid.js';
-import { linkedController } from './linked-controller.js';
 import { resolveSweepOptions, type SweepOptions } from './options.js';
-import { runSweep, type SweepResult } from './run-sweep.js';
+import { type Run, startRun } from './run.js';
+import { runSweep } from './run-sweep.js';
 
-/**
- * A sweep that runs: its events, to be iterated over, and its result.
- *
- * Leaving the iteration early, by `break`, `return` or an error, stops the sweep, unless somebody else still iterates
- * over it; the result then rejects with `ABORTED`. What follows runs when it has stopped, and may resume it.
- */
-export interface SweepRun extends AsyncIterable<SweepEvent> {
-  /** Rejects with what ended the sweep; so does the iteration, where there is one. */
-  readonly result: Promise<SweepResult>;
-}
+/** A sweep that runs; see {@link Run}. */
+export type SweepRun = Run<SweepResult>;
 
 /**
  * Trains a model for every split and every combination of a grid, side by side, and keeps everything in a folder:
@@ -47,34 +38,5 @@ export interface SweepRun extends AsyncIterable<SweepEvent> {
 export function sweep<G extends Grid>(options: SweepOptions<G>): SweepRun {
   const settings = resolveSweepOptions(options);
   const devices = resolveDevices(settings.device);
-  const events = new Channel<SweepEvent>();
-  const { controller, release } = linkedController(settings.signal);
-  // Begins in a later microtask, so that the caller can iterate first.
-  const result = Promise.resolve()
-    .then(() => runSweep({ ...settings, signal: controller.signal }, devices, (event) => events.send(event)))
-    .finally(() => {
-      release();
-      events.end();
-    });
-  let readers = 0;
-  return {
-    result,
-    async *[Symbol.asyncIterator]() {
-      // Iterating reports a failure; that nobody awaits the result as well is then no unhandled rejection.
-      result.catch(() => {});
-      readers++;
-      let isLeaving = true;
-      try {
-        yield* events;
-        isLeaving = false;
-      } finally {
-        readers--;
-        if (isLeaving && readers === 0) {
-          controller.abort(new Error('nobody iterates over the sweep any more'));
-          await result.catch(() => {});
-        }
-      }
-      await result;
-    },
-  };
+  return startRun(settings.signal, (signal, send) => runSweep({ ...settings, signal }, devices, send));
 }

@@ -2,6 +2,7 @@ import type { Dataset } from '../data/dataset.js';
 import type { Split } from '../data/splits.js';
 import { deriveSeed } from '../random.js';
 import type { EpochHistory } from '../training/history.js';
+import type { TrialEngine } from './engine.js';
 import type { GridPoint } from './grid.js';
 import { pythonText } from './models-csv.js';
 import type { StartEpoch } from './start-epoch.js';
@@ -50,6 +51,8 @@ interface RecordBase {
   jobs: number;
   /** ISO 8601. */
   finished: string;
+  /** What trained it, where that is not the sweep's own engine. */
+  engine?: TrialEngine;
 }
 
 /** A trial that came to a result. */
