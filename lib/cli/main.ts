@@ -6,6 +6,7 @@ import { addData } from './data.js';
 import { addEvaluate } from './evaluate.js';
 import { addExport } from './export.js';
 import { addInspect } from './inspect.js';
+import { addMerge } from './merge.js';
 import { exitCode } from './options.js';
 import { addPlot } from './plot.js';
 import { addPredict } from './predict.js';
@@ -14,6 +15,7 @@ import { addSummary } from './summary.js';
 import { addSweep } from './sweep.js';
 import { note, outliveOutput, print } from './terminal.js';
 import { addTrain } from './train.js';
+import { addTrial } from './trial.js';
 
 function createProgram(): Command {
   const program = new Command('convsweep')
@@ -25,6 +27,8 @@ function createProgram(): Command {
     // Subcommands inherit this when they are added: usage errors are thrown, so that they exit with 2.
     .exitOverride();
   addSweep(program);
+  addTrial(program);
+  addMerge(program);
   addTrain(program);
   addEvaluate(program);
   addPredict(program);

@@ -11,6 +11,8 @@ import { wrapText } from './wrap-text.js';
 export class SweepDisplay {
   readonly #bars: MultiBar | undefined;
   #bar: SingleBar | undefined;
+  /** Of the whole sweep, of which only some may be trained here. */
+  #trials = 0;
 
   constructor() {
     if (!process.stderr.isTTY) return;
@@ -28,7 +30,7 @@ export class SweepDisplay {
     const { progress } = event;
     if (event.type === 'notice') this.line(event.message);
     if (event.type === 'start') this.#start(event);
-    if (event.type === 'trialEnd') this.line(trialLine(event.record, progress.total, this.#columns));
+    if (event.type === 'trialEnd') this.line(trialLine(event.record, this.#trials, this.#columns));
     this.#bar?.update(progress.done, { now: progress });
   }
 
@@ -56,9 +58,11 @@ export class SweepDisplay {
   }
 
   #start({ config, jobs, resumed, progress }: Extract<SweepEvent, { type: 'start' }>): void {
-    const { device, engine, seed } = config;
+    const { device, engine, seed, trials } = config;
+    this.#trials = trials;
     const isa = engine.instructionSet ? ` (${engine.instructionSet})` : '';
-    this.line(`${progress.total} trials, ${jobs} at a time on ${device}${isa}, seed ${seed}`);
+    const count = progress.total === 1 ? '1 trial' : `${progress.total} trials`;
+    this.line(`${count}, ${jobs} at a time on ${device}${isa}, seed ${seed}`);
     if (resumed.length > 0) this.line(`${shareText(resumed.length, progress.total)} finished already`);
     for (const split of trainedSplits(config)) {
       this.line(

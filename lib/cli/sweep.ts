@@ -1,17 +1,20 @@
 import { type Command, Option } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
-import { loadDigits } from '../data/digits.js';
-import { loadIdx } from '../data/idx.js';
 import type { Precision, SweepDeviceName } from '../native.js';
 import { accuracyText } from '../report/accuracy-text.js';
 import { formatDuration } from '../report/duration.js';
 import { LiveView } from '../report/live-view.js';
+import type { SweepConfig } from '../sweep/config.js';
 import type { SweepResult } from '../sweep/finish-sweep.js';
-import { notebookGrid } from '../sweep/grid.js';
+import { type NotebookGrid, notebookGrid } from '../sweep/grid.js';
 import { formatFloat32 } from '../sweep/models-csv.js';
+import type { SweepOptions } from '../sweep/options.js';
+import { planSweep } from '../sweep/plan-sweep.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
 import { rankTrials } from '../sweep/selection.js';
 import { sweep } from '../sweep/sweep.js';
+import type { SweepSplit } from '../sweep/trial.js';
+import { loadSource } from './data-source.js';
 import { describeRecord } from './describe-record.js';
 import { withDevice } from './device-options.js';
 import { choice, distinct, integer, integers, percentages, port } from './options.js';
@@ -21,7 +24,7 @@ import { writeSweepReports } from './sweep-reports.js';
 import { interruption, note, printJson, tell } from './terminal.js';
 import { type TrainingOptions, withTraining } from './training-options.js';
 
-interface SweepCommandOptions extends TrainingOptions {
+export interface SweepCommandOptions extends TrainingOptions {
   out?: string;
   data?: string;
   protocol: Protocol;
@@ -32,6 +35,8 @@ interface SweepCommandOptions extends TrainingOptions {
   jobs?: number;
   limit?: number;
   resume?: boolean;
+  plan?: boolean;
+  mixed?: boolean;
   watch?: number;
   json?: boolean;
 }
@@ -40,8 +45,12 @@ interface SweepCommandOptions extends TrainingOptions {
 const WATCH_PORT = '8081';
 
 export function addSweep(program: Command): void {
-  const command = program
-    .command('sweep')
+  withSweepOptions(program.command('sweep')).action(runSweepCommand);
+}
+
+/** `command` with the options of `convsweep sweep`. */
+export function withSweepOptions(command: Command): Command {
+  command
     .description("train the notebook's 81 models and keep the best: 3 splits x 27 triples of widths")
     .option('--out <dir>', 'folder for everything that is written (default: runs/<data>-<protocol>)')
     .option('--data <dir>', 'IDX files (MNIST, Fashion-MNIST, ...) instead of the embedded digits')
@@ -61,22 +70,28 @@ export function addSweep(program: Command): void {
         .argParser(distinct('--neurons', integers('--neurons')))
         .default([60, 80, 100], '60,80,100'),
     );
-  withDevice(withTraining(command), { all: true })
+  return withDevice(withTraining(command), { all: true })
     .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
     .option('--limit <n>', 'only the first trials', integer('--limit'))
     .option('--resume', 'continue the sweep in --out; --limit may be larger than before')
+    .addOption(
+      new Option(
+        '--plan',
+        'train nothing: trial trains the trials one by one, merge puts them together',
+      ).conflicts(['jobs', 'resume', 'watch']),
+    )
+    .option('--mixed', 'go on with trials that other engines trained (instruction set, compiler, GPU)')
     .addOption(
       new Option('--watch [port]', 'serve the report to browsers on this machine while the sweep runs')
         .preset(WATCH_PORT)
         .argParser(port('--watch')),
     )
-    .option('--json', 'print the result as JSON')
-    .action(runSweepCommand);
+    .option('--json', 'print the result as JSON');
 }
 
 async function runSweepCommand(options: SweepCommandOptions, command: Command): Promise<void> {
   const { data, protocol, seed, json } = options;
-  const source = data === undefined ? await loadDigits() : await loadIdx(data);
+  const source = await loadSource(data);
   const images = 'all' in source ? source.all : source;
   const out = options.out ?? `runs/${images.name}-${protocol}`;
   if (!json)
@@ -88,6 +103,7 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
     );
 
   const splits = protocolSplits(source, protocol, options.splits, seed);
+  if (options.plan) return tellPlan(await planSweep(sweepOptions(options, out, splits)), out, json);
   const live = options.watch === undefined ? undefined : await LiveView.open(out, options.watch);
   if (live) note(`Watch it at ${live.url}`);
   const display = new SweepDisplay();
@@ -95,19 +111,7 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
   const begin = performance.now();
   try {
     const run = sweep({
-      out,
-      splits,
-      grid: notebookGrid(options.neurons),
-      epochs: options.epochs,
-      patience: options.patience,
-      ...(options.startFromEpoch !== undefined && { startFromEpoch: options.startFromEpoch }),
-      batchSize: options.batch,
-      shuffle: options.shuffle,
-      seed,
-      device: options.device,
-      precision: options.precision,
-      ...(options.jobs !== undefined && { jobs: options.jobs }),
-      ...(options.limit !== undefined && { limit: options.limit }),
+      ...sweepOptions(options, out, splits),
       resume: options.resume ?? false,
       signal,
     });
@@ -121,14 +125,10 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
       device: result.config.device,
       precision: result.config.precision,
     });
-    const { file, report } = await writeSweepReports(result, splits, reproduction, signal);
+    const { file, report } = await writeSweepReports(result, splits, reproduction, { signal });
     await live?.finish(report);
     note(`Finished in ${formatDuration((performance.now() - begin) / 1000)}.`);
-    if (json) {
-      printJson({ best: result.best, files: { ...result.files, report: file }, trials: result.trials });
-    } else {
-      tell(format(result, file));
-    }
+    tellResult(result, file, json);
   } catch (error) {
     await live?.stop((error as Error).message);
     throw error;
@@ -136,6 +136,52 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
     display.stop();
     release();
   }
+}
+
+/** What the library is given for the command's options. */
+export function sweepOptions(
+  options: SweepCommandOptions,
+  out: string,
+  splits: readonly SweepSplit[],
+): SweepOptions<NotebookGrid> {
+  return {
+    out,
+    splits,
+    grid: notebookGrid(options.neurons),
+    epochs: options.epochs,
+    patience: options.patience,
+    ...(options.startFromEpoch !== undefined && { startFromEpoch: options.startFromEpoch }),
+    batchSize: options.batch,
+    shuffle: options.shuffle,
+    seed: options.seed,
+    device: options.device,
+    precision: options.precision,
+    ...(options.jobs !== undefined && { jobs: options.jobs }),
+    ...(options.limit !== undefined && { limit: options.limit }),
+    mixed: options.mixed ?? false,
+  };
+}
+
+function tellPlan({ trials }: SweepConfig, out: string, json: boolean | undefined): void {
+  const train = `convsweep trial 1..${trials} --out ${out}`;
+  const merge = `convsweep merge ${out}`;
+  if (json) printJson({ out, trials, train, merge });
+  else
+    tell(
+      [
+        `Planned ${trials} trials in ${out}. Train them, in any parts, on any machines that see the folder:`,
+        `  ${train}`,
+        'then put them together:',
+        `  ${merge}`,
+      ].join('\n'),
+    );
+}
+
+/** Prints what a finished sweep found. @param report the path of its report */
+export function tellResult(result: SweepResult, report: string, json: boolean | undefined): void {
+  const { best, files, trials } = result;
+  if (json) printJson({ best, files: { ...files, report }, trials });
+  else tell(format(result, report));
 }
 
 function format({ trials, best, files }: SweepResult, report: string): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { storeSha256 } from '../data/origin.js';
-import { invalidArgument } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import { type DeviceName, type ResolvedDevice, resolvePrecision } from '../native.js';
 import { packageVersion } from '../package.js';
@@ -128,6 +128,21 @@ function leaves(value: unknown, path = ''): Map<string, string> {
 
 function isRecord(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Throws unless the sweep is of these splits.
+ * @throws ConvsweepError `INVALID_ARGUMENT`
+ */
+export function requireSplitsOf(config: SweepConfig, splits: readonly SweepSplit[]): void {
+  const other = config.splits.find(
+    ({ sha256 }, i) => splits[i] === undefined || splitFingerprint(splits[i]) !== sha256,
+  );
+  if (!other) return;
+  throw new ConvsweepError(
+    'INVALID_ARGUMENT',
+    `Expected the images of ${other.data} that the sweep is planned for, but received others; name their folder: --data DIR (data)`,
+  );
 }
 
 function splitFingerprint(split: SweepSplit): string {

@@ -7,6 +7,8 @@ export interface SweepState {
   done: number;
   total: number;
   folder: string;
+  /** How to go on. */
+  goOn: string;
 }
 
 /** `error` with the trial's name; an abort stays as it is. */
@@ -18,8 +20,8 @@ export function trialFailure(error: unknown, trial: Trial): unknown {
 }
 
 /** The error that ends a sweep: why, what is kept, and how to go on. */
-export function sweepFailure(error: unknown, { done, total, folder }: SweepState): ConvsweepError {
-  const kept = `${done} of ${total} trials are finished and kept in ${folder}; continue with the same options and --resume (resume: true)`;
+export function sweepFailure(error: unknown, { done, total, folder, goOn }: SweepState): ConvsweepError {
+  const kept = `${done} of ${total} trials are finished and kept in ${folder}; ${goOn}`;
   const isAbort = codeOf(error) === 'ABORTED';
   const reason = isAbort ? 'The sweep was stopped' : `The sweep ended: ${messageOf(error)}`;
   return new ConvsweepError(codeOf(error), `${reason}. ${kept}`, {

@@ -72,6 +72,11 @@ export class SweepFolder {
     return numbers.filter((number) => !Number.isNaN(number)).sort((a, b) => a - b);
   }
 
+  /** Once all of them stand in the journal. @throws ConvsweepError `FILE` */
+  async removeRecords(): Promise<void> {
+    await this.remove(RECORDS);
+  }
+
   /** @throws ConvsweepError `FILE` */
   async createRecords(): Promise<void> {
     await makeFolder(this.file(RECORDS));

@@ -45,6 +45,7 @@ export async function mergeSweep(
     await lock.requireHeld();
     // Only now: what others of this folder's trials are still writing is no leftover.
     await folder.repair();
+    await folder.removeRecords();
     return await finishSweep(folder, records.values(), config);
   } finally {
     await lock.release();

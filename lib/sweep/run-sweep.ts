@@ -94,7 +94,8 @@ async function journalTrials(
   } catch (error) {
     // What ended the sweep is what is told, not that the journal cannot be closed either.
     await journal.close().catch(() => {});
-    throw sweepFailure(lock.loss ?? error, { done: done.size, total, folder: folder.path });
+    const goOn = 'continue with the same options and --resume (resume: true)';
+    throw sweepFailure(lock.loss ?? error, { done: done.size, total, folder: folder.path, goOn });
   }
   await journal.close();
 }

@@ -4,6 +4,7 @@ import { requireInteger } from '../validate.js';
 import { differences, type SweepConfig, trialEngine, withoutEngine } from './config.js';
 import { engineRemedy, engineText, isSameEngine } from './engine.js';
 import type { SweepEvent, SweepStep } from './events.js';
+import { sweepFailure } from './failure.js';
 import { SweepFolder } from './folder.js';
 import type { Grid } from './grid.js';
 import { peekJournal } from './journal.js';
@@ -77,6 +78,9 @@ async function runPlanned(
     counter,
     keep: (record) => files.add(trialEngine(own), record),
     report,
+  }).catch((error) => {
+    const goOn = 'run the same again to go on';
+    throw sweepFailure(error, { done: records.size, total: trials.length, folder: folder.path, goOn });
   });
   return [...records.values()].sort((a, b) => a.trial - b.trial);
 }
