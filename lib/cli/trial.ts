@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ConvsweepError } from '../errors.js';
 import type { DeviceName, Precision } from '../native.js';
 import { parseNumberRanges } from '../sweep/number-ranges.js';
@@ -12,7 +12,8 @@ import { interruption, printJson } from './terminal.js';
 
 interface TrialOptions {
   out: string;
-  array?: boolean;
+  /** Trials per task. */
+  array?: number;
   data?: string;
   device: DeviceName;
   precision: Precision;
@@ -27,7 +28,14 @@ export function addTrial(program: Command): void {
     .description('train some trials of a planned sweep; merge puts them together')
     .argument('[numbers]', 'which, from 1: 3, 1..9 or 1,4..6')
     .requiredOption('--out <dir>', 'folder of the plan: convsweep sweep --plan')
-    .option('--array', "the trial of this task of a job array: Slurm's index from 1, Kubernetes' from 0")
+    .addOption(
+      new Option(
+        '--array [size]',
+        'those of this task of a job array (Slurm, Kubernetes), of so many trials each',
+      )
+        .preset('1')
+        .argParser(integer('--array')),
+    )
     .option('--data <dir>', "IDX files of the plan's images, unless they are the embedded digits");
   withDevice(command)
     .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
@@ -37,15 +45,17 @@ export function addTrial(program: Command): void {
 }
 
 async function trainSome(numbers: string | undefined, options: TrialOptions): Promise<void> {
-  const { out, array = false, data, device, precision, jobs, mixed = false, json } = options;
-  if ((numbers === undefined) !== array) {
+  const { out, array, data, device, precision, jobs, mixed = false, json } = options;
+  if ((numbers === undefined) === (array === undefined)) {
     throw new ConvsweepError(
       'INVALID_ARGUMENT',
       `Give either the numbers of trials or --array, as in: convsweep trial 1..9 --out ${out}`,
     );
   }
-  const trials = numbers === undefined ? [arrayIndex(process.env)] : parseNumberRanges('numbers', numbers);
+  const given = numbers === undefined ? undefined : parseNumberRanges('numbers', numbers);
+  const task = given ? 0 : taskIndex(process.env);
   const plan = await readPlan(out, data);
+  const trials = given ?? trialsOfTask(task, array!, plan.config.trials);
   const display = new SweepDisplay();
   const { signal, release } = interruption(() => display.line('Stopping; finished trials are kept.'));
   try {
@@ -70,12 +80,23 @@ async function trainSome(numbers: string | undefined, options: TrialOptions): Pr
   }
 }
 
-/** The trial that a task of a job array trains. */
-function arrayIndex({ SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX }: NodeJS.ProcessEnv): number {
-  if (SLURM_ARRAY_TASK_ID !== undefined) return integer('SLURM_ARRAY_TASK_ID')(SLURM_ARRAY_TASK_ID);
-  if (JOB_COMPLETION_INDEX !== undefined) return integer('JOB_COMPLETION_INDEX', 0)(JOB_COMPLETION_INDEX) + 1;
+/** Of this task of a job array, from 0. Slurm's arrays are submitted from 1 on, as trials count; Kubernetes' are not. */
+function taskIndex({ SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX }: NodeJS.ProcessEnv): number {
+  if (SLURM_ARRAY_TASK_ID !== undefined) return integer('SLURM_ARRAY_TASK_ID')(SLURM_ARRAY_TASK_ID) - 1;
+  if (JOB_COMPLETION_INDEX !== undefined) return integer('JOB_COMPLETION_INDEX', 0)(JOB_COMPLETION_INDEX);
   throw new ConvsweepError(
     'INVALID_ARGUMENT',
     'Expected SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX in the environment for --array; outside a job array give the numbers of trials, as in: convsweep trial 1..9',
   );
+}
+
+function trialsOfTask(task: number, size: number, total: number): number[] {
+  const first = task * size + 1;
+  if (first > total) {
+    throw new ConvsweepError(
+      'INVALID_ARGUMENT',
+      `Task ${task} of the job array, counted from 0, is beyond the ${total} trials of the plan at ${size} a task; submit ${Math.ceil(total / size)} tasks`,
+    );
+  }
+  return Array.from({ length: Math.min(size, total - task * size) }, (_, i) => first + i);
 }
