@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'OUT_OF_MEMORY'
   /** Training gave nothing that is a number. */
   | 'DIVERGED'
+  /** The queue of a sweep on several machines cannot be used, or a worker of it failed. */
+  | 'QUEUE'
   /** The native engine failed while running. */
   | 'NATIVE'
   /** The object was disposed or is busy with another call. */

@@ -82,6 +82,7 @@ export type { BuildContext, Builder, SweepOptions } from './sweep/options.js';
 export { planSweep } from './sweep/plan-sweep.js';
 export type { SweepProgress } from './sweep/progress.js';
 export { type Protocol, protocolSplits } from './sweep/protocol.js';
+export { type WorkerOptions, worker } from './sweep/queue/worker.js';
 export type { Run } from './sweep/run.js';
 export type { StartEpoch } from './sweep/start-epoch.js';
 export { type SweepRun, sweep } from './sweep/sweep.js';

@@ -16,6 +16,7 @@ import { addSweep } from './sweep.js';
 import { note, outliveOutput, print } from './terminal.js';
 import { addTrain } from './train.js';
 import { addTrial } from './trial.js';
+import { addWorker } from './worker.js';
 
 function createProgram(): Command {
   const program = new Command('convsweep')
@@ -29,6 +30,7 @@ function createProgram(): Command {
   addSweep(program);
   addTrial(program);
   addMerge(program);
+  addWorker(program);
   addTrain(program);
   addEvaluate(program);
   addPredict(program);

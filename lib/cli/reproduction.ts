@@ -1,7 +1,7 @@
 import type { Command, Option } from 'commander';
 
 /** Options that change where results go, how they are shown, or how fast they come, but not what they are. */
-const IRRELEVANT = ['out', 'jobs', 'resume', 'plan', 'mixed', 'json', 'watch'];
+const IRRELEVANT = ['out', 'jobs', 'resume', 'plan', 'queue', 'mixed', 'json', 'watch'];
 
 /**
  * The command line that gives the same results: every option that matters, the defaults too, so that it holds in a

@@ -18,6 +18,7 @@ import { loadSource } from './data-source.js';
 import { describeRecord } from './describe-record.js';
 import { withDevice } from './device-options.js';
 import { choice, distinct, integer, integers, percentages, port } from './options.js';
+import { queueOption } from './queue-option.js';
 import { reproducingCommand } from './reproduction.js';
 import { SweepDisplay } from './sweep-display.js';
 import { writeSweepReports } from './sweep-reports.js';
@@ -37,6 +38,7 @@ export interface SweepCommandOptions extends TrainingOptions {
   resume?: boolean;
   plan?: boolean;
   mixed?: boolean;
+  queue?: string;
   watch?: number;
   json?: boolean;
 }
@@ -71,7 +73,7 @@ export function withSweepOptions(command: Command): Command {
         .default([60, 80, 100], '60,80,100'),
     );
   return withDevice(withTraining(command), { all: true })
-    .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
+    .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs', 0))
     .option('--limit <n>', 'only the first trials', integer('--limit'))
     .option('--resume', 'continue the sweep in --out; --limit may be larger than before')
     .addOption(
@@ -79,6 +81,11 @@ export function withSweepOptions(command: Command): Command {
         '--plan',
         'train nothing: trial trains the trials one by one, merge puts them together',
       ).conflicts(['jobs', 'resume', 'watch']),
+    )
+    .addOption(
+      queueOption(
+        'redis://host:6379: workers on other machines train, too; with --jobs 0, only they',
+      ).conflicts('plan'),
     )
     .option('--mixed', 'go on with trials that other engines trained (instruction set, compiler, GPU)')
     .addOption(
@@ -159,6 +166,7 @@ export function sweepOptions(
     ...(options.jobs !== undefined && { jobs: options.jobs }),
     ...(options.limit !== undefined && { limit: options.limit }),
     mixed: options.mixed ?? false,
+    ...(options.queue !== undefined && { queue: options.queue }),
   };
 }
 

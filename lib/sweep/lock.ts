@@ -83,6 +83,11 @@ export class FolderLock {
     );
   }
 
+  /** The path of a file that is there while the lock is held, and that no other lock has. */
+  get file(): string {
+    return this.#file;
+  }
+
   /** That the lock was lost, once that is known. */
   get loss(): ConvsweepError | undefined {
     return this.#loss;

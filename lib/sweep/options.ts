@@ -6,6 +6,7 @@ import { notebookModel } from '../model/notebook.js';
 import type { DeviceName, Precision, SweepDeviceName } from '../native.js';
 import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import { type Grid, type GridPoint, gridPoints, notebookGrid } from './grid.js';
+import { parseQueueAddress, type QueueAddress } from './queue/address.js';
 import type { SweepSplit } from './trial.js';
 
 /** What a builder needs besides the hyperparameters. */
@@ -69,6 +70,12 @@ export interface SweepOptions<G extends Grid = Grid> {
    */
   resume?: boolean;
   /**
+   * `redis://host:6379`: a queue from which `worker`s on other machines take trials as well, with `rediss:`, user,
+   * password, database (`/1`) and prefix (`?prefix=team`) where they are wanted. Needs the packages bullmq and ioredis. With
+   * `jobs: 0` nothing is trained here. Default: none.
+   */
+  queue?: string;
+  /**
    * Take trials that another engine trained (other processor instructions, another compiler, another GPU), whose results
    * differ in their last digits. Each such trial's record names its engine. Default false: they are refused.
    */
@@ -100,6 +107,7 @@ export interface SweepSettings {
   total: number;
   resume: boolean;
   mixed: boolean;
+  queue: QueueAddress | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -123,6 +131,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     'limit',
     'resume',
     'mixed',
+    'queue',
     'signal',
   ]);
   const {
@@ -142,6 +151,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     limit,
     resume = false,
     mixed = false,
+    queue,
     signal,
   } = options;
   if (typeof out !== 'string' || out === '') throw invalidArgument('out', 'the path of a folder', out);
@@ -168,7 +178,8 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
   if (!['batches', 'samples', 'none'].includes(shuffle)) {
     throw invalidArgument('shuffle', '"batches", "samples" or "none"', shuffle);
   }
-  if (jobs !== undefined) requireInteger('jobs', jobs);
+  const address = queue === undefined ? undefined : parseQueueAddress(queue);
+  if (jobs !== undefined) requireInteger('jobs', jobs, address ? 0 : 1);
   if (limit !== undefined) requireInteger('limit', limit);
   const trials = splits.length * points.length;
   return {
@@ -189,11 +200,13 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     total: Math.min(limit ?? trials, trials),
     resume,
     mixed,
+    queue: address,
     signal,
   };
 }
 
-const buildNotebookModel: Builder = ({ neuron_counts: widths }, context) =>
+/** The builder of sweeps without one of their own. */
+export const buildNotebookModel: Builder = ({ neuron_counts: widths }, context) =>
   notebookModel(widths as readonly [number, number, number], context);
 
 function requireSplits(splits: unknown): asserts splits is readonly SweepSplit[] {

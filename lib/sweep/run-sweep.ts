@@ -10,11 +10,13 @@ import { Journal } from './journal.js';
 import { linkedController } from './linked-controller.js';
 import { FolderLock } from './lock.js';
 import type { SweepSettings } from './options.js';
-import { prepareSweep } from './prepare.js';
+import { type PreparedSweep, prepareSweep } from './prepare.js';
 import { ProgressCounter } from './progress.js';
+import { trainQueued } from './queue/train-queued.js';
+import { TrialQueue } from './queue/trial-queue.js';
 import { configToResume, finishedTrials, requireOneEngine, resumedConfig } from './resume.js';
-import { KEEPING_RULE } from './state-keeper.js';
-import { trainTrials } from './train-trials.js';
+import { KEEPING_RULE, type KeepingRule } from './state-keeper.js';
+import { type Training, trainTrials } from './train-trials.js';
 import type { TrialRecord } from './trial.js';
 
 /**
@@ -27,9 +29,25 @@ export async function runSweep(
   send: (event: SweepEvent) => void,
   keepingRule = KEEPING_RULE,
 ): Promise<SweepResult> {
-  const { resume, mixed } = settings;
   const prepared = prepareSweep(settings, devices);
-  const { trials, config: now } = prepared;
+  if (!settings.queue) return runPrepared(settings, prepared, send, keepingRule);
+  const queue = await TrialQueue.open(settings.queue);
+  try {
+    return await runPrepared(settings, prepared, send, keepingRule, queue);
+  } finally {
+    await queue.close();
+  }
+}
+
+async function runPrepared(
+  settings: SweepSettings,
+  prepared: PreparedSweep,
+  send: (event: SweepEvent) => void,
+  keepingRule: KeepingRule,
+  queue?: TrialQueue,
+): Promise<SweepResult> {
+  const { resume, mixed } = settings;
+  const { trials, config: now, devices } = prepared;
   const folder = new SweepFolder(settings.out);
 
   // Before the lock, which is to be put only into the folder of a sweep.
@@ -40,23 +58,21 @@ export async function runSweep(
   try {
     const config = resume ? await takeUp(folder, now, mixed) : now;
     if (!resume) await folder.begin(config);
-    const notices: string[] = [];
-    const notify = (message: string): void => void notices.push(message);
-    if (resume) await collectRecords(folder, config, mixed, notify);
-    const records = await finishedTrials(folder, config, notify);
-    requireOneEngine(records.values(), folder.path, mixed);
+    const notices: string[] = [...(queue?.warnings ?? [])];
+    const records = await recordsSoFar(folder, config, mixed, (message) => notices.push(message));
     const counter = new ProgressCounter(trials, records);
     const report = (step: SweepStep): void => send({ ...step, progress: counter.snapshot() });
     for (const message of notices) report({ type: 'notice', message });
     const jobs = Math.min(prepared.jobs, trials.length);
     report({ type: 'start', config, jobs, resumed: [...records.values()] });
-    const stamp = isSameEngine(trialEngine(now), trialEngine(config)) ? {} : { engine: trialEngine(now) };
-    await journalTrials(folder, lock, { done: records, total: trials.length }, (journal) =>
-      trainTrials({
+    const engine = trialEngine(now);
+    await journalTrials(folder, lock, { done: records, total: trials.length }, (journal) => {
+      const training: Training = {
         trials: trials.filter(({ number }) => !records.has(number)),
         settings,
         config: now,
-        devices: prepared.devices,
+        ...(!isSameEngine(engine, trialEngine(config)) && { engine }),
+        devices,
         jobs,
         folder,
         signal: controller.signal,
@@ -64,11 +80,12 @@ export async function runSweep(
         counter,
         keep: async (record) => {
           await lock.requireHeld();
-          await journal.append(Object.assign(record, stamp));
+          await journal.append(record);
         },
         report,
-      }),
-    );
+      };
+      return queue ? trainQueued(training, queue, config, lock.file) : trainTrials(training);
+    });
     noticeDiverged(records, report);
     await lock.requireHeld();
     return await finishSweep(folder, records.values(), config);
@@ -76,6 +93,19 @@ export async function runSweep(
     release();
     await lock.release();
   }
+}
+
+/** The records of the trials that have ended, wherever those were trained. */
+async function recordsSoFar(
+  folder: SweepFolder,
+  config: SweepConfig,
+  mixed: boolean,
+  notify: (message: string) => void,
+): Promise<Map<number, TrialRecord>> {
+  await collectRecords(folder, config, mixed, notify);
+  const records = await finishedTrials(folder, config, notify);
+  requireOneEngine(records.values(), folder.path, mixed);
+  return records;
 }
 
 /**

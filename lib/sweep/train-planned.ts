@@ -1,14 +1,14 @@
-import { ConvsweepError, invalidArgument } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import { type ResolvedDevice, resolveDevices } from '../native.js';
 import { requireInteger } from '../validate.js';
-import { differences, type SweepConfig, trialEngine, withoutEngine } from './config.js';
-import { engineRemedy, engineText, isSameEngine } from './engine.js';
+import { trialEngine } from './config.js';
 import type { SweepEvent, SweepStep } from './events.js';
 import { sweepFailure } from './failure.js';
 import { SweepFolder } from './folder.js';
 import type { Grid } from './grid.js';
 import { peekJournal } from './journal.js';
 import { resolveSweepOptions, type SweepOptions, type SweepSettings } from './options.js';
+import { requirePlanned } from './planned-options.js';
 import { prepareSweep } from './prepare.js';
 import { ProgressCounter } from './progress.js';
 import { RecordFiles } from './record-file.js';
@@ -49,7 +49,7 @@ async function runPlanned(
   const folder = new SweepFolder(settings.out);
   const config = await folder.readConfig('plan', 'make one with --plan: convsweep sweep --plan --out DIR');
   const { config: own, ...prepared } = prepareSweep({ ...settings, total: config.trials }, devices);
-  requirePlanned(config, own, settings);
+  requirePlanned(config, own, folder.path, settings.mixed);
   const beyond = numbers.find((number) => number > config.trials);
   if (beyond !== undefined)
     throw invalidArgument('numbers', `at most ${config.trials}, the last trial`, beyond);
@@ -83,24 +83,4 @@ async function runPlanned(
     throw sweepFailure(error, { done: records.size, total: trials.length, folder: folder.path, goOn });
   });
   return [...records.values()].sort((a, b) => a.trial - b.trial);
-}
-
-/** Throws unless this machine trains what was planned. */
-function requirePlanned(plan: SweepConfig, own: SweepConfig, { out, mixed }: SweepSettings): void {
-  const found = differences(withoutEngine(plan), withoutEngine(own));
-  if (found.length > 0) {
-    throw new ConvsweepError(
-      'INVALID_ARGUMENT',
-      [
-        `${out} holds the plan of a sweep that would have other results; give its own options and data:`,
-        ...found,
-      ].join('\n  '),
-    );
-  }
-  const planned = trialEngine(plan);
-  if (mixed || isSameEngine(planned, trialEngine(own))) return;
-  throw new ConvsweepError(
-    'INVALID_ARGUMENT',
-    `The sweep in ${out} is planned for ${engineText(planned)}, but this machine would train with ${engineText(trialEngine(own))}, whose results differ in their last digits; ${engineRemedy(planned)}, or train with --mixed (mixed: true)`,
-  );
 }

@@ -2,6 +2,7 @@ import { ConvsweepError } from '../errors.js';
 import type { DeviceName } from '../native.js';
 import type { Logs } from '../training/callback.js';
 import type { SweepConfig } from './config.js';
+import type { TrialEngine } from './engine.js';
 import type { SweepStep } from './events.js';
 import { trialFailure } from './failure.js';
 import type { SweepFolder } from './folder.js';
@@ -21,6 +22,8 @@ export interface Training {
   settings: SweepSettings;
   /** Of the sweep on this machine. */
   config: SweepConfig;
+  /** Its engine, where that is not the sweep's own: the records are to name it. */
+  engine?: TrialEngine;
   /** Each slot of the pool has one, in turn. */
   devices: readonly DeviceName[];
   jobs: number;
@@ -33,17 +36,14 @@ export interface Training {
   report: (step: SweepStep) => void;
 }
 
-/**
- * Trains trials, and keeps the record of each.
- * @throws ConvsweepError `ABORTED`, or what made a trial fail, with the trial's name
- */
-export async function trainTrials(training: Training): Promise<void> {
-  const { trials, settings, config, devices, jobs, folder, signal } = training;
-  const { keepingRule, counter, keep, report } = training;
+/** Trains one trial, in a slot of the pool, and keeps its record; throws what made it fail, with its name. */
+export type TrainOne = (trial: Trial, signal: AbortSignal, slot: number) => Promise<TrialRecord>;
+
+export function trainerOf(training: Omit<Training, 'trials' | 'signal'>): TrainOne {
+  const { settings, config, engine, devices, jobs, folder, keepingRule, counter, keep, report } = training;
   const { precision } = config;
   const lastWrite: LastWrite = { seconds: 0 };
-  let kept = 0;
-  const train = async (trial: Trial, poolSignal: AbortSignal, slot: number): Promise<void> => {
+  const train: TrainOne = async (trial, signal, slot) => {
     const stateFile = new StateFile(folder, trial, config);
     const state = await stateFile.read((message) => report({ type: 'notice', message }));
     counter.start(trial, state?.history.loss.length);
@@ -54,28 +54,47 @@ export async function trainTrials(training: Training): Promise<void> {
     };
     const writeState = (current: TrialState): Promise<void> => stateFile.write(current);
     const device = devices[slot % devices.length]!;
-    const shared = { settings, device, precision, jobs, folder, signal: poolSignal };
-    const record = await runTrial(trial, { ...shared, onEpoch, state, keepingRule, lastWrite, writeState });
+    const shared = { settings, device, precision, jobs, folder, signal };
+    const trained = await runTrial(trial, { ...shared, onEpoch, state, keepingRule, lastWrite, writeState });
+    const record = engine ? { ...trained, engine } : trained;
     await keep(record);
-    kept++;
     await stateFile.remove();
     counter.finish(record);
     report({ type: 'trialEnd', trial, record });
+    return record;
   };
-  const trainNamed = (trial: Trial, poolSignal: AbortSignal, slot: number): Promise<void> =>
-    train(trial, poolSignal, slot).catch((error) => {
+  return (trial, signal, slot) =>
+    train(trial, signal, slot).catch((error) => {
       throw trialFailure(error, trial);
     });
+}
+
+/**
+ * Trains trials, and keeps the record of each.
+ * @throws ConvsweepError `ABORTED`, or what made a trial fail, with the trial's name
+ */
+export async function trainTrials(training: Training): Promise<void> {
+  const { trials, jobs, signal, counter, report } = training;
+  const train = trainerOf(training);
+  let kept = 0;
+  const count = async (trial: Trial, poolSignal: AbortSignal, slot: number): Promise<void> => {
+    await train(trial, poolSignal, slot);
+    kept++;
+  };
   const tooMany = (error: unknown, trial: Trial, left: number): boolean => {
-    if (!(error instanceof ConvsweepError && error.code === 'OUT_OF_MEMORY')) return false;
+    if (!isOutOfMemory(error)) return false;
     counter.restart(trial);
     report({
       type: 'notice',
-      message: `${error.message}; it is trained again, with at most ${left} at a time`,
+      message: `${(error as Error).message}; it is trained again, with at most ${left} at a time`,
     });
     return true;
   };
-  await runPool(trials, jobs, signal, trainNamed, tooMany);
+  await runPool(trials, jobs, signal, count, tooMany);
   // The pool leaves what it has not begun when the signal comes.
   if (kept < trials.length) throw new ConvsweepError('ABORTED', 'Stopped', { cause: signal.reason });
+}
+
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof ConvsweepError && error.code === 'OUT_OF_MEMORY';
 }

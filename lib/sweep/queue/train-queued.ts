@@ -1,0 +1,266 @@
+import { createHash } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConvsweepError, type ErrorCode } from '../../errors.js';
+import { writeWhole } from '../../files.js';
+import { type SweepConfig, trialEngine } from '../config.js';
+import { engineRemedy, engineText, isSameEngine } from '../engine.js';
+import { trialFailure } from '../failure.js';
+import { linkedController } from '../linked-controller.js';
+import { buildNotebookModel } from '../options.js';
+import { configKey, requireSameResult } from '../record-file.js';
+import { RecordReader } from '../stored-record.js';
+import { isOutOfMemory, type Training, type TrainOne, trainerOf } from '../train-trials.js';
+import type { Trial, TrialRecord } from '../trial.js';
+import type { QueuedSweep, WorkerMessage } from './messages.js';
+import type { TrialQueue } from './trial-queue.js';
+
+/** Trials that are jobs at a time: enough for any number of workers, and what Redis holds stays bounded. */
+const MOST_PUBLISHED = 1024;
+/** Milliseconds between looks for what workers said. */
+const POLL = 200;
+/** Milliseconds between looks for jobs that are lost, as where Redis was emptied. */
+const LOOK = 5000;
+
+/** The name of a sweep in a queue: the same when it is resumed, so that what its workers came to meanwhile is collected. */
+export async function queuedName(folder: string, config: SweepConfig): Promise<string> {
+  const parts = [await realpath(folder), configKey(config)];
+  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16);
+}
+
+/**
+ * Trains trials on whatever workers the queue has, and here in `jobs` slots, and keeps the record and the model of each.
+ * @param planned configuration of the sweep in the folder; that of `training` is this machine's
+ * @param mark a file in the folder that no other has
+ * @throws ConvsweepError `ABORTED`, or what made a trial fail, with the trial's name
+ */
+export async function trainQueued(
+  training: Training,
+  queue: TrialQueue,
+  planned: SweepConfig,
+  mark: string,
+): Promise<void> {
+  const { folder, report, settings } = training;
+  const { build, mixed } = settings;
+  const description = {
+    config: planned,
+    mixed,
+    folder: resolve(folder.path),
+    mark,
+    ...(build !== buildNotebookModel && { build: build.name }),
+  };
+  queue.onLoss((message) => report({ type: 'notice', message }));
+  await new QueuedTrials(training, queue, description, await queuedName(folder.path, planned)).run();
+}
+
+class QueuedTrials {
+  readonly #training: Training;
+  readonly #queue: TrialQueue;
+  readonly #description: QueuedSweep;
+  /** Of the sweep, in the queue. */
+  readonly #name: string;
+  readonly #reader: RecordReader;
+  readonly #train: TrainOne;
+  readonly #trials: ReadonlyMap<number, Trial>;
+  /** Not yet in the queue, in order. */
+  readonly #unpublished: number[];
+  /** In the queue, in order, those in training included. */
+  readonly #published = new Set<number>();
+  /** In training elsewhere. */
+  readonly #running = new Set<number>();
+  readonly #records = new Map<number, { host: string; record: TrialRecord }>();
+  /** What has been told already. */
+  readonly #refusals = new Set<string>();
+
+  constructor(training: Training, queue: TrialQueue, description: QueuedSweep, name: string) {
+    this.#training = training;
+    this.#queue = queue;
+    this.#description = description;
+    this.#name = name;
+    this.#reader = new RecordReader(description.config);
+    this.#train = trainerOf(training);
+    this.#trials = new Map(training.trials.map((trial) => [trial.number, trial]));
+    this.#unpublished = [...this.#trials.keys()];
+  }
+
+  async run(): Promise<void> {
+    const queue = this.#queue;
+    const { jobs, signal } = this.#training;
+    const { controller, release } = linkedController(signal);
+    const failures: unknown[] = [];
+    const attempt = (work: Promise<void>): Promise<void> =>
+      work.catch((error) => {
+        failures.push(error);
+        controller.abort(error);
+      });
+    await queue.announce(this.#name, this.#description);
+    const slots = Array.from({ length: jobs }, (_, slot) =>
+      attempt(this.#trainHere(controller.signal, slot)),
+    );
+    await Promise.all([attempt(this.#collect(controller.signal)), ...slots]);
+    release();
+    // Who resumes the sweep finds what is in training elsewhere; what is not, nobody waits for.
+    if (this.#isDone) await queue.forget(this.#name, [...this.#trials.keys()]);
+    else await queue.withdraw(this.#name, [...this.#published]);
+    if (signal.aborted) throw new ConvsweepError('ABORTED', 'Stopped', { cause: signal.reason });
+    if (failures.length > 0) throw failures[0];
+  }
+
+  get #isDone(): boolean {
+    return this.#records.size === this.#trials.size;
+  }
+
+  /** Publishes trials, and takes what workers say of them, until all have ended. */
+  async #collect(signal: AbortSignal): Promise<void> {
+    const queue = this.#queue;
+    let looked = performance.now();
+    while (!this.#isDone && !signal.aborted) {
+      await this.#publish();
+      const isTime = performance.now() - looked >= LOOK;
+      // Before the messages: a job is removed after its result was told.
+      const lost = isTime ? await queue.missing(this.#name, [...this.#published]) : [];
+      const messages = await queue.heard(this.#name);
+      for (const message of messages) await this.#take(message);
+      const gone = lost.filter((trial) => this.#published.has(trial));
+      if (gone.length > 0) {
+        await queue.announce(this.#name, this.#description);
+        await queue.add(this.#name, gone);
+      }
+      if (isTime) looked = performance.now();
+      if (messages.length === 0) await sleep(POLL, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #publish(): Promise<void> {
+    const trials = this.#unpublished.splice(0, MOST_PUBLISHED - this.#published.size);
+    if (trials.length === 0) return;
+    for (const trial of trials) this.#published.add(trial);
+    await this.#queue.add(this.#name, trials);
+  }
+
+  /** Trains what no worker has begun, the last of it first: workers begin at the other end. */
+  async #trainHere(signal: AbortSignal, slot: number): Promise<void> {
+    const { counter, jobs, report } = this.#training;
+    while (!this.#isDone && !signal.aborted) {
+      const number = await this.#takeBack();
+      if (number === undefined) {
+        await sleep(POLL, undefined, { signal }).catch(() => {});
+        continue;
+      }
+      const trial = this.#trials.get(number)!;
+      try {
+        const record = await this.#train(trial, signal, slot);
+        this.#records.set(number, { host: 'this machine', record });
+      } catch (error) {
+        if (!isOutOfMemory(error) || jobs === 1) throw error;
+        counter.restart(trial);
+        this.#unpublished.push(number);
+        report({
+          type: 'notice',
+          message: `${(error as Error).message}; it is trained again, with one fewer at a time`,
+        });
+        return;
+      }
+    }
+  }
+
+  async #takeBack(): Promise<number | undefined> {
+    const unpublished = this.#unpublished.pop();
+    if (unpublished !== undefined) return unpublished;
+    for (const trial of [...this.#published].reverse()) {
+      if (this.#running.has(trial)) continue;
+      // Not while it is being taken back: another slot would try, too, and it would be missed in the queue.
+      this.#published.delete(trial);
+      if (await this.#queue.takeBack(this.#name, trial)) return trial;
+      this.#published.add(trial);
+    }
+    return undefined;
+  }
+
+  async #take(message: WorkerMessage): Promise<void> {
+    const { host } = message;
+    if (message.type === 'refused') return this.#refuse(host, message.reason);
+    const trial = this.#trials.get(message.trial);
+    if (!trial) return;
+    if (message.type === 'failed') {
+      const { code, reason } = message;
+      throw trialFailure(new ConvsweepError(code as ErrorCode, `${reason} (on ${host})`), trial);
+    }
+    if (message.type === 'result') return this.#takeResult(trial, message);
+    if (!this.#published.has(trial.number)) return;
+    const { counter, report } = this.#training;
+    if (message.type === 'start' || !this.#running.has(trial.number)) {
+      // Again, where the worker that had it is gone.
+      counter.restart(trial);
+      this.#running.add(trial.number);
+      counter.start(trial);
+      report({ type: 'trialStart', trial });
+    }
+    if (message.type === 'epoch') {
+      counter.epoch(trial);
+      report({ type: 'epoch', trial, epoch: message.epoch, logs: message.logs });
+    }
+  }
+
+  #refuse(host: string, reason: string): void {
+    const text = `${host} trains no trials of this sweep: ${reason}`;
+    if (this.#refusals.has(text)) return;
+    this.#refusals.add(text);
+    this.#training.report({ type: 'notice', message: text });
+  }
+
+  async #takeResult(
+    trial: Trial,
+    { host, engine, record: told, model }: Extract<WorkerMessage, { type: 'result' }>,
+  ): Promise<void> {
+    const queue = this.#queue;
+    const { config: planned, mixed } = this.#description;
+    const { counter, keep, report } = this.#training;
+    const { number } = trial;
+    const record = this.#reader.check(told);
+    const own = trialEngine(planned);
+    const isOwn = isSameEngine(engine, own);
+    const known = this.#records.get(number);
+    if (known) {
+      if (isOwn && known.record.engine === undefined) requireSameResult(known, { host, record });
+      await queue.removeModel(this.#name, number);
+      return;
+    }
+    if (model === 'nowhere' || !this.#published.has(number)) return;
+    if (!isOwn && !mixed) {
+      this.#refuse(host, `its engine is ${engineText(engine)}, not ${engineText(own)}; ${engineRemedy(own)}`);
+      return;
+    }
+    if (record.status === 'finished' && !(await this.#storeModel(record, model))) {
+      report({
+        type: 'notice',
+        message: `The model of trial ${number} from ${host} is lost; it is trained again`,
+      });
+      await queue.add(this.#name, [number]);
+      return;
+    }
+    const kept = isOwn ? record : { ...record, engine };
+    await keep(kept);
+    this.#published.delete(number);
+    this.#running.delete(number);
+    this.#records.set(number, { host, record: kept });
+    await queue.removeModel(this.#name, number);
+    counter.finish(kept);
+    report({ type: 'trialEnd', trial, record: kept });
+  }
+
+  /** Whether the model is now in the folder, as the record says. */
+  async #storeModel(
+    { trial, checkpoint: { file, sha256 } }: Extract<TrialRecord, { status: 'finished' }>,
+    place: 'queue' | 'folder',
+  ): Promise<boolean> {
+    const { folder } = this.#training;
+    if (place === 'queue') {
+      const bytes = await this.#queue.model(this.#name, trial);
+      if (!bytes) return false;
+      await writeWhole(folder.file(file), bytes);
+    }
+    return (await folder.sha256(file)) === sha256;
+  }
+}
