@@ -5,9 +5,9 @@ import { invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import { type DeviceName, type ResolvedDevice, resolvePrecision } from '../native.js';
 import { packageVersion } from '../package.js';
+import type { StartEpoch } from '../training/start-epoch.js';
 import type { Grid } from './grid.js';
 import type { SweepSettings } from './options.js';
-import type { StartEpoch } from './start-epoch.js';
 import type { SweepSplit } from './trial.js';
 
 /**

@@ -1,5 +1,5 @@
 import { stringify } from 'csv-stringify/sync';
-import { layOutDigits, pythonRepr } from '../training/python-format.js';
+import { layOutDigits, pythonRepr } from '../python/format.js';
 import type { GridPoint, GridValue } from './grid.js';
 
 /** A row of models.csv. */

@@ -1,6 +1,7 @@
 import { ConvsweepError } from '../errors.js';
 import { Model } from '../model/model.js';
 import type { DeviceName, ResolvedDevice } from '../native.js';
+import { type StartEpoch, settledStartEpoch } from '../training/start-epoch.js';
 import { resolveConfig, type SweepConfig } from './config.js';
 import type { SweepEvent, SweepStep } from './events.js';
 import { SweepFolder } from './folder.js';
@@ -11,7 +12,6 @@ import type { SweepSettings } from './options.js';
 import { ProgressCounter } from './progress.js';
 import { configToResume, finishedTrials, resumedConfig } from './resume.js';
 import { bestTrial } from './selection.js';
-import { type StartEpoch, settledStartEpoch } from './start-epoch.js';
 import { KEEPING_RULE } from './state-keeper.js';
 import { trainTrials } from './train-trials.js';
 import { type FinishedTrial, planTrials, type SweepSplit, type TrialRecord } from './trial.js';

@@ -2,9 +2,9 @@ import type { Dataset } from '../data/dataset.js';
 import type { Split } from '../data/splits.js';
 import { deriveSeed } from '../random.js';
 import type { EpochHistory } from '../training/history.js';
+import type { StartEpoch } from '../training/start-epoch.js';
 import type { GridPoint } from './grid.js';
 import { pythonText } from './models-csv.js';
-import type { StartEpoch } from './start-epoch.js';
 
 /** A division of the data that a sweep trains on, under the name that the reports give it. */
 export interface SweepSplit extends Split {

@@ -4,7 +4,7 @@ import {
   confusionMatrix,
   formatClassificationReport,
   formatConfusionMatrix,
-} from '../../lib/report/evaluation.js';
+} from '../../lib/report/evaluation/classification-report.js';
 
 const labels = [0, 0, 0, 1, 1, 2, 2, 2, 2, 3];
 const predictions = [0, 0, 1, 1, 1, 2, 2, 0, 2, 2];

@@ -1,7 +1,7 @@
-import type { Dataset } from '../data/dataset.js';
-import type { InferenceOptions, Model } from '../model/model.js';
-import { predictedClasses } from '../sweep/accuracy.js';
-import { type ClassificationReport, classificationReport, confusionMatrix } from './evaluation.js';
+import type { Dataset } from '../../data/dataset.js';
+import type { InferenceOptions, Model } from '../../model/model.js';
+import { predictedClasses } from '../../sweep/accuracy.js';
+import { type ClassificationReport, classificationReport, confusionMatrix } from './classification-report.js';
 
 /** An image whose most probable class is not its own. */
 export interface Misclassified {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatFixed, formatScientific, pythonRepr } from '../../lib/training/python-format.js';
+import { formatFixed, formatScientific, pythonRepr } from '../../lib/python/format.js';
 
 // Every expected text is what CPython 3.11 prints.
 describe('python-format', () => {

@@ -1,5 +1,5 @@
-import { invalidArgument } from '../errors.js';
-import { formatFixed } from '../training/python-format.js';
+import { invalidArgument } from '../../errors.js';
+import { formatFixed } from '../../python/format.js';
 
 /** How well one class, or an average over the classes, was recognised; 0 where a ratio has no denominator. */
 export interface ClassMetrics {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import type { InferenceOptions, Model } from '../model/model.js';
-import { writeEvaluation } from './evaluation-folder.js';
-import { evaluateModel, type ModelEvaluation } from './model-evaluation.js';
+import { writeEvaluation } from './evaluation/evaluation-folder.js';
+import { evaluateModel, type ModelEvaluation } from './evaluation/model-evaluation.js';
 import { writePictures } from './pictures.js';
 import type { TrainingRun } from './plots.js';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { Dataset } from '../data/dataset.js';
-import { makeFolder, writeWhole } from '../files.js';
-import { accuracyText } from './accuracy-text.js';
+import type { Dataset } from '../../data/dataset.js';
+import { makeFolder, writeWhole } from '../../files.js';
+import { accuracyText } from '../accuracy-text.js';
+import { formatClassificationReport, formatConfusionMatrix } from './classification-report.js';
 import { plotConfusionMatrix } from './confusion-chart.js';
-import { formatClassificationReport, formatConfusionMatrix } from './evaluation.js';
 import { misclassifiedPage } from './misclassified-page.js';
 import type { ModelEvaluation } from './model-evaluation.js';
 
