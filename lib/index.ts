@@ -61,11 +61,11 @@ export {
   type ClassificationReport,
   type ClassMetrics,
   classificationReport,
-  confusionMatrix,
   formatClassificationReport,
-  formatConfusionMatrix,
 } from './report/evaluation/classification-report.js';
-export { evaluationText, writeEvaluation } from './report/evaluation/evaluation-folder.js';
+export { confusionMatrix, formatConfusionMatrix } from './report/evaluation/confusion-matrix.js';
+export { writeEvaluation } from './report/evaluation/evaluation-folder.js';
+export { evaluationText } from './report/evaluation/evaluation-text.js';
 export {
   evaluateModel,
   type Misclassified,

@@ -3,16 +3,16 @@ import { datasetInfo } from '../data/dataset-info.js';
 import { loadDigits } from '../data/digits.js';
 import { loadIdx } from '../data/idx.js';
 import type { Precision, SweepDeviceName } from '../native.js';
+import { pythonFloat32 } from '../python/float.js';
 import { accuracyText } from '../report/accuracy-text.js';
 import { formatDuration } from '../report/duration.js';
 import { notebookGrid } from '../sweep/grid.js';
-import { formatFloat32 } from '../sweep/models-csv.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
 import type { SweepResult } from '../sweep/run-sweep.js';
 import { rankTrials } from '../sweep/selection.js';
 import { sweep } from '../sweep/sweep.js';
+import { parametersLabel, shortTrialLabel } from '../sweep/trial-label.js';
 import { LiveView } from '../watch/live-view.js';
-import { describeRecord } from './describe-record.js';
 import { withDevice } from './device-options.js';
 import { choice, distinct, integer, integers, percentages, port } from './options.js';
 import { reproducingCommand } from './reproduction.js';
@@ -147,10 +147,10 @@ function format({ trials, best, files }: SweepResult, report: string): string {
   return [
     '',
     ...ranking.map(
-      (record) => `${accuracyText(record.accuracy)}  ${describeRecord(record)}  (trial ${record.trial})`,
+      (record) => `${accuracyText(record.accuracy)}  ${shortTrialLabel(record)}  (trial ${record.trial})`,
     ),
     '',
-    `best accuracy = ${formatFloat32(best.accuracy)}, best split = ${best.split}, best neuron counts = ${describeRecord({ ...best, split: '' }).trim()}`,
+    `best accuracy = ${pythonFloat32(best.accuracy)}, best split = ${best.split}, best neuron counts = ${parametersLabel(best.parameters)}`,
     ...unseen,
     `best model: ${files.model}   all results: ${files.csv}   layers: ${files.summary}`,
     `report: ${report}`,

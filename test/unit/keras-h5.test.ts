@@ -10,7 +10,8 @@ import type { KerasModel } from '../../lib/formats/keras-model.js';
 import { layers } from '../../lib/model/layers.js';
 import { notebookLayers } from '../../lib/model/notebook.js';
 import type { NamedWeight } from '../../lib/model/weights.js';
-import { pythonFloat, pythonJson } from '../../lib/python/json.js';
+import { pythonFloat } from '../../lib/python/float.js';
+import { pythonJson } from '../../lib/python/json.js';
 import { fixtures } from '../golden.js';
 
 const goldenModel = join(fixtures, 'golden', 'model.h5');

@@ -2,13 +2,10 @@ import { join } from 'node:path';
 import type { Dataset } from '../../data/dataset.js';
 import { makeFolder, writeWhole } from '../../files.js';
 import { accuracyText } from '../accuracy-text.js';
-import { formatClassificationReport, formatConfusionMatrix } from './classification-report.js';
 import { plotConfusionMatrix } from './confusion-chart.js';
+import { evaluationText } from './evaluation-text.js';
 import { misclassifiedPage } from './misclassified-page.js';
 import type { ModelEvaluation } from './model-evaluation.js';
-
-/** Mistakes that the text lists. */
-const LISTED = 10;
 
 /**
  * Writes `report.txt`, `evaluation.json`, `confusion_matrix.svg` and `misclassified.html`. All are made before the
@@ -36,37 +33,4 @@ export async function writeEvaluation(
   await makeFolder(folder);
   for (const [name, content] of Object.entries(files)) await writeWhole(join(folder, name), content);
   return Object.keys(files).map((name) => join(folder, name));
-}
-
-/** The evaluation for people: what report.txt and the terminal show. */
-export function evaluationText(evaluation: ModelEvaluation): string {
-  const { model, data, images, loss, accuracy, confusionMatrix, report, misclassified } = evaluation;
-  return [
-    `${model}`,
-    `${data}: ${images} images`,
-    `loss: ${loss.toFixed(4)} - accuracy: ${accuracyText(accuracy)}`,
-    '',
-    formatConfusionMatrix(confusionMatrix),
-    formatClassificationReport(report),
-    ...mistakes(misclassified, images),
-  ].join('\n');
-}
-
-function mistakes(misclassified: ModelEvaluation['misclassified'], images: number): string[] {
-  const heading = `misclassified: ${misclassified.length} of ${images}`;
-  if (misclassified.length === 0) return [heading, ''];
-  const most =
-    misclassified.length > LISTED ? `, the ${LISTED} most confident` : ', the most confident first';
-  const row = (cells: readonly (string | number)[]) =>
-    cells.map((cell) => String(cell).padStart(11)).join('');
-  return [
-    `${heading}${most}`,
-    row(['image', 'true', 'predicted', 'probability'].map((title) => ` ${title}`)),
-    ...misclassified
-      .slice(0, LISTED)
-      .map(({ index, label, predicted, probability }) =>
-        row([index, label, predicted, probability.toFixed(4)]),
-      ),
-    '',
-  ];
 }
