@@ -8,7 +8,7 @@ import { loadDigits } from '../lib/data/digits.js';
 import { type EpochPlan, epochPlan } from '../lib/data/epoch-plan.js';
 import { holdout, type Split } from '../lib/data/splits.js';
 import { notebookModel } from '../lib/model/notebook.js';
-import { settledStartEpoch } from '../lib/sweep/start-epoch.js';
+import { settledStartEpoch } from '../lib/training/start-epoch.js';
 
 export const WIDTHS: [number, number, number] = [60, 60, 60];
 export const BATCH_SIZE = 128;

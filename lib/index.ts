@@ -54,19 +54,23 @@ export {
   type Precision,
   type SweepDeviceName,
 } from './native.js';
-export { type BestModelReports, writeBestModelReports } from './report/best-model.js';
+export { type BestModelReports, writeBestModelReports } from './report/best-model-reports.js';
 export { architectureDiagram, type Layered, modelDot } from './report/diagram.js';
 export { digitPng } from './report/digit-png.js';
 export {
   type ClassificationReport,
   type ClassMetrics,
   classificationReport,
-  confusionMatrix,
   formatClassificationReport,
-  formatConfusionMatrix,
-} from './report/evaluation.js';
-export { evaluationText, writeEvaluation } from './report/evaluation-folder.js';
-export { evaluateModel, type Misclassified, type ModelEvaluation } from './report/model-evaluation.js';
+} from './report/evaluation/classification-report.js';
+export { confusionMatrix, formatConfusionMatrix } from './report/evaluation/confusion-matrix.js';
+export { writeEvaluation } from './report/evaluation/evaluation-folder.js';
+export { evaluationText } from './report/evaluation/evaluation-text.js';
+export {
+  evaluateModel,
+  type Misclassified,
+  type ModelEvaluation,
+} from './report/evaluation/model-evaluation.js';
 export { plotTraining, type Quantity, type TrainingRun } from './report/plots.js';
 export { svgToPng } from './report/svg-to-png.js';
 export type { ReportEvaluation, ReportExtras, ReportMistake, SweepReport } from './report/sweep-report.js';
@@ -84,7 +88,6 @@ export type { SweepProgress } from './sweep/progress.js';
 export { type Protocol, protocolSplits } from './sweep/protocol.js';
 export { type WorkerOptions, worker } from './sweep/queue/worker.js';
 export type { Run } from './sweep/run.js';
-export type { StartEpoch } from './sweep/start-epoch.js';
 export { type SweepRun, sweep } from './sweep/sweep.js';
 export { trainPlanned } from './sweep/train-planned.js';
 export type { DivergedTrial, FinishedTrial, SweepSplit, Trial, TrialRecord } from './sweep/trial.js';
@@ -100,4 +103,5 @@ export {
 } from './training/model-checkpoint.js';
 export type { MonitorMode } from './training/monitor.js';
 export type { Verbosity } from './training/progress-bar.js';
+export type { StartEpoch } from './training/start-epoch.js';
 export type { Metrics } from './training/trainer.js';

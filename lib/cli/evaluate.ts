@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { Model } from '../model/model.js';
 import type { DeviceName, Precision } from '../native.js';
-import { evaluationText, writeEvaluation } from '../report/evaluation-folder.js';
-import { evaluateModel } from '../report/model-evaluation.js';
+import { writeEvaluation } from '../report/evaluation/evaluation-folder.js';
+import { evaluationText } from '../report/evaluation/evaluation-text.js';
+import { evaluateModel } from '../report/evaluation/model-evaluation.js';
 import { type ImageOptions, loadSource, PARTS, requireSelection } from './data-source.js';
 import { withDevice } from './device-options.js';
 import { evaluatedImages } from './evaluated-images.js';

@@ -1,11 +1,9 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
-import { PICTURE_FORMATS, type PictureFormat, writePictures } from '../report/pictures.js';
-import { readSweepConfig } from '../report/sweep-config.js';
+import { writePictures } from '../report/pictures.js';
 import { bestTrialRun, trialRun } from '../report/trial-run.js';
-import { SweepFolder } from '../sweep/folder.js';
+import { PICTURE_FORMATS, type PictureFormat, SweepFolder } from '../sweep/folder.js';
 import { peekJournal } from '../sweep/journal.js';
 import { bestTrial, finishedOnly } from '../sweep/selection.js';
 import type { FinishedTrial } from '../sweep/trial.js';
@@ -30,8 +28,8 @@ export function addPlot(program: Command): void {
 }
 
 async function plot(path: string, { trial, format, json }: PlotOptions): Promise<void> {
-  const config = await readSweepConfig(path);
   const folder = new SweepFolder(path);
+  const config = await folder.readConfig();
   const { records } = await peekJournal(folder.journal, config);
   const finished = finishedOnly(records.values());
   const best = bestTrial(finished);
@@ -52,11 +50,7 @@ async function plot(path: string, { trial, format, json }: PlotOptions): Promise
       ? bestTrialRun(record, { finished: records.size, total: config.trials })
       : trialRun(record);
   using model = await Model.load(folder.file(record.checkpoint.file), { device: 'cpu' });
-  const files = await writePictures(run, model, format, (picture) =>
-    trial === undefined
-      ? join(path, `${picture}.${format}`)
-      : join(path, 'plots', `${picture}_${trial}.${format}`),
-  );
+  const files = await writePictures(run, model, format, (picture) => folder.picture(picture, format, trial));
   if (json) return printJson({ files });
   for (const file of files) print(file);
 }

@@ -1,6 +1,6 @@
 import { Model } from '../model/model.js';
 import { type DeviceName, type Precision, resolveDevice } from '../native.js';
-import { writeBestModelReports } from '../report/best-model.js';
+import { writeBestModelReports } from '../report/best-model-reports.js';
 import { reportEvaluation } from '../report/sweep-report.js';
 import { bestTrialRun } from '../report/trial-run.js';
 import { type WrittenReport, writeReport } from '../report/write-report.js';

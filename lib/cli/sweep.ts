@@ -1,21 +1,21 @@
 import { type Command, Option } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
 import type { Precision, SweepDeviceName } from '../native.js';
+import { pythonFloat32 } from '../python/float.js';
 import { accuracyText } from '../report/accuracy-text.js';
 import { formatDuration } from '../report/duration.js';
-import { LiveView } from '../report/live-view.js';
 import type { SweepConfig } from '../sweep/config.js';
 import type { SweepResult } from '../sweep/finish-sweep.js';
 import { type NotebookGrid, notebookGrid } from '../sweep/grid.js';
-import { formatFloat32 } from '../sweep/models-csv.js';
 import type { SweepOptions } from '../sweep/options.js';
 import { planSweep } from '../sweep/plan-sweep.js';
 import { type Protocol, protocolSplits } from '../sweep/protocol.js';
 import { rankTrials } from '../sweep/selection.js';
 import { sweep } from '../sweep/sweep.js';
 import type { SweepSplit } from '../sweep/trial.js';
+import { parametersLabel, shortTrialLabel } from '../sweep/trial-label.js';
+import { LiveView } from '../watch/live-view.js';
 import { loadSource } from './data-source.js';
-import { describeRecord } from './describe-record.js';
 import { withDevice } from './device-options.js';
 import { choice, distinct, integer, integers, percentages, port } from './options.js';
 import { queueOption } from './queue-option.js';
@@ -201,10 +201,10 @@ function format({ trials, best, files }: SweepResult, report: string): string {
   return [
     '',
     ...ranking.map(
-      (record) => `${accuracyText(record.accuracy)}  ${describeRecord(record)}  (trial ${record.trial})`,
+      (record) => `${accuracyText(record.accuracy)}  ${shortTrialLabel(record)}  (trial ${record.trial})`,
     ),
     '',
-    `best accuracy = ${formatFloat32(best.accuracy)}, best split = ${best.split}, best neuron counts = ${describeRecord({ ...best, split: '' }).trim()}`,
+    `best accuracy = ${pythonFloat32(best.accuracy)}, best split = ${best.split}, best neuron counts = ${parametersLabel(best.parameters)}`,
     ...unseen,
     `best model: ${files.model}   all results: ${files.csv}   layers: ${files.summary}`,
     `report: ${report}`,

@@ -1,13 +1,13 @@
 import { accuracyText } from '../report/accuracy-text.js';
 import { formatDuration } from '../report/duration.js';
 import type { TrialRecord } from '../sweep/trial.js';
-import { describeRecord } from './describe-record.js';
+import { shortTrialLabel } from '../sweep/trial-label.js';
 
 /** A trial that has ended, in less than `columns` where that is possible: the least wanted details are left out. */
 export function trialLine(record: TrialRecord, total: number, columns: number): string {
   const { trial, epochs, seconds, imagesPerSecond } = record;
   const place = `[${String(trial).padStart(String(total).length)}/${total}]`;
-  const head = `${place} ${describeRecord(record)}: ${outcome(record)}`;
+  const head = `${place} ${shortTrialLabel(record)}: ${outcome(record)}`;
   const details = [
     record.status === 'finished' ? `epoch ${record.bestEpoch + 1} of ${epochs}` : `${epochs} epochs`,
     formatDuration(seconds),

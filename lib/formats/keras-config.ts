@@ -13,8 +13,8 @@ import {
   resolveLayers,
 } from '../model/architecture.js';
 import { type LayerSpec, validateLayer, validateName } from '../model/layers.js';
+import { PythonFloat, type PythonValue } from '../python/json.js';
 import { invalid } from './invalid.js';
-import { PythonFloat, type PythonValue } from './python-json.js';
 
 /** The value of `model_config`, field by field in Keras 2.8's order. */
 export function modelConfig(name: string, { layers, inputShape }: Architecture): PythonValue {

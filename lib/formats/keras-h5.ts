@@ -3,6 +3,7 @@ import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import type { Architecture } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
+import { pythonJson } from '../python/json.js';
 import { type GroupReader, readHdf5 } from './hdf5-reader.js';
 import { requireSeal, SEAL, seal, UNSEALED } from './hdf5-seal.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
@@ -20,7 +21,6 @@ import {
   writeOrigins,
 } from './keras-model.js';
 import { readModelFile } from './model-file.js';
-import { pythonJson } from './python-json.js';
 
 /** The Keras whose files these are; readers look at its major version. */
 const KERAS_VERSION = '2.8.0';

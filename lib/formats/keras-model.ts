@@ -3,8 +3,8 @@ import type { Adam } from '../model/adam.js';
 import { type Architecture, resolveLayers } from '../model/architecture.js';
 import type { LayerSpec } from '../model/layers.js';
 import { type NamedWeight, validateWeights } from '../model/weights.js';
+import { type PythonValue, pythonJson } from '../python/json.js';
 import { invalid } from './invalid.js';
-import { type PythonValue, pythonJson } from './python-json.js';
 
 /** What a Keras model file holds. */
 export interface KerasModel {

@@ -7,6 +7,7 @@ import { writeWhole } from '../files.js';
 import type { Adam } from '../model/adam.js';
 import { type Architecture, SNAKE_CASE } from '../model/architecture.js';
 import type { NamedWeight } from '../model/weights.js';
+import { pythonJson } from '../python/json.js';
 import { type GroupReader, readHdf5 } from './hdf5-reader.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
 import { invalid } from './invalid.js';
@@ -22,7 +23,6 @@ import {
   writeOrigins,
 } from './keras-model.js';
 import { readModelFile } from './model-file.js';
-import { pythonJson } from './python-json.js';
 import { ZipFile } from './zip-reader.js';
 
 const METADATA = 'metadata.json';

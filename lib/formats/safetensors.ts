@@ -1,6 +1,6 @@
+import { pythonJson } from '../python/json.js';
 import { concatenateWeights, type DescribedModel } from './exportable-model.js';
 import { modelConfig } from './keras-config.js';
-import { pythonJson } from './python-json.js';
 
 /**
  * The bytes of a safetensors file: the length of a JSON header as uint64, the header, the values. The tensors are named

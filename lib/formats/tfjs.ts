@@ -1,7 +1,7 @@
 import { packageVersion } from '../package.js';
+import { type PythonValue, pythonJson } from '../python/json.js';
 import { concatenateWeights, type DescribedModel } from './exportable-model.js';
 import { modelConfig } from './keras-config.js';
-import { type PythonValue, pythonJson } from './python-json.js';
 
 /** What the file is called that `tf.loadLayersModel` is given; it names the other. */
 export const TFJS_MODEL = 'model.json';

@@ -1,14 +1,9 @@
 import { dirname } from 'node:path';
 import { makeFolder, writeWhole } from '../files.js';
+import { PICTURES, type Picture, type PictureFormat } from '../sweep/folder.js';
 import { architectureDiagram, type Layered } from './diagram.js';
 import { plotTraining, type TrainingRun } from './plots.js';
 import { svgToPng } from './svg-to-png.js';
-
-export const PICTURE_FORMATS = ['svg', 'png'] as const;
-export type PictureFormat = (typeof PICTURE_FORMATS)[number];
-
-/** The names of a model's pictures. */
-export const PICTURES = ['accuracy', 'loss', 'cnn_architecture'] as const;
 
 /**
  * Writes the three pictures of a model: accuracy and loss by epoch, and its layers. All are made before the first is
@@ -21,7 +16,7 @@ export async function writePictures(
   run: TrainingRun,
   model: Layered,
   format: PictureFormat,
-  pathOf: (picture: (typeof PICTURES)[number]) => string,
+  pathOf: (picture: Picture) => string,
 ): Promise<string[]> {
   const svgs = {
     accuracy: await plotTraining('accuracy', run),

@@ -3,7 +3,7 @@ import type { SweepConfig } from '../sweep/config.js';
 import { bestTrial } from '../sweep/selection.js';
 import type { FinishedTrial, TrialRecord } from '../sweep/trial.js';
 import { digitPng } from './digit-png.js';
-import type { ModelEvaluation } from './model-evaluation.js';
+import type { ModelEvaluation } from './evaluation/model-evaluation.js';
 
 /** An image that the best model got wrong. */
 export interface ReportMistake {

@@ -1,5 +1,5 @@
-import { pythonText } from '../sweep/models-csv.js';
 import type { FinishedTrial } from '../sweep/trial.js';
+import { trialLabel } from '../sweep/trial-label.js';
 import { accuracyText } from './accuracy-text.js';
 import type { TrainingRun } from './plots.js';
 
@@ -25,8 +25,8 @@ function trainingOf({ history, bestEpoch, startFromEpoch }: FinishedTrial) {
 }
 
 /** `split 60%, neuron_counts (100, 60, 100), accuracy 0.9838` */
-function describe({ split, parameters, accuracy, unseenAccuracy }: FinishedTrial): string {
-  const values = Object.entries(parameters).map(([name, value]) => `${name} ${pythonText(value)}`);
+function describe(record: FinishedTrial): string {
+  const { accuracy, unseenAccuracy } = record;
   const unseen = unseenAccuracy === undefined ? [] : [`on unseen images ${accuracyText(unseenAccuracy)}`];
-  return [`split ${split}`, ...values, `accuracy ${accuracyText(accuracy)}`, ...unseen].join(', ');
+  return [`split ${trialLabel(record)}`, `accuracy ${accuracyText(accuracy)}`, ...unseen].join(', ');
 }

@@ -1,15 +1,10 @@
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { readIfThere, writeWhole } from '../files.js';
 import { SweepFolder } from '../sweep/folder.js';
 import { peekJournal } from '../sweep/journal.js';
 import { reportHtml } from './page/page.js';
 import { parseExtras } from './stored-extras.js';
-import { readSweepConfig } from './sweep-config.js';
 import { type ReportExtras, type SweepReport, sweepReport } from './sweep-report.js';
-
-/** Names inside a sweep's folder. */
-const PAGE = 'report.html';
-const EXTRAS = 'report.json';
 
 /** What was written, and of what. */
 export interface WrittenReport {
@@ -24,9 +19,10 @@ export interface WrittenReport {
  * @throws ConvsweepError `FILE` or `INVALID_DATA` when the folder's configuration or journal cannot be read
  */
 export async function writeReport(folder: string, extras: ReportExtras): Promise<WrittenReport> {
-  const report = await readReport(folder, extras);
-  await writeWhole(join(folder, EXTRAS), `${JSON.stringify(extras)}\n`);
-  return writePage(folder, report);
+  const sweep = new SweepFolder(folder);
+  const report = await readReport(sweep, extras);
+  await writeWhole(sweep.extras, `${JSON.stringify(extras)}\n`);
+  return writePage(sweep, report);
 }
 
 /**
@@ -35,20 +31,19 @@ export async function writeReport(folder: string, extras: ReportExtras): Promise
  * @throws ConvsweepError `FILE` when the folder holds no sweep, `INVALID_DATA` when one of its files is damaged
  */
 export async function rebuildReport(folder: string): Promise<WrittenReport> {
-  const path = join(folder, EXTRAS);
-  const stored = await readIfThere(path);
-  const extras = stored ? parseExtras(stored.toString('utf8'), path) : {};
-  return writePage(folder, await readReport(folder, extras));
+  const sweep = new SweepFolder(folder);
+  const stored = await readIfThere(sweep.extras);
+  const extras = stored ? parseExtras(stored.toString('utf8'), sweep.extras) : {};
+  return writePage(sweep, await readReport(sweep, extras));
 }
 
-async function readReport(folder: string, extras: ReportExtras): Promise<SweepReport> {
-  const config = await readSweepConfig(folder);
-  const { records } = await peekJournal(new SweepFolder(folder).journal, config);
-  return sweepReport(basename(resolve(folder)), config, records.values(), extras);
+async function readReport(folder: SweepFolder, extras: ReportExtras): Promise<SweepReport> {
+  const config = await folder.readConfig();
+  const { records } = await peekJournal(folder.journal, config);
+  return sweepReport(basename(resolve(folder.path)), config, records.values(), extras);
 }
 
-async function writePage(folder: string, report: SweepReport): Promise<WrittenReport> {
-  const file = join(folder, PAGE);
-  await writeWhole(file, reportHtml(report));
-  return { file, report };
+async function writePage(folder: SweepFolder, report: SweepReport): Promise<WrittenReport> {
+  await writeWhole(folder.report, reportHtml(report));
+  return { file: folder.report, report };
 }

@@ -5,10 +5,10 @@ import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
 import { type DeviceName, type ResolvedDevice, resolvePrecision } from '../native.js';
 import { packageVersion } from '../package.js';
+import type { StartEpoch } from '../training/start-epoch.js';
 import { type Engine, engineOf, type TrialEngine } from './engine.js';
 import type { Grid } from './grid.js';
 import type { SweepSettings } from './options.js';
-import type { StartEpoch } from './start-epoch.js';
 import type { SweepSplit } from './trial.js';
 
 /**

@@ -21,12 +21,25 @@ const JOURNAL = 'journal.jsonl';
 const MODELS = 'models';
 const RECORDS = 'records';
 const FINAL = { csv: 'models.csv', model: 'model.h5', summary: 'summary.txt' };
-/** What the reports of a finished sweep are called, which others write beside its files. */
-const REPORT = ['report.html', 'report.json'];
+const REPORT = { page: 'report.html', extras: 'report.json' };
 const EVALUATION = 'evaluation';
-const PICTURES = ['accuracy.svg', 'loss.svg', 'cnn_architecture.svg', EVALUATION];
+/** Of pictures of trials that were asked for. */
+const PLOTS = 'plots';
 
-/** Where a sweep puts its files. */
+/** The pictures of a model. */
+export const PICTURES = ['accuracy', 'loss', 'cnn_architecture'] as const;
+export type Picture = (typeof PICTURES)[number];
+
+/** How a picture is stored. */
+export const PICTURE_FORMATS = ['svg', 'png'] as const;
+export type PictureFormat = (typeof PICTURE_FORMATS)[number];
+
+/** The checkpoint of a trial, relative to the sweep's folder. */
+export function checkpointFile(trial: number): string {
+  return `${MODELS}/model_${trial}.h5`;
+}
+
+/** Where a sweep, and the reports of it, put their files. */
 export class SweepFolder {
   readonly path: string;
 
@@ -52,6 +65,28 @@ export class SweepFolder {
 
   get summary(): string {
     return join(this.path, FINAL.summary);
+  }
+
+  /** The page that shows the sweep. */
+  get report(): string {
+    return this.file(REPORT.page);
+  }
+
+  /** What the page tells beyond the configuration and the journal. */
+  get extras(): string {
+    return this.file(REPORT.extras);
+  }
+
+  /** The folder of the best model's evaluation. */
+  get evaluation(): string {
+    return this.file(EVALUATION);
+  }
+
+  /** A picture of the best model, or of the trial of that number. */
+  picture(picture: Picture, format: PictureFormat, trial?: number): string {
+    return trial === undefined
+      ? this.file(`${picture}.${format}`)
+      : join(this.path, PLOTS, `${picture}_${trial}.${format}`);
   }
 
   /** What a trial in training has come to, relative to the folder. */
@@ -104,9 +139,17 @@ export class SweepFolder {
         `${this.path} holds another sweep (${CONFIG}); continue it with --resume (resume: true), or choose another folder with --out (out)`,
       );
     }
-    const taken = [JOURNAL, MODELS, RECORDS, ...Object.values(FINAL), ...REPORT, ...PICTURES].find((name) =>
-      names.includes(name),
-    );
+    const pictures = PICTURES.map((picture) => `${picture}.svg`);
+    const written = [
+      JOURNAL,
+      MODELS,
+      RECORDS,
+      ...Object.values(FINAL),
+      ...Object.values(REPORT),
+      ...pictures,
+      EVALUATION,
+    ];
+    const taken = written.find((name) => names.includes(name));
     if (taken !== undefined) {
       throw new ConvsweepError(
         'FILE',
@@ -120,7 +163,7 @@ export class SweepFolder {
 
   /** Makes the folder that of an unfinished sweep of more trials: what tells of the fewer as if of all goes first. */
   async grow(config: SweepConfig): Promise<void> {
-    for (const name of [...Object.values(FINAL), ...REPORT]) await this.remove(name);
+    for (const name of [...Object.values(FINAL), ...Object.values(REPORT)]) await this.remove(name);
     await this.#writeConfig(config);
   }
 
@@ -129,11 +172,15 @@ export class SweepFolder {
   }
 
   /**
-   * @param what is looked for, such as `sweep`
+   * The configuration of the sweep in the folder.
+   * @param what is looked for
    * @param remedy what to do when there is none
    * @throws ConvsweepError `FILE` when there is none, `INVALID_DATA` when it is damaged
    */
-  async readConfig(what: string, remedy: string): Promise<SweepConfig> {
+  async readConfig(
+    what = 'sweep',
+    remedy = `give the folder of one, which convsweep sweep --out ${this.path} makes`,
+  ): Promise<SweepConfig> {
     const path = this.file(CONFIG);
     const bytes = await readIfThere(path);
     if (bytes) return parseConfig(bytes.toString('utf8'), path);

@@ -1,6 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
-import { layOutDigits, pythonRepr } from '../training/python-format.js';
-import type { GridPoint, GridValue } from './grid.js';
+import { pythonFloat32 } from '../python/float.js';
+import { pythonText } from '../python/text.js';
+import type { GridPoint } from './grid.js';
 
 /** A row of models.csv. */
 export interface ModelRow {
@@ -21,48 +22,10 @@ export function modelsCsv(rows: readonly ModelRow[]): string {
   const table = rows.map(({ split, parameters, accuracy }) => [
     split,
     ...names.map((name) => pythonText(parameters[name]!)),
-    accuracy === undefined ? '' : formatFloat32(accuracy),
+    accuracy === undefined ? '' : pythonFloat32(accuracy),
   ]);
   return stringify([['test_split', ...names, 'accuracy'], ...table], {
     record_delimiter: 'windows',
     quoted_match: /[\r\n]/,
   });
-}
-
-/** Python's `str` of a hyperparameter: `(60, 60, 60)`, `(60,)`, `True`; null is the empty cell of None. */
-export function pythonText(value: GridValue): string {
-  if (value === null) return '';
-  return typeof value === 'string' ? value : pythonLiteral(value);
-}
-
-/** numpy's `str` of a float32: the shortest digits that round-trip, scientific below 1e-4 and from 1e16 on. */
-export function formatFloat32(value: number): string {
-  const float = Math.fround(value);
-  if (!Number.isFinite(float)) return pythonRepr(float);
-  let digits = 1;
-  while (Math.fround(Number(toPrecision(float, digits))) !== float) digits++;
-  const size = Math.abs(float);
-  return layOutDigits(toPrecision(float, digits), size !== 0 && (size < 1e-4 || size >= 1e16));
-}
-
-/** As Number.prototype.toPrecision, but an exact tie goes to the even digit: 1/4096 is 0.00024414062. */
-function toPrecision(value: number, digits: number): string {
-  const oneMore = value.toExponential(digits);
-  const [mantissa, exponent] = oneMore.split('e') as [string, string];
-  const isTie = Number(oneMore) === value && mantissa.endsWith('5');
-  const below = mantissa.slice(0, -1);
-  const isEven = Number(below.replace('.', '').at(-1)) % 2 === 0;
-  return isTie && isEven ? `${below.replace(/\.$/, '')}e${exponent}` : value.toPrecision(digits);
-}
-
-function pythonLiteral(value: GridValue): string {
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : pythonRepr(value);
-  if (typeof value === 'string') {
-    const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
-    return quote + value.replaceAll('\\', '\\\\').replaceAll(quote, `\\${quote}`) + quote;
-  }
-  const elements = value.map(pythonLiteral);
-  return elements.length === 1 ? `(${elements[0]},)` : `(${elements.join(', ')})`;
 }

@@ -1,7 +1,7 @@
 import type { DeviceName, ResolvedDevice } from '../native.js';
+import { type StartEpoch, settledStartEpoch } from '../training/start-epoch.js';
 import { resolveConfig, type SweepConfig } from './config.js';
 import type { SweepSettings } from './options.js';
-import { type StartEpoch, settledStartEpoch } from './start-epoch.js';
 import { planTrials, type SweepSplit, type Trial } from './trial.js';
 
 /** What a sweep amounts to on this machine. */

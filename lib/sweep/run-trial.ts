@@ -4,10 +4,10 @@ import type { Callback, Logs } from '../training/callback.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { accuracyOf, predictedClasses } from './accuracy.js';
-import type { SweepFolder } from './folder.js';
+import { checkpointFile, type SweepFolder } from './folder.js';
 import type { SweepSettings } from './options.js';
 import { type KeepingRule, type LastWrite, StateKeeper } from './state-keeper.js';
-import { checkpointFile, type Trial, type TrialRecord } from './trial.js';
+import type { Trial, TrialRecord } from './trial.js';
 import type { TrialState } from './trial-state.js';
 
 /** What all trials of a sweep have in common. */

@@ -3,6 +3,7 @@ import { deriveSeed } from '../random.js';
 import type { EpochHistory } from '../training/history.js';
 import { requireInteger } from '../validate.js';
 import type { SweepConfig } from './config.js';
+import { checkpointFile } from './folder.js';
 import { type GridPoint, gridPoints } from './grid.js';
 import {
   parseStored,
@@ -14,7 +15,7 @@ import {
   requireText,
 } from './stored.js';
 import { requireTrialEngine } from './stored-config.js';
-import { checkpointFile, type DivergedTrial, type FinishedTrial, type TrialRecord } from './trial.js';
+import type { DivergedTrial, FinishedTrial, TrialRecord } from './trial.js';
 
 const COMMON = [
   'trial',

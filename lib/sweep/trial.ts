@@ -2,10 +2,10 @@ import type { Dataset } from '../data/dataset.js';
 import type { Split } from '../data/splits.js';
 import { deriveSeed } from '../random.js';
 import type { EpochHistory } from '../training/history.js';
+import type { StartEpoch } from '../training/start-epoch.js';
 import type { TrialEngine } from './engine.js';
 import type { GridPoint } from './grid.js';
-import { pythonText } from './models-csv.js';
-import type { StartEpoch } from './start-epoch.js';
+import { trialLabel } from './trial-label.js';
 
 /** A division of the data that a sweep trains on, under the name that the reports give it. */
 export interface SweepSplit extends Split {
@@ -76,15 +76,9 @@ export interface DivergedTrial extends RecordBase {
 /** A trial that has ended: one line of the journal. */
 export type TrialRecord = FinishedTrial | DivergedTrial;
 
-/** The checkpoint of a trial, relative to the sweep's folder. */
-export function checkpointFile(trial: number): string {
-  return `models/model_${trial}.h5`;
-}
-
 /** How messages name a trial: `trial 3 (60%, neuron_counts (60, 60, 100))`. */
 export function describeTrial({ number, split, parameters }: Trial): string {
-  const values = Object.entries(parameters).map(([name, value]) => `${name} ${pythonText(value)}`);
-  return `trial ${number} (${[split.name, ...values].join(', ')})`;
+  return `trial ${number} (${trialLabel({ split: split.name, parameters })})`;
 }
 
 /**

@@ -1,10 +1,10 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { formatFixed } from '../python/format.js';
 import { rejectUnknownOptions, requireInteger } from '../validate.js';
 import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
 import { MonitoredQuantity, type MonitorMode } from './monitor.js';
-import { formatFixed } from './python-format.js';
 
 /** Options of {@link modelCheckpoint}. */
 export interface ModelCheckpointOptions {

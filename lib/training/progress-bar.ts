@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { WriteStream } from 'node:tty';
-import { formatFixed, formatScientific } from './python-format.js';
+import { formatFixed, formatScientific } from '../python/format.js';
 
 /** How much `fit` shows: 0 nothing, 1 a bar, 2 a line per epoch. */
 export type Verbosity = 0 | 1 | 2;

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { LiveView } from '../../lib/report/live-view.js';
 import { reportHtml } from '../../lib/report/page/page.js';
 import { sweepReport } from '../../lib/report/sweep-report.js';
 import type { SweepConfig } from '../../lib/sweep/config.js';
+import { LiveView } from '../../lib/watch/live-view.js';
 import { divergedTrial, EVALUATION, sweepConfig, trialRecords } from '../unit/report-fixture.js';
 import { CHROMIUM_TIMEOUT, describeWithChromium, documentOf } from './chromium.js';
 

@@ -7,10 +7,11 @@ import type { Dataset, Entity, Group } from 'h5wasm/node';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from '../../lib/formats/hdf5-writer.js';
 import { readKerasH5, writeKerasH5 } from '../../lib/formats/keras-h5.js';
 import type { KerasModel } from '../../lib/formats/keras-model.js';
-import { pythonFloat, pythonJson } from '../../lib/formats/python-json.js';
 import { layers } from '../../lib/model/layers.js';
 import { notebookLayers } from '../../lib/model/notebook.js';
 import type { NamedWeight } from '../../lib/model/weights.js';
+import { pythonFloat } from '../../lib/python/float.js';
+import { pythonJson } from '../../lib/python/json.js';
 import { fixtures } from '../golden.js';
 
 const goldenModel = join(fixtures, 'golden', 'model.h5');

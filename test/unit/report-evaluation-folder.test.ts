@@ -6,11 +6,12 @@ import { PNG } from 'pngjs';
 import { Dataset } from '../../lib/data/dataset.js';
 import { layers } from '../../lib/model/layers.js';
 import { type Model, sequential } from '../../lib/model/model.js';
-import { writeBestModelReports } from '../../lib/report/best-model.js';
-import { plotConfusionMatrix } from '../../lib/report/confusion-chart.js';
-import { evaluationText, writeEvaluation } from '../../lib/report/evaluation-folder.js';
-import { misclassifiedPage } from '../../lib/report/misclassified-page.js';
-import { evaluateModel, type ModelEvaluation } from '../../lib/report/model-evaluation.js';
+import { writeBestModelReports } from '../../lib/report/best-model-reports.js';
+import { plotConfusionMatrix } from '../../lib/report/evaluation/confusion-chart.js';
+import { writeEvaluation } from '../../lib/report/evaluation/evaluation-folder.js';
+import { evaluationText } from '../../lib/report/evaluation/evaluation-text.js';
+import { misclassifiedPage } from '../../lib/report/evaluation/misclassified-page.js';
+import { evaluateModel, type ModelEvaluation } from '../../lib/report/evaluation/model-evaluation.js';
 import { parseSvg } from './report-svg.js';
 
 /**

@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   classificationReport,
-  confusionMatrix,
   formatClassificationReport,
-  formatConfusionMatrix,
-} from '../../lib/report/evaluation.js';
+} from '../../lib/report/evaluation/classification-report.js';
+import { confusionMatrix, formatConfusionMatrix } from '../../lib/report/evaluation/confusion-matrix.js';
 
 const labels = [0, 0, 0, 1, 1, 2, 2, 2, 2, 3];
 const predictions = [0, 0, 1, 1, 1, 2, 2, 0, 2, 2];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { PNG } from 'pngjs';
 import { Dataset } from '../../lib/data/dataset.js';
-import { classificationReport } from '../../lib/report/evaluation.js';
+import { classificationReport } from '../../lib/report/evaluation/classification-report.js';
 import { reportEvaluation } from '../../lib/report/sweep-report.js';
 import { rebuildReport, writeReport } from '../../lib/report/write-report.js';
 import { EVALUATION, sweepConfig, trialRecords } from './report-fixture.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Dataset } from '../../lib/data/dataset.js';
 import { type Grid, gridPoints, notebookGrid } from '../../lib/sweep/grid.js';
-import { SETTLING_STEPS, settledStartEpoch } from '../../lib/sweep/start-epoch.js';
 import { describeTrial, planTrials } from '../../lib/sweep/trial.js';
+import { SETTLING_STEPS, settledStartEpoch } from '../../lib/training/start-epoch.js';
 
 const data = Dataset.from({ images: new Uint8Array(2), labels: new Uint8Array(2), height: 1, width: 1 });
 

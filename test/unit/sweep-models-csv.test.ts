@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { pythonFloat32 } from '../../lib/python/float.js';
+import { pythonText } from '../../lib/python/text.js';
 import type { GridValue } from '../../lib/sweep/grid.js';
-import { formatFloat32, modelsCsv, pythonText } from '../../lib/sweep/models-csv.js';
+import { modelsCsv } from '../../lib/sweep/models-csv.js';
 
 const row = (split: string, parameters: Record<string, GridValue>, accuracy: number) => ({
   split,
@@ -62,9 +64,10 @@ test.each<[number, string]>([
   [0.97, '0.97'],
   [123.456, '123.456'],
   [1e16, '1e+16'],
+  [-0, '-0.0'],
   [-0.1, '-0.1'],
   [Number.NaN, 'nan'],
   [Number.POSITIVE_INFINITY, 'inf'],
 ])('the float32 of %d is %s', (value, text) => {
-  expect(formatFloat32(value)).toBe(text);
+  expect(pythonFloat32(value)).toBe(text);
 });

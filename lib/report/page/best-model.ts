@@ -1,5 +1,5 @@
 import { accuracyText } from '../accuracy-text.js';
-import { classificationReport } from '../evaluation.js';
+import { classificationReport } from '../evaluation/classification-report.js';
 import type { ReportEvaluation, SweepReport } from '../sweep-report.js';
 import { countText, plural, trialText } from './format.js';
 import { type Html, html } from './html.js';

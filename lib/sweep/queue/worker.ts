@@ -11,14 +11,14 @@ import { ConvsweepError } from '../../errors.js';
 import { type Precision, type ResolvedDevice, resolveDevices, type SweepDeviceName } from '../../native.js';
 import { rejectUnknownOptions, requireInteger } from '../../validate.js';
 import { trialEngine } from '../config.js';
-import { SweepFolder } from '../folder.js';
+import { checkpointFile, SweepFolder } from '../folder.js';
 import { type Builder, resolveSweepOptions, type SweepSettings } from '../options.js';
 import { plannedOptions, plannedSplits, requirePlanned } from '../planned-options.js';
 import { type PreparedSweep, prepareSweep } from '../prepare.js';
 
 import { runTrial } from '../run-trial.js';
 import { KEEPING_RULE } from '../state-keeper.js';
-import { checkpointFile } from '../trial.js';
+
 import { parseQueueAddress } from './address.js';
 import type { ModelPlace, OwnMessage, QueuedSweep, TrialJob, WorkerMessage } from './messages.js';
 import { LOCK, TrialQueue } from './trial-queue.js';

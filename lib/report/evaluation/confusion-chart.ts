@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { COLORS, vegaSvg } from './vega-svg.js';
+import { COLORS, vegaSvg } from '../vega-svg.js';
 
 /** Blue for what is right, vermilion for what is wrong, from the palest shade that is told from white. */
 const SHADES = { right: ['#e3eef6', '#0072B2'], wrong: ['#fdeee5', '#D55E00'] };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatFixed, formatScientific, pythonRepr } from '../../lib/training/python-format.js';
+import { pythonFloat } from '../../lib/python/float.js';
+import { formatFixed, formatScientific } from '../../lib/python/format.js';
 
 // Every expected text is what CPython 3.11 prints.
 describe('python-format', () => {
@@ -40,6 +41,7 @@ describe('python-format', () => {
   test.each<[number, string]>([
     [1, '1.0'],
     [0, '0.0'],
+    [-0, '-0.0'],
     [0.001, '0.001'],
     [0.0001, '0.0001'],
     [0.00001, '1e-05'],
@@ -55,6 +57,6 @@ describe('python-format', () => {
     [Number.NaN, 'nan'],
     [Number.NEGATIVE_INFINITY, '-inf'],
   ])('the repr of %d is %s', (value, text) => {
-    expect(pythonRepr(value)).toBe(text);
+    expect(pythonFloat(value)).toBe(text);
   });
 });

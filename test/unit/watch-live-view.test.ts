@@ -1,9 +1,9 @@
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { LiveView } from '../../lib/report/live-view.js';
 import { sweepReport } from '../../lib/report/sweep-report.js';
 import type { SweepEvent, SweepStep } from '../../lib/sweep/events.js';
+import { LiveView } from '../../lib/watch/live-view.js';
 import { eventStream, eventsOf, type ReceivedEvent } from './event-stream.js';
 import { divergedTrial, EVALUATION, sweepConfig, trialRecords } from './report-fixture.js';
 

@@ -1,10 +1,10 @@
-import type { Dataset } from '../data/dataset.js';
-import { accuracyText } from './accuracy-text.js';
-import { digitPng } from './digit-png.js';
-import { FONT_FAMILY } from './font.js';
+import type { Dataset } from '../../data/dataset.js';
+import { accuracyText } from '../accuracy-text.js';
+import { digitPng } from '../digit-png.js';
+import { FONT_FAMILY } from '../font.js';
+import { Html, html } from '../page/html.js';
+import { COLORS } from '../vega-svg.js';
 import type { Misclassified, ModelEvaluation } from './model-evaluation.js';
-import { Html, html } from './page/html.js';
-import { COLORS } from './vega-svg.js';
 
 /** A page of more pictures than these is slow to open and is not read to its end; evaluation.json lists all. */
 const MAX_PICTURES = 1000;

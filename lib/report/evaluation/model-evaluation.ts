@@ -1,7 +1,8 @@
-import type { Dataset } from '../data/dataset.js';
-import type { InferenceOptions, Model } from '../model/model.js';
-import { predictedClasses } from '../sweep/accuracy.js';
-import { type ClassificationReport, classificationReport, confusionMatrix } from './evaluation.js';
+import type { Dataset } from '../../data/dataset.js';
+import type { InferenceOptions, Model } from '../../model/model.js';
+import { predictedClasses } from '../../sweep/accuracy.js';
+import { type ClassificationReport, classificationReport } from './classification-report.js';
+import { confusionMatrix } from './confusion-matrix.js';
 
 /** An image whose most probable class is not its own. */
 export interface Misclassified {

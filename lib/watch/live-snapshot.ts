@@ -1,7 +1,7 @@
+import { pageSections, reportHtml, type TrialCurves, trialCurves } from '../report/page/page.js';
+import type { LiveStatus } from '../report/page/status.js';
+import type { SweepReport } from '../report/sweep-report.js';
 import type { TrialRecord } from '../sweep/trial.js';
-import { pageSections, reportHtml, type TrialCurves, trialCurves } from './page/page.js';
-import type { LiveStatus } from './page/status.js';
-import type { SweepReport } from './sweep-report.js';
 
 /** What browsers are shown at one moment of a sweep: made once, however many ask for it. */
 export class LiveSnapshot {

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import type { InferenceOptions, Model } from '../model/model.js';
-import { writeEvaluation } from './evaluation-folder.js';
-import { evaluateModel, type ModelEvaluation } from './model-evaluation.js';
+import { SweepFolder } from '../sweep/folder.js';
+import { writeEvaluation } from './evaluation/evaluation-folder.js';
+import { evaluateModel, type ModelEvaluation } from './evaluation/model-evaluation.js';
 import { writePictures } from './pictures.js';
 import type { TrainingRun } from './plots.js';
 
@@ -30,7 +30,8 @@ export async function writeBestModelReports(
   options: InferenceOptions = {},
 ): Promise<BestModelReports> {
   const evaluation = await evaluateModel(`${run.title}, ${run.description}`, model, images, options);
-  const pictures = await writePictures(run, model, 'svg', (picture) => join(folder, `${picture}.svg`));
-  const files = await writeEvaluation(join(folder, 'evaluation'), evaluation, images);
+  const place = new SweepFolder(folder);
+  const pictures = await writePictures(run, model, 'svg', (picture) => place.picture(picture, 'svg'));
+  const files = await writeEvaluation(place.evaluation, evaluation, images);
   return { evaluation, files: [...pictures, ...files] };
 }

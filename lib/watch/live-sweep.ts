@@ -1,13 +1,13 @@
+import { trialText } from '../report/page/format.js';
+import type { TrialCurves } from '../report/page/page.js';
+import type { LiveStatus } from '../report/page/status.js';
+import { type SweepReport, sweepReport } from '../report/sweep-report.js';
 import type { SweepConfig } from '../sweep/config.js';
 import type { SweepEvent } from '../sweep/events.js';
 import type { SweepProgress } from '../sweep/progress.js';
 import type { Trial, TrialRecord } from '../sweep/trial.js';
 import type { EpochHistory } from '../training/history.js';
 import { LiveSnapshot } from './live-snapshot.js';
-import { trialText } from './page/format.js';
-import type { TrialCurves } from './page/page.js';
-import type { LiveStatus } from './page/status.js';
-import { type SweepReport, sweepReport } from './sweep-report.js';
 
 /** What is known of a sweep that is being watched. */
 export class LiveSweep {

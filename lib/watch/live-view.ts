@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { basename, resolve } from 'node:path';
 import { ConvsweepError } from '../errors.js';
+import type { SweepReport } from '../report/sweep-report.js';
 import type { SweepEvent } from '../sweep/events.js';
 import type { LiveSnapshot } from './live-snapshot.js';
 import { LiveSweep } from './live-sweep.js';
-import type { SweepReport } from './sweep-report.js';
 
 /** Only programs on this machine reach it. */
 const HOST = '127.0.0.1';

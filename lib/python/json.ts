@@ -1,3 +1,5 @@
+import { pythonFloat } from './float.js';
+
 /** A number that Python holds as a float: `PythonFloat(0)` is written `0.0`, where the number 0 is written `0`. */
 export class PythonFloat {
   readonly value: number;
@@ -27,17 +29,6 @@ export function pythonJson(value: PythonValue): string {
   }
   if (typeof value === 'string') return asciiOnly(JSON.stringify(value));
   return JSON.stringify(value);
-}
-
-/** Python's `repr` of a finite float: the shortest digits, with an exponent below 1e-4 and from 1e16 on. */
-export function pythonFloat(value: number): string {
-  const [digits, exponent] = value.toExponential().split('e') as [string, string];
-  const power = Number(exponent);
-  if (value !== 0 && (power < -4 || power >= 16)) {
-    return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
-  }
-  const text = Object.is(value, -0) ? '-0' : String(value);
-  return text.includes('.') ? text : `${text}.0`;
 }
 
 function isList(value: PythonValue): value is readonly PythonValue[] {
