@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { notebookModel, sweep } from '../lib/index.js';
+import { trainerOf } from '../lib/model/model.js';
 import { loadJob, planOf, SEED, WIDTHS } from './job.js';
 import { sum } from './statistics.js';
 
@@ -50,7 +51,7 @@ const job = await loadJob();
 await times();
 const before = new Set(await threads());
 const models = Array.from({ length: JOBS }, () => notebookModel(WIDTHS, { seed: SEED, device: 'cpu' }));
-await Promise.all(models.map((model) => model.trainEpoch(job.train, planOf(job, 0))));
+await Promise.all(models.map((model) => trainerOf(model).trainEpoch(job.train, planOf(job, 0))));
 const engine = (await threads()).filter((id) => !before.has(id));
 for (const model of models) model.dispose();
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Model } from '../lib/model/model.js';
+import { Model, trainerOf } from '../lib/model/model.js';
 import { notebookModel } from '../lib/model/notebook.js';
 import { resolveDevice } from '../lib/native.js';
 import { earlyStopping } from '../lib/training/early-stopping.js';
@@ -21,9 +21,9 @@ async function runEpochs(count: number): Promise<EpochTimes> {
   const times: EpochTimes = { train: [], validation: [], loss: 0, valLoss: 0 };
   for (let epoch = 0; epoch < count; epoch++) {
     const begin = performance.now();
-    const { loss } = await model.trainEpoch(job.train, planOf(job, epoch));
+    const { loss } = await trainerOf(model).trainEpoch(job.train, planOf(job, epoch));
     const trained = performance.now();
-    const { loss: valLoss } = await model.evaluateBatches(job.validation, BATCH_SIZE);
+    const { loss: valLoss } = await trainerOf(model).evaluate(job.validation, BATCH_SIZE);
     times.train.push((trained - begin) / 1e3);
     times.validation.push((performance.now() - trained) / 1e3);
     if (epoch === 0) Object.assign(times, { loss, valLoss });
@@ -69,8 +69,8 @@ async function measureMemory(models: number): Promise<Memory> {
   for (let i = 0; i < models; i++) {
     const model = build();
     held.push(model);
-    await model.trainEpoch(job.train, planOf(job, 0));
-    await model.evaluateBatches(job.validation, BATCH_SIZE);
+    await trainerOf(model).trainEpoch(job.train, planOf(job, 0));
+    await trainerOf(model).evaluate(job.validation, BATCH_SIZE);
     used.push(addon.memoryInUse());
   }
   const memory: Memory = { process: process.memoryUsage().rss };

@@ -3,6 +3,25 @@
  * defined.
  * @packageDocumentation
  */
+
+export type { Adam } from './architecture/adam.js';
+export {
+  type Activation,
+  type ActivationSpec,
+  type BatchNormalizationSpec,
+  type Conv2DSpec,
+  type DenseSpec,
+  type DropoutSpec,
+  type FlattenSpec,
+  type LayerSpec,
+  layers,
+  type MaxPooling2DSpec,
+  type Padding,
+  type RescalingSpec,
+  type Size2D,
+} from './architecture/layers.js';
+export type { NamedLayerSpec, ParameterCounts } from './architecture/resolve-layers.js';
+export type { NamedWeight } from './architecture/weights.js';
 export { Dataset, type DatasetSource, type ImageStore } from './data/dataset.js';
 export { datasetInfo } from './data/dataset-info.js';
 export { loadDigits } from './data/digits.js';
@@ -23,26 +42,8 @@ export { divideSixToOne, type TrainTest } from './data/train-test.js';
 export { ConvsweepError, type ErrorCode } from './errors.js';
 export { type ExportFormat, exportModel } from './formats/export.js';
 export type { ExportableModel } from './formats/exportable-model.js';
-export type { Adam } from './model/adam.js';
-export type { NamedLayerSpec, ParameterCounts } from './model/architecture.js';
-export {
-  type Activation,
-  type ActivationSpec,
-  type BatchNormalizationSpec,
-  type Conv2DSpec,
-  type DenseSpec,
-  type DropoutSpec,
-  type FlattenSpec,
-  type LayerSpec,
-  layers,
-  type MaxPooling2DSpec,
-  type Padding,
-  type RescalingSpec,
-  type Size2D,
-} from './model/layers.js';
 export { type InferenceOptions, Model, type ModelOptions, sequential } from './model/model.js';
 export { type NotebookModelOptions, notebookModel } from './model/notebook.js';
-export type { NamedWeight } from './model/weights.js';
 export {
   type BackendStatus,
   backends,
@@ -76,13 +77,14 @@ export { svgToPng } from './report/svg-to-png.js';
 export type { ReportEvaluation, ReportExtras, ReportMistake, SweepReport } from './report/sweep-report.js';
 export { bestTrialRun, type SweepExtent, trialRun } from './report/trial-run.js';
 export { rebuildReport, type WrittenReport, writeReport } from './report/write-report.js';
+export type { BuildContext, Builder, BuiltModel } from './sweep/builder.js';
 export type { SplitConfig, SweepConfig } from './sweep/config.js';
 export type { Engine, TrialEngine } from './sweep/engine.js';
 export type { SweepEvent } from './sweep/events.js';
 export type { SweepResult } from './sweep/finish-sweep.js';
 export { type Grid, type GridPoint, type GridValue, type NotebookGrid, notebookGrid } from './sweep/grid.js';
 export { type MergeOptions, mergeSweep } from './sweep/merge-sweep.js';
-export type { BuildContext, Builder, SweepOptions } from './sweep/options.js';
+export type { SweepOptions } from './sweep/options.js';
 export { planSweep } from './sweep/plan-sweep.js';
 export type { SweepProgress } from './sweep/progress.js';
 export { type Protocol, protocolSplits } from './sweep/protocol.js';

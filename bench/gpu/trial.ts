@@ -1,6 +1,6 @@
 import type { Dataset } from '../../lib/data/dataset.js';
 import { epochPlan } from '../../lib/data/epoch-plan.js';
-import type { Model, ModelOptions } from '../../lib/model/model.js';
+import { type Model, type ModelOptions, trainerOf } from '../../lib/model/model.js';
 import { notebookModel } from '../../lib/model/notebook.js';
 
 export const BATCH_SIZE = 128;
@@ -34,12 +34,12 @@ export class Trial {
       seed: this.#seed,
       epoch: this.#epoch++,
     });
-    return timed(() => this.#model.trainEpoch(train, plan));
+    return timed(() => trainerOf(this.#model).trainEpoch(train, plan));
   }
 
   /** @returns seconds */
   validate(): Promise<number> {
-    return timed(() => this.#model.evaluateBatches(this.#split.validation, BATCH_SIZE));
+    return timed(() => trainerOf(this.#model).evaluate(this.#split.validation, BATCH_SIZE));
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { invalidArgument } from '../errors.js';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../formats/export.js';
-import { Model } from '../model/model.js';
+import { StoredModel } from '../formats/stored-model.js';
 import { choice } from './options.js';
 import { print, printJson } from './terminal.js';
 
@@ -26,7 +26,7 @@ export function addExport(program: Command): void {
       if (to !== 'tfjs' && extname(out) !== `.${to}`) {
         throw invalidArgument('<out>', `a name ending in .${to} with --to ${to}`, out);
       }
-      using model = await Model.load(path, { device: 'cpu' });
+      const model = await StoredModel.read(path);
       await exportModel(model, to, out);
       if (json) return printJson({ model: path, format: to, out });
       print(`${out}  open it with ${OPENED_BY[to](out)}`);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import { Model } from '../model/model.js';
+import { StoredModel } from '../formats/stored-model.js';
 import { writePictures } from '../report/pictures.js';
 import { bestTrialRun, trialRun } from '../report/trial-run.js';
 import { PICTURE_FORMATS, type PictureFormat, SweepFolder } from '../sweep/folder.js';
@@ -49,7 +49,7 @@ async function plot(path: string, { trial, format, json }: PlotOptions): Promise
     trial === undefined
       ? bestTrialRun(record, { finished: records.size, total: config.trials })
       : trialRun(record);
-  using model = await Model.load(folder.file(record.checkpoint.file), { device: 'cpu' });
+  const model = await StoredModel.read(folder.file(record.checkpoint.file));
   const files = await writePictures(run, model, format, (picture) => folder.picture(picture, format, trial));
   if (json) return printJson({ files });
   for (const file of files) print(file);

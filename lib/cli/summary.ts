@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { Blueprint } from '../architecture/blueprint.js';
+import { notebookLayers } from '../architecture/notebook-layers.js';
 import { ConvsweepError } from '../errors.js';
-import { Model } from '../model/model.js';
-import { notebookModel } from '../model/notebook.js';
+import { StoredModel } from '../formats/stored-model.js';
 import { integers } from './options.js';
 import { print, printJson } from './terminal.js';
 
@@ -23,10 +24,10 @@ export function addSummary(program: Command): void {
           'Give either a model file or --neurons, as in: convsweep summary --neurons 100,60,100',
         );
       }
-      using model =
+      const model =
         path === undefined
-          ? notebookModel(neurons as [number, number, number], { device: 'cpu' })
-          : await Model.load(path, { device: 'cpu' });
+          ? new Blueprint(notebookLayers(neurons as [number, number, number]))
+          : await StoredModel.read(path);
       if (!json) return print(model.summary());
       const { name, inputShape, layers, parameters } = model;
       printJson({ name, inputShape, layers, parameters });

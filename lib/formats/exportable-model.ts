@@ -1,6 +1,6 @@
-import { type Architecture, resolveLayers } from '../model/architecture.js';
-import type { LayerSpec } from '../model/layers.js';
-import { type NamedWeight, validateWeights } from '../model/weights.js';
+import type { LayerSpec } from '../architecture/layers.js';
+import { type Architecture, resolveLayers } from '../architecture/resolve-layers.js';
+import { type NamedWeight, validateWeights } from '../architecture/weights.js';
 
 /** What the exports need of a model; `Model` has it. */
 export interface ExportableModel {

@@ -3,9 +3,10 @@
  * run on, or take memory out of proportion to the file: see {@link Hdf5Bytes}. What it throws says what is wrong with
  * "it", the file. The structures are those of the HDF5 File Format Specification 3.0, named in the comments.
  */
+
+import type { Weight } from '../architecture/resolve-layers.js';
+import type { NamedWeight } from '../architecture/weights.js';
 import { ConvsweepError } from '../errors.js';
-import type { Weight } from '../model/architecture.js';
-import type { NamedWeight } from '../model/weights.js';
 import { hasAttribute, readAttribute, TextHeap } from './hdf5-attributes.js';
 import { Hdf5Bytes, readSize } from './hdf5-bytes.js';
 import { readValues } from './hdf5-data.js';

@@ -4,15 +4,17 @@
  * them. What would change the model's numbers and is not supported is an error, also what matters in training only
  * (regularizers, constraints, frozen layers); initializers are not read, since the weights are.
  */
-import { type ConvsweepError, describeValue } from '../errors.js';
-import { type Adam, resolveAdam } from '../model/adam.js';
+
+import { type Adam, resolveAdam } from '../architecture/adam.js';
+import { type KerasFields, validateName } from '../architecture/layers/layer.js';
+import { kindOf, LAYER_KINDS, type LayerSpec, validateLayer } from '../architecture/layers.js';
 import {
   type Architecture,
   type NamedLayerSpec,
   requireClassifier,
   resolveLayers,
-} from '../model/architecture.js';
-import { type LayerSpec, validateLayer, validateName } from '../model/layers.js';
+} from '../architecture/resolve-layers.js';
+import { type ConvsweepError, describeValue } from '../errors.js';
 import { PythonFloat, type PythonValue } from '../python/json.js';
 import { invalid } from './invalid.js';
 
@@ -39,7 +41,7 @@ export function modelConfig(name: string, { layers, inputShape }: Architecture):
             trainable: true,
             ...(i === 0 && { batch_input_shape: batchInputShape }),
             dtype: 'float32',
-            ...layerFields(layer.spec, layer.inputShape.length),
+            ...kindOf(layer.spec).toKeras(layer.spec, layer.inputShape.length),
           },
         })),
       ],
@@ -123,87 +125,20 @@ export function kerasV3Config(
   return { ...model, compile_config };
 }
 
-type Fields = { [key: string]: PythonValue };
-
 /** An object as Keras 3 names it. */
-function moduleObject(module: string, class_name: string, config: Fields): Fields {
+function moduleObject(module: string, class_name: string, config: KerasFields): KerasFields {
   return { module, class_name, config, registered_name: null };
 }
 
-/** {@link layerFields} with initializers of Keras 3's form, and the axis as a number, which Keras 3 requires. */
-function layerFieldsV3(spec: LayerSpec, axis: number): Fields {
-  const entries = Object.entries(layerFields(spec, axis)).map(([key, value]) => {
+/** The layer's fields with initializers of Keras 3's form, and the axis as a number, which Keras 3 requires. */
+function layerFieldsV3(spec: LayerSpec, axis: number): KerasFields {
+  const entries = Object.entries(kindOf(spec).toKeras(spec, axis)).map(([key, value]) => {
     if (key === 'axis') return [key, axis];
     if (!key.endsWith('_initializer')) return [key, value];
-    const { class_name, config } = value as { class_name: string; config: Fields };
+    const { class_name, config } = value as { class_name: string; config: KerasFields };
     return [key, moduleObject('keras.initializers', class_name, config)];
   });
   return Object.fromEntries(entries);
-}
-
-const GLOROT_UNIFORM = { class_name: 'GlorotUniform', config: { seed: null } };
-const ZEROS = { class_name: 'Zeros', config: {} };
-const ONES = { class_name: 'Ones', config: {} };
-
-const KERNEL_AND_BIAS = {
-  kernel_initializer: GLOROT_UNIFORM,
-  bias_initializer: ZEROS,
-  kernel_regularizer: null,
-  bias_regularizer: null,
-  activity_regularizer: null,
-  kernel_constraint: null,
-  bias_constraint: null,
-};
-
-function layerFields(spec: LayerSpec, axis: number): Fields {
-  switch (spec.type) {
-    case 'Rescaling':
-      return { scale: new PythonFloat(spec.scale), offset: new PythonFloat(spec.offset) };
-    case 'Conv2D':
-      return {
-        filters: spec.filters,
-        kernel_size: spec.kernelSize,
-        strides: spec.strides,
-        padding: spec.padding,
-        data_format: 'channels_last',
-        dilation_rate: [1, 1],
-        groups: 1,
-        activation: spec.activation,
-        use_bias: spec.useBias,
-        ...KERNEL_AND_BIAS,
-      };
-    case 'MaxPooling2D':
-      return {
-        pool_size: spec.poolSize,
-        padding: spec.padding,
-        strides: spec.strides,
-        data_format: 'channels_last',
-      };
-    case 'BatchNormalization':
-      return {
-        axis: [axis],
-        momentum: new PythonFloat(spec.momentum),
-        epsilon: new PythonFloat(spec.epsilon),
-        center: true,
-        scale: true,
-        beta_initializer: ZEROS,
-        gamma_initializer: ONES,
-        moving_mean_initializer: ZEROS,
-        moving_variance_initializer: ONES,
-        beta_regularizer: null,
-        gamma_regularizer: null,
-        beta_constraint: null,
-        gamma_constraint: null,
-      };
-    case 'Flatten':
-      return { data_format: 'channels_last' };
-    case 'Dense':
-      return { units: spec.units, activation: spec.activation, use_bias: spec.useBias, ...KERNEL_AND_BIAS };
-    case 'Dropout':
-      return { rate: new PythonFloat(spec.rate), noise_shape: null, seed: null };
-    case 'Activation':
-      return { activation: spec.activation };
-  }
 }
 
 type Config = Record<string, unknown>;
@@ -340,8 +275,8 @@ function parseInputShape(shape: unknown): number[] {
 function parseLayer(type: string, config: Config): NamedLayerSpec {
   if (typeof config.name !== 'string') throw invalid(`model_config has a ${type} without a name`);
   const name = config.name;
-  if (!Object.hasOwn(readLayer, type)) {
-    throw unsupported(`layer ${name} of class ${describeValue(type)}`, Object.keys(readLayer).join(', '));
+  if (!Object.hasOwn(LAYER_KINDS, type)) {
+    throw unsupported(`layer ${name} of class ${describeValue(type)}`, Object.keys(LAYER_KINDS).join(', '));
   }
   for (const [key, value] of Object.entries(config)) {
     for (const [pattern, isSupported, supported] of SUPPORTED_VALUES) {
@@ -349,7 +284,7 @@ function parseLayer(type: string, config: Config): NamedLayerSpec {
       throw unsupported(`${name} with ${key} ${JSON.stringify(value).slice(0, 120)}`, supported);
     }
   }
-  const spec = { type, ...readLayer[type as LayerSpec['type']](config), name };
+  const spec = { type, ...LAYER_KINDS[type as LayerSpec['type']].fromKeras(config), name };
   asInvalidModel(() => validateLayer(name, spec));
   return spec as unknown as NamedLayerSpec;
 }
@@ -365,25 +300,6 @@ const SUPPORTED_VALUES: [RegExp, (value: unknown) => boolean, string][] = [
   [/_(regularizer|constraint)$|^noise_shape$/, (value) => value === null, 'null'],
   [/^(renorm|virtual_batch_size|synchronized|quantization_config)$/, (value) => !value, 'false or null'],
 ];
-
-/** Keras' fields as a layer's; `validateLayer` checks what comes out. */
-const readLayer: Record<LayerSpec['type'], (config: Config) => Config> = {
-  Rescaling: ({ scale, offset }) => ({ scale, offset }),
-  Conv2D: ({ filters, kernel_size, strides, padding, activation, use_bias }) => ({
-    filters,
-    kernelSize: kernel_size,
-    strides,
-    padding,
-    activation,
-    useBias: use_bias,
-  }),
-  MaxPooling2D: ({ pool_size, strides, padding }) => ({ poolSize: pool_size, strides, padding }),
-  BatchNormalization: ({ momentum, epsilon }) => ({ momentum, epsilon }),
-  Flatten: () => ({}),
-  Dense: ({ units, activation, use_bias }) => ({ units, activation, useBias: use_bias }),
-  Dropout: ({ rate }) => ({ rate }),
-  Activation: ({ activation }) => ({ activation }),
-};
 
 /**
  * Keras writes an object of a known class as its name, or as `{ class_name, config }`; a function as the latter, with

@@ -1,8 +1,9 @@
 /** Whole Keras models in HDF5, as Keras 2.8's `model.save('model.h5')` writes them. */
+
+import type { Adam } from '../architecture/adam.js';
+import type { Architecture } from '../architecture/resolve-layers.js';
+import type { NamedWeight } from '../architecture/weights.js';
 import { writeWhole } from '../files.js';
-import type { Adam } from '../model/adam.js';
-import type { Architecture } from '../model/architecture.js';
-import type { NamedWeight } from '../model/weights.js';
 import { pythonJson } from '../python/json.js';
 import { type GroupReader, readHdf5 } from './hdf5-reader.js';
 import { requireSeal, SEAL, seal, UNSEALED } from './hdf5-seal.js';

@@ -1,8 +1,8 @@
+import type { Adam } from '../architecture/adam.js';
+import type { LayerSpec } from '../architecture/layers.js';
+import { type Architecture, resolveLayers } from '../architecture/resolve-layers.js';
+import { type NamedWeight, validateWeights } from '../architecture/weights.js';
 import { type Origin, parseOrigins } from '../data/origin.js';
-import type { Adam } from '../model/adam.js';
-import { type Architecture, resolveLayers } from '../model/architecture.js';
-import type { LayerSpec } from '../model/layers.js';
-import { type NamedWeight, validateWeights } from '../model/weights.js';
 import { type PythonValue, pythonJson } from '../python/json.js';
 import { invalid } from './invalid.js';
 

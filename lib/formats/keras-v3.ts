@@ -3,10 +3,11 @@
  * `model.weights.h5`, whose layers are numbered per class (`layers/dense_1` is the second Dense, whatever its name).
  */
 import { strToU8, zipSync } from 'fflate';
+import type { Adam } from '../architecture/adam.js';
+import { LAYER_KINDS } from '../architecture/layers.js';
+import type { Architecture } from '../architecture/resolve-layers.js';
+import type { NamedWeight } from '../architecture/weights.js';
 import { writeWhole } from '../files.js';
-import type { Adam } from '../model/adam.js';
-import { type Architecture, SNAKE_CASE } from '../model/architecture.js';
-import type { NamedWeight } from '../model/weights.js';
 import { pythonJson } from '../python/json.js';
 import { type GroupReader, readHdf5 } from './hdf5-reader.js';
 import { encodeHdf5, type Hdf5Dataset, type Hdf5Group } from './hdf5-writer.js';
@@ -106,7 +107,7 @@ function originText(zip: ZipFile): string | undefined {
 function numberedLayers({ layers }: Architecture) {
   const counts = new Map<string, number>();
   return layers.map((layer) => {
-    const base = SNAKE_CASE[layer.spec.type];
+    const base = LAYER_KINDS[layer.spec.type].snakeCase;
     const count = counts.get(base) ?? 0;
     counts.set(base, count + 1);
     return { ...layer, path: `layers/${count === 0 ? base : `${base}_${count}`}/vars` };

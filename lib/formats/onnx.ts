@@ -1,7 +1,7 @@
+import type { Activation } from '../architecture/layers.js';
+import type { Architecture, ResolvedLayer } from '../architecture/resolve-layers.js';
+import type { NamedWeight } from '../architecture/weights.js';
 import { ConvsweepError } from '../errors.js';
-import type { Architecture, ResolvedLayer } from '../model/architecture.js';
-import type { Activation } from '../model/layers.js';
-import type { NamedWeight } from '../model/weights.js';
 import { type DescribedModel, weightBytes } from './exportable-model.js';
 
 /** Of the messages in onnx.proto what is written here, under the same names and numbers. */

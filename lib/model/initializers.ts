@@ -1,5 +1,6 @@
+import type { Initializer } from '../architecture/layers/layer.js';
+import type { Architecture } from '../architecture/resolve-layers.js';
 import { Random } from '../random.js';
-import type { Architecture, Initializer } from './architecture.js';
 
 /** The largest absolute value of Keras' GlorotUniform: sqrt(6 / (fanIn + fanOut)). */
 export function glorotLimit(fanIn: number, fanOut: number): number {

@@ -1,6 +1,22 @@
 import { types } from 'node:util';
+import type { Adam } from '../architecture/adam.js';
+import { Blueprint, type BlueprintOptions } from '../architecture/blueprint.js';
+import type { LayerSpec } from '../architecture/layers.js';
+import {
+  type Architecture,
+  type NamedLayerSpec,
+  type ParameterCounts,
+  toNativeLayers,
+} from '../architecture/resolve-layers.js';
+import {
+  type NamedWeight,
+  packTrainable,
+  packWeights,
+  unpackTrainable,
+  unpackWeights,
+  validateWeights,
+} from '../architecture/weights.js';
 import { Dataset } from '../data/dataset.js';
-import type { EpochPlan } from '../data/epoch-plan.js';
 import { type Origin, originOf } from '../data/origin.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { readKerasFile, writeKerasFile } from '../formats/keras-file.js';
@@ -15,48 +31,24 @@ import {
   resolvePrecision,
 } from '../native.js';
 import { deriveSeed } from '../random.js';
-import type { ModelSnapshot } from '../training/callback.js';
+import type { ModelSnapshot, TrainingModel } from '../training/callback.js';
 import { fit as runFit } from '../training/fit.js';
 import type { FitOptions } from '../training/fit-options.js';
 import type { History } from '../training/history.js';
 import type { Metrics, Trainer } from '../training/trainer.js';
 import { rejectUnknownOptions, requireInteger } from '../validate.js';
-import { type Adam, resolveAdam } from './adam.js';
-import {
-  type Architecture,
-  type NamedLayerSpec,
-  type ParameterCounts,
-  requireClassifier,
-  resolveLayers,
-  toNativeLayers,
-} from './architecture.js';
 import { copyToDevice, deviceData } from './device-data.js';
 import { initialWeights } from './initializers.js';
-import { type LayerSpec, validateName } from './layers.js';
 import { callNative, runNative } from './native-call.js';
-import { summary } from './summary.js';
-import {
-  type NamedWeight,
-  packTrainable,
-  packWeights,
-  unpackTrainable,
-  unpackWeights,
-  validateWeights,
-} from './weights.js';
 
 /** Options of {@link sequential}. */
-export interface ModelOptions {
-  /** Default `sequential`. */
-  name?: string;
-  /** `[height, width, channels]` of the images. Default `[28, 28, 1]`. */
-  inputShape?: readonly [number, number, number];
+export interface ModelOptions extends BlueprintOptions {
   /** Of the initial weights, dropout and the order of images: an integer of at least 0. Default 0. */
   seed?: number;
   /** Default `auto`: a working GPU if there is one, else the CPU. */
   device?: DeviceName;
   /** Of convolutions and matrix products. Default `auto`: `tf32` on a GPU, as in Keras, `fp32` on the CPU. */
   precision?: Precision;
-  optimizer?: Partial<Adam>;
 }
 
 /** Options of calls that run over images without training. */
@@ -69,19 +61,24 @@ export interface InferenceOptions {
 
 const DEFAULT_BATCH_SIZE = 128;
 
+/** What `fit` does with a model; for benchmarks, too. Not for users, who have {@link Model.fit}. */
+export let trainerOf: (model: Model) => Trainer;
+
 /**
  * A compiled sequential model on a device: Adam, sparse categorical cross-entropy, accuracy. Made by {@link sequential}
  * or {@link Model.load}. One call at a time: a second one while the first runs fails with code `STATE`.
  */
-export class Model implements Trainer {
-  readonly name: string;
+export class Model implements TrainingModel {
+  static {
+    trainerOf = (model) => model.#trainer();
+  }
+
   readonly seed: number;
-  readonly optimizer: Readonly<Adam>;
   /** Of convolutions and matrix products. */
   readonly precision: 'fp32' | 'tf32';
   /** Set to true while `fit` runs: training ends after this epoch. */
   stopTraining = false;
-  readonly #architecture: Architecture;
+  readonly #blueprint: Blueprint;
   readonly #device: ResolvedDevice;
   readonly #network: NativeNetwork;
   #origins: Origin[] | undefined = [];
@@ -97,21 +94,10 @@ export class Model implements Trainer {
       'precision',
       'optimizer',
     ]);
-    const {
-      name = 'sequential',
-      inputShape = [28, 28, 1],
-      seed = 0,
-      device,
-      precision = 'auto',
-      optimizer = {},
-    } = options;
-    validateName('name', name);
+    const { seed = 0, device, precision = 'auto', ...paper } = options;
     requireInteger('seed', seed, 0);
-    this.name = name;
     this.seed = seed;
-    this.optimizer = resolveAdam(optimizer);
-    this.#architecture = resolveLayers(layers, inputShape);
-    requireClassifier(this.#architecture);
+    this.#blueprint = new Blueprint(layers, paper);
     this.#device = resolveDevice(device);
     this.precision = resolvePrecision(precision, this.#device);
     this.#network = callNative(
@@ -160,23 +146,31 @@ export class Model implements Trainer {
     return model;
   }
 
+  get name(): string {
+    return this.#blueprint.name;
+  }
+
+  get optimizer(): Readonly<Adam> {
+    return this.#blueprint.optimizer;
+  }
+
   /** The layers' configurations, each with its name. */
   get layers(): NamedLayerSpec[] {
-    return this.#architecture.layers.map((layer) => structuredClone(layer.spec));
+    return this.#blueprint.layers;
   }
 
   /** `[height, width, channels]` */
   get inputShape(): [number, number, number] {
-    return [...this.#architecture.inputShape];
+    return this.#blueprint.inputShape;
   }
 
   /** The number of classes: the length of each row of {@link predict}. */
   get classes(): number {
-    return this.#architecture.outputShape[0]!;
+    return this.#blueprint.classes;
   }
 
   get parameters(): ParameterCounts {
-    return { ...this.#architecture.parameters };
+    return this.#blueprint.parameters;
   }
 
   /** The device it runs on: `cpu` or `cuda:0`. */
@@ -199,7 +193,7 @@ export class Model implements Trainer {
 
   /** The text that Keras 2.8 prints, ended by a newline. */
   summary(): string {
-    return summary(this.name, this.#architecture);
+    return this.#blueprint.summary();
   }
 
   /**
@@ -209,13 +203,13 @@ export class Model implements Trainer {
    */
   async fit(train: Dataset, options: FitOptions = {}): Promise<History> {
     this.#requireAlive();
-    return runFit(this, train, options);
+    return runFit(this.#trainer(), train, options);
   }
 
   /** Mean loss and accuracy over `data`, in inference mode. */
   async evaluate(data: Dataset, options: InferenceOptions = {}): Promise<Metrics> {
     const { batchSize, signal } = resolveInference('evaluate', options);
-    this.requireFitting('data', data);
+    this.#requireFitting('data', data);
     return this.#evaluate(data, batchSize, signal);
   }
 
@@ -229,7 +223,7 @@ export class Model implements Trainer {
     const run = (data: Dataset, onDevice: NativeDataset) =>
       runNative(this.#network, () => this.#network.predict(onDevice, data.rows, batchSize, false), signal);
     if (!(images instanceof Dataset)) return this.#onDevice(this.#unlabelled(images), run);
-    this.requireFitting('images', images);
+    this.#requireFitting('images', images);
     return run(images, this.#shared(images));
   }
 
@@ -338,53 +332,26 @@ export class Model implements Trainer {
     this.dispose();
   }
 
-  /** @internal */
-  requireFitting(argument: string, data: Dataset): void {
+  /** What `fit` does with the model. */
+  #trainer(): Trainer {
+    const network = this.#network;
+    return {
+      model: this,
+      seed: this.seed,
+      requireFitting: (argument, data) => this.#requireFitting(argument, data),
+      trainEpoch: (data, { rows, batchSizes }) => {
+        this.#noteOrigin(data);
+        return runNative(network, () => network.trainEpoch(this.#shared(data), rows, batchSizes), undefined);
+      },
+      evaluate: (data, batchSize) => this.#evaluate(data, batchSize, undefined),
+      progress: () => callNative(() => network.progress()),
+      abort: () => network.abort(),
+    };
+  }
+
+  #requireFitting(argument: string, data: Dataset): void {
     this.#requireAlive();
-    if (!(data instanceof Dataset)) throw invalidArgument(argument, 'a Dataset', data);
-    if (data.size === 0) {
-      throw new ConvsweepError(
-        'INVALID_ARGUMENT',
-        `${data.name} (${argument}) has no images; give at least one`,
-      );
-    }
-    if (data.imageShape.join() !== this.#architecture.inputShape.join()) {
-      throw new ConvsweepError(
-        'SHAPE_MISMATCH',
-        `Expected images of ${this.inputShape.join(' x ')} (the model's input) for ${argument} but received ${data.imageShape.join(' x ')} (${data.name})`,
-      );
-    }
-    if (data.classes > this.classes) {
-      throw new ConvsweepError(
-        'SHAPE_MISMATCH',
-        `Expected at most ${this.classes} classes (the model's outputs) for ${argument} but received ${data.classes} (${data.name})`,
-      );
-    }
-  }
-
-  /** @internal */
-  trainEpoch(data: Dataset, { rows, batchSizes }: EpochPlan): Promise<Metrics> {
-    this.#noteOrigin(data);
-    return runNative(
-      this.#network,
-      () => this.#network.trainEpoch(this.#shared(data), rows, batchSizes),
-      undefined,
-    );
-  }
-
-  /** @internal */
-  evaluateBatches(data: Dataset, batchSize: number): Promise<Metrics> {
-    return this.#evaluate(data, batchSize, undefined);
-  }
-
-  /** @internal */
-  progress(): Metrics & { images: number } {
-    return callNative(() => this.#network.progress());
-  }
-
-  /** @internal */
-  abort(): void {
-    this.#network.abort();
+    this.#blueprint.requireFitting(argument, data);
   }
 
   #evaluate(data: Dataset, batchSize: number, signal: AbortSignal | undefined): Promise<Metrics> {
@@ -393,6 +360,10 @@ export class Model implements Trainer {
       () => this.#network.evaluate(this.#shared(data), data.rows, batchSize),
       signal,
     );
+  }
+
+  get #architecture(): Architecture {
+    return this.#blueprint.architecture;
   }
 
   #noteOrigin(data: Dataset): void {

@@ -1,5 +1,5 @@
-import { resolveLayers } from '../model/architecture.js';
-import type { LayerSpec } from '../model/layers.js';
+import type { LayerSpec } from '../architecture/layers.js';
+import { resolveLayers } from '../architecture/resolve-layers.js';
 import { FONT_FAMILY } from './font.js';
 
 /** The layers of a model, as `Model` and model files have them. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { storeSha256 } from '../data/origin.js';
-import { ConvsweepError, invalidArgument } from '../errors.js';
-import { Model } from '../model/model.js';
-import { type DeviceName, type ResolvedDevice, resolvePrecision } from '../native.js';
+import { ConvsweepError } from '../errors.js';
+import { type ResolvedDevice, resolvePrecision } from '../native.js';
 import { packageVersion } from '../package.js';
 import type { StartEpoch } from '../training/start-epoch.js';
+import { builtBlueprint } from './builder.js';
 import { type Engine, engineOf, type TrialEngine } from './engine.js';
 import type { Grid } from './grid.js';
 import type { SweepSettings } from './options.js';
@@ -82,7 +82,7 @@ export function resolveConfig(
     seed,
     device: devices.length > 1 ? 'cuda:all' : device.name,
     precision,
-    modelsSha256: modelsFingerprint(settings, device, precision),
+    modelsSha256: modelsFingerprint(settings),
     engine: engineOf(device),
     versions: { convsweep: packageVersion(), node: process.versions.node },
   };
@@ -158,35 +158,13 @@ function splitFingerprint(split: SweepSplit): string {
   return hash.digest('hex');
 }
 
-function modelsFingerprint(
-  { points, build, seed, splits }: SweepSettings,
-  device: ResolvedDevice,
-  precision: 'fp32' | 'tf32',
-): string {
+function modelsFingerprint({ points, build, splits }: SweepSettings): string {
   const hash = createHash('sha256');
   const { train } = splits[0]!;
   for (const point of points) {
-    const context = {
-      seed,
-      device: device.name as DeviceName,
-      precision,
-      inputShape: train.imageShape,
-      classes: train.classes,
-    };
-    const model = build(point, context);
-    if (!(model instanceof Model)) throw invalidArgument('build', 'a function that returns a Model', model);
-    try {
-      model.requireFitting('splits', train);
-      if (model.device !== device.name) {
-        throw invalidArgument('build', `a model on the device it is given, ${device.name}`, model.device);
-      }
-      if (model.precision !== precision) {
-        throw invalidArgument('build', `a model of the precision it is given, ${precision}`, model.precision);
-      }
-      hash.update(JSON.stringify([model.layers, model.optimizer]));
-    } finally {
-      model.dispose();
-    }
+    const blueprint = builtBlueprint(build, point, train);
+    blueprint.requireFitting('splits', train);
+    hash.update(JSON.stringify([blueprint.layers, blueprint.optimizer]));
   }
   return hash.digest('hex');
 }

@@ -1,5 +1,5 @@
 import { ConvsweepError } from '../errors.js';
-import { Model } from '../model/model.js';
+import { StoredModel } from '../formats/stored-model.js';
 import type { SweepConfig } from './config.js';
 import type { SweepFolder } from './folder.js';
 import { modelsCsv } from './models-csv.js';
@@ -34,9 +34,7 @@ export async function finishSweep(
       `All ${trials.length} trials diverged, so that there is no best model; what they did is in ${folder.journal}. Try a smaller learning rate or other layers, in another folder with --out (out)`,
     );
   }
-  const model = await Model.load(folder.file(best.checkpoint.file), { device: 'cpu' });
-  const summary = model.summary();
-  model.dispose();
+  const summary = (await StoredModel.read(folder.file(best.checkpoint.file))).summary();
   await folder.writeFinal({ csv: modelsCsv(trials), best: best.checkpoint.file, summary });
   const { path, csv, model: modelFile, summary: summaryFile, journal } = folder;
   return {

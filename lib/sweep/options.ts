@@ -1,32 +1,12 @@
 import { Dataset } from '../data/dataset.js';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import type { Model } from '../model/model.js';
-import { notebookModel } from '../model/notebook.js';
-import type { DeviceName, Precision, SweepDeviceName } from '../native.js';
+import type { Precision, SweepDeviceName } from '../native.js';
 import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { type Builder, buildNotebookModel } from './builder.js';
 import { type Grid, type GridPoint, gridPoints, notebookGrid } from './grid.js';
 import { parseQueueAddress, type QueueAddress } from './queue/address.js';
 import type { SweepSplit } from './trial.js';
-
-/** What a builder needs besides the hyperparameters. */
-export interface BuildContext {
-  /** To be given to the model. */
-  seed: number;
-  /** To be given to the model. */
-  device: DeviceName;
-  /** To be given to the model. */
-  precision: Precision;
-  /** `[height, width, channels]` of the images. */
-  inputShape: [number, number, number];
-  classes: number;
-}
-
-/**
- * Makes the untrained, compiled model of a trial; the same arguments must give the same model. It is also called once
- * for each combination before any training, to see that it can.
- */
-export type Builder<G extends Grid = Grid> = (parameters: GridPoint<G>, context: BuildContext) => Model;
 
 /** Options of `sweep`; all but `out` and `splits` have defaults. */
 export interface SweepOptions<G extends Grid = Grid> {
@@ -157,9 +137,9 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
   if (typeof out !== 'string' || out === '') throw invalidArgument('out', 'the path of a folder', out);
   requireSplits(splits);
   const points = gridPoints<Grid>(grid);
-  if (typeof build !== 'function') throw invalidArgument('build', 'a function that returns a model', build);
+  if (typeof build !== 'function') throw invalidArgument('build', 'a function that returns layers', build);
   if (!options.build && Object.keys(grid).join() !== 'neuron_counts') {
-    throw invalidArgument('build', 'a function that makes a model of your grid', options.build);
+    throw invalidArgument('build', 'a function that returns layers for your grid', options.build);
   }
   requireInteger('epochs', epochs);
   requireInteger('patience', patience, 0);
@@ -204,10 +184,6 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     signal,
   };
 }
-
-/** The builder of sweeps without one of their own. */
-export const buildNotebookModel: Builder = ({ neuron_counts: widths }, context) =>
-  notebookModel(widths as readonly [number, number, number], context);
 
 function requireSplits(splits: unknown): asserts splits is readonly SweepSplit[] {
   if (!Array.isArray(splits) || splits.length === 0) {

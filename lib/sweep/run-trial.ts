@@ -4,6 +4,7 @@ import type { Callback, Logs } from '../training/callback.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { accuracyOf, predictedClasses } from './accuracy.js';
+import { builtBlueprint } from './builder.js';
 import { checkpointFile, type SweepFolder } from './folder.js';
 import type { SweepSettings } from './options.js';
 import { type KeepingRule, type LastWrite, StateKeeper } from './state-keeper.js';
@@ -46,8 +47,8 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Tri
   const stopping = earlyStopping({ patience: settings.patience, startFromEpoch });
   const checkpoint = modelCheckpoint(folder.file(file), { startFromEpoch, deferred: true });
   const report: Callback = { onEpochEnd: context.onEpoch };
-  const { imageShape: inputShape, classes } = split.train;
-  const model = settings.build(parameters, { seed, device, precision, inputShape, classes });
+  const { layers, inputShape, optimizer } = builtBlueprint(settings.build, parameters, split.train);
+  const model = new Model(layers, { inputShape, optimizer, seed, device, precision });
   const { history, fitSeconds } = await useModel(model, async () => {
     const fitBegin = performance.now();
     const fitSecondsUntilNow = (): number => (state?.fitSeconds ?? 0) + (performance.now() - fitBegin) / 1000;

@@ -20,6 +20,7 @@ import type { Trainer } from './trainer.js';
 export async function fit(trainer: Trainer, train: Dataset, options: FitOptions = {}): Promise<History> {
   const settings = resolveFitOptions(options, trainer.seed);
   const { epochs, batchSize, shuffle, validationData, callbacks, signal, seed, initialEpoch } = settings;
+  const { model } = trainer;
   trainer.requireFitting('train', train);
   if (validationData) trainer.requireFitting('validationData', validationData);
 
@@ -35,9 +36,9 @@ export async function fit(trainer: Trainer, train: Dataset, options: FitOptions 
   throwIfAborted();
   signal?.addEventListener('abort', abort);
   try {
-    trainer.stopTraining = false;
-    for (const observer of observers) await observer.onTrainBegin?.(trainer);
-    for (let epoch = initialEpoch; epoch < epochs && !trainer.stopTraining; epoch++) {
+    model.stopTraining = false;
+    for (const observer of observers) await observer.onTrainBegin?.(model);
+    for (let epoch = initialEpoch; epoch < epochs && !model.stopTraining; epoch++) {
       for (const observer of observers) await observer.onEpochBegin?.(epoch);
       display.beginEpoch(epoch);
       throwIfAborted();
@@ -48,7 +49,7 @@ export async function fit(trainer: Trainer, train: Dataset, options: FitOptions 
       throwIfAborted();
       const logs: Logs = { loss, accuracy };
       if (validationData) {
-        const validation = await trainer.evaluateBatches(validationData, batchSize);
+        const validation = await trainer.evaluate(validationData, batchSize);
         throwIfAborted();
         logs.val_loss = validation.loss;
         logs.val_accuracy = validation.accuracy;

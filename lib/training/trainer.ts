@@ -8,8 +8,10 @@ export interface Metrics {
   accuracy: number;
 }
 
-/** What `fit` needs of a model. One call at a time. */
-export interface Trainer extends TrainingModel {
+/** What `fit` does with a model. One call at a time. */
+export interface Trainer {
+  /** As the callbacks know it. */
+  readonly model: TrainingModel;
   /** The default seed of the order of images. */
   readonly seed: number;
   /**
@@ -19,7 +21,7 @@ export interface Trainer extends TrainingModel {
   requireFitting(argument: string, data: Dataset): void;
   /** One optimizer step per batch of `plan`, whose rows are those of `data.store`. */
   trainEpoch(data: Dataset, plan: EpochPlan): Promise<Metrics>;
-  evaluateBatches(data: Dataset, batchSize: number): Promise<Metrics>;
+  evaluate(data: Dataset, batchSize: number): Promise<Metrics>;
   /** What the call in flight has done so far. */
   progress(): Metrics & { images: number };
   /** Stops the call in flight, which then rejects; without one it does nothing. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { NamedWeight } from '../../lib/model/weights.js';
+import type { NamedWeight } from '../../lib/architecture/weights.js';
 import { distance, largestError, norm, relativeError } from '../parity/compare.js';
 import { bits, quiet, smallModel, strokes } from './samples.js';
 

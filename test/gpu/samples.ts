@@ -1,5 +1,5 @@
+import { type LayerSpec, layers } from '../../lib/architecture/layers.js';
 import { Dataset } from '../../lib/data/dataset.js';
-import { layers } from '../../lib/model/layers.js';
 import { type Model, type ModelOptions, sequential } from '../../lib/model/model.js';
 import type { NativeState } from '../../lib/native.js';
 import { Random } from '../../lib/random.js';
@@ -33,24 +33,26 @@ export function strokes(count: number, seed = 0): Dataset {
 }
 
 /** Everything that a backend implements, in a network that takes microseconds. */
+export function smallLayers(): LayerSpec[] {
+  return [
+    layers.rescaling({ scale: 1 / 255 }),
+    layers.conv2d({ filters: 5, kernelSize: 3, padding: 'same', activation: 'relu' }),
+    layers.maxPooling2d(),
+    layers.batchNormalization(),
+    layers.conv2d({ filters: 6, kernelSize: 3, activation: 'relu' }),
+    layers.maxPooling2d({ poolSize: 2, strides: 2 }),
+    layers.batchNormalization(),
+    layers.flatten(),
+    layers.dense({ units: 9, activation: 'relu' }),
+    layers.batchNormalization(),
+    layers.dropout({ rate: 0.2 }),
+    layers.dense({ units: 4, activation: 'softmax' }),
+  ];
+}
+
+/** The model of {@link smallLayers}. */
 export function smallModel(options: Omit<ModelOptions, 'inputShape'> = {}): Model {
-  return sequential(
-    [
-      layers.rescaling({ scale: 1 / 255 }),
-      layers.conv2d({ filters: 5, kernelSize: 3, padding: 'same', activation: 'relu' }),
-      layers.maxPooling2d(),
-      layers.batchNormalization(),
-      layers.conv2d({ filters: 6, kernelSize: 3, activation: 'relu' }),
-      layers.maxPooling2d({ poolSize: 2, strides: 2 }),
-      layers.batchNormalization(),
-      layers.flatten(),
-      layers.dense({ units: 9, activation: 'relu' }),
-      layers.batchNormalization(),
-      layers.dropout({ rate: 0.2 }),
-      layers.dense({ units: 4, activation: 'softmax' }),
-    ],
-    { inputShape: [12, 12, 1], ...onDevice, ...options },
-  );
+  return sequential(smallLayers(), { inputShape: [12, 12, 1], ...onDevice, ...options });
 }
 
 /** The parts of a model's state by name, as bytes: equal only if every bit is. */

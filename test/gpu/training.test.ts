@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { layers } from '../../lib/model/layers.js';
+import { layers } from '../../lib/architecture/layers.js';
 import { sequential } from '../../lib/model/model.js';
 import type { NativeState } from '../../lib/native.js';
 import { largestError, relativeError } from '../parity/compare.js';

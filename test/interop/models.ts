@@ -1,6 +1,6 @@
+import { layers } from '../../lib/architecture/layers.js';
 import { Dataset } from '../../lib/data/dataset.js';
 import { loadDigits } from '../../lib/data/digits.js';
-import { layers } from '../../lib/model/layers.js';
 import { type Model, sequential } from '../../lib/model/model.js';
 import { notebookModel } from '../../lib/model/notebook.js';
 import { Random } from '../../lib/random.js';

@@ -1,4 +1,4 @@
-import type { NamedWeight } from '../../lib/model/weights.js';
+import type { NamedWeight } from '../../lib/architecture/weights.js';
 import { Random } from '../../lib/random.js';
 import type { ReferenceNetwork } from '../reference/network.js';
 

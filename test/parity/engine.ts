@@ -1,6 +1,6 @@
-import { resolveAdam } from '../../lib/model/adam.js';
-import { resolveLayers, toNativeLayers } from '../../lib/model/architecture.js';
-import type { LayerSpec } from '../../lib/model/layers.js';
+import { resolveAdam } from '../../lib/architecture/adam.js';
+import type { LayerSpec } from '../../lib/architecture/layers.js';
+import { resolveLayers, toNativeLayers } from '../../lib/architecture/resolve-layers.js';
 import type {
   NativeDataset,
   NativeLayer,

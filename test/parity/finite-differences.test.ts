@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { type LayerSpec, layers } from '../../lib/model/layers.js';
+import { type LayerSpec, layers } from '../../lib/architecture/layers.js';
+import type { NamedWeight } from '../../lib/architecture/weights.js';
 import { type Model, sequential } from '../../lib/model/model.js';
-import type { NamedWeight } from '../../lib/model/weights.js';
 import { ReferenceNetwork } from '../reference/network.js';
 import { above, distance, norm } from './compare.js';
 import { onDevice, tolerances } from './device.js';

@@ -1,9 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
+import type { LayerSpec } from '../../lib/architecture/layers.js';
+import { notebookLayers } from '../../lib/architecture/notebook-layers.js';
+import { resolveLayers, toNativeLayers } from '../../lib/architecture/resolve-layers.js';
+import {
+  packTrainable,
+  packWeights,
+  unpackTrainable,
+  unpackWeights,
+} from '../../lib/architecture/weights.js';
 import { Dataset } from '../../lib/data/dataset.js';
-import { resolveLayers, toNativeLayers } from '../../lib/model/architecture.js';
-import type { LayerSpec } from '../../lib/model/layers.js';
-import { notebookLayers, notebookModel } from '../../lib/model/notebook.js';
-import { packTrainable, packWeights, unpackTrainable, unpackWeights } from '../../lib/model/weights.js';
+import { notebookModel } from '../../lib/model/notebook.js';
 import type { NativeState } from '../../lib/native.js';
 import * as golden from '../golden.js';
 import { adam, type KnownOutputs, ReferenceNetwork } from '../reference/network.js';

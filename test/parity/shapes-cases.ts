@@ -1,11 +1,11 @@
-import { resolveLayers } from '../../lib/model/architecture.js';
 import {
   type Activation,
   type LayerSpec,
   layers,
   type Padding,
   type Size2D,
-} from '../../lib/model/layers.js';
+} from '../../lib/architecture/layers.js';
+import { resolveLayers } from '../../lib/architecture/resolve-layers.js';
 import { Random } from '../../lib/random.js';
 
 /** A network and a batch for it. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { LayerSpec } from '../../lib/model/layers.js';
+import type { LayerSpec } from '../../lib/architecture/layers.js';
 
 /** A network of TensorFlow.js' layers on its plain JavaScript backend, trained as Keras 2.8 trains. */
 export class TfjsNetwork {

@@ -1,4 +1,4 @@
-import type { LayerSpec } from '../../lib/model/layers.js';
+import type { LayerSpec } from '../../lib/architecture/layers.js';
 import { type Model, sequential } from '../../lib/model/model.js';
 import { ReferenceNetwork } from '../reference/network.js';
 import { onDevice } from './device.js';

@@ -2,7 +2,7 @@
  * Trains the notebook's model for three steps on the device and in TensorFlow.js, each on its own, and reports how far
  * apart they are. A script of its own: in Jest's realm TensorFlow.js' loops run twenty times slower.
  */
-import { notebookLayers } from '../../lib/model/notebook.js';
+import { notebookLayers } from '../../lib/architecture/notebook-layers.js';
 import { distance, norm } from './compare.js';
 import { dataOf, decidedImages, pair, type Setting } from './tfjs-pair.js';
 import { report } from './worker.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type LayerSpec, layers, type Padding, type Size2D } from '../../lib/model/layers.js';
+import { type LayerSpec, layers, type Padding, type Size2D } from '../../lib/architecture/layers.js';
 import { Random } from '../../lib/random.js';
 import { above, distance, largestError, norm, relativeError } from './compare.js';
 import { tolerances } from './device.js';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { resolveLayers, toNativeLayers } from '../../lib/model/architecture.js';
-import { type LayerSpec, layers } from '../../lib/model/layers.js';
+import { type LayerSpec, layers } from '../../lib/architecture/layers.js';
+import { resolveLayers, toNativeLayers } from '../../lib/architecture/resolve-layers.js';
 import { Random } from '../../lib/random.js';
 import { ReferenceNetwork } from '../reference/network.js';
 import { relativeError } from './compare.js';

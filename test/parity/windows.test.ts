@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { layers } from '../../lib/model/layers.js';
+import { layers } from '../../lib/architecture/layers.js';
 import { type Model, sequential } from '../../lib/model/model.js';
 import { deviceName } from './device.js';
 

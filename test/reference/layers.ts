@@ -1,4 +1,4 @@
-import type { LayerSpec, Padding, SpecOf } from '../../lib/model/layers.js';
+import type { LayerSpec, Padding, SpecOf } from '../../lib/architecture/layers.js';
 
 /** A variable of a layer, with the gradient that the last `backward` gave it. */
 export interface ReferenceWeight {

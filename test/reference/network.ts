@@ -1,4 +1,4 @@
-import type { LayerSpec } from '../../lib/model/layers.js';
+import type { LayerSpec } from '../../lib/architecture/layers.js';
 import { type ReferenceLayer, type ReferenceWeight, referenceLayer } from './layers.js';
 
 /** Adam's hyperparameters as Keras computes with them: rounded to float32 but for epsilon. */

@@ -3,10 +3,10 @@ import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { layers } from '../../lib/architecture/layers.js';
 import { writerOfDraft } from '../../lib/files.js';
 import { EXPORT_FORMATS, exportModel } from '../../lib/formats/export.js';
 import { writeModelFolder } from '../../lib/formats/model-folder.js';
-import { layers } from '../../lib/model/layers.js';
 import { Model, sequential } from '../../lib/model/model.js';
 import { libraryUrl, runCli, runNode } from '../system/run-node.js';
 

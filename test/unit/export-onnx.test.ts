@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { type LayerSpec, layers } from '../../lib/architecture/layers.js';
+import { notebookLayers } from '../../lib/architecture/notebook-layers.js';
+import { resolveLayers } from '../../lib/architecture/resolve-layers.js';
 import { describeModel } from '../../lib/formats/exportable-model.js';
 import { encodeOnnx } from '../../lib/formats/onnx.js';
-import { resolveLayers } from '../../lib/model/architecture.js';
-import { type LayerSpec, layers } from '../../lib/model/layers.js';
 import { sequential } from '../../lib/model/model.js';
-import { notebookLayers } from '../../lib/model/notebook.js';
 
 /** A protobuf message as it is on the wire: the values of each field by its number. */
 type Message = Map<number, (number | Buffer)[]>;

@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Weight } from '../../lib/architecture/resolve-layers.js';
 import { ConvsweepError } from '../../lib/errors.js';
 import { readHdf5 } from '../../lib/formats/hdf5-reader.js';
 import { encodeHdf5 } from '../../lib/formats/hdf5-writer.js';
-import type { Weight } from '../../lib/model/architecture.js';
 
 let folder: string;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { requireClassifier, resolveLayers, toNativeLayers } from '../../lib/model/architecture.js';
-import { type LayerSpec, layers } from '../../lib/model/layers.js';
-import { notebookLayers } from '../../lib/model/notebook.js';
+import { type LayerSpec, layers } from '../../lib/architecture/layers.js';
+import { notebookLayers } from '../../lib/architecture/notebook-layers.js';
+import { requireClassifier, resolveLayers, toNativeLayers } from '../../lib/architecture/resolve-layers.js';
 
 const { conv2d, maxPooling2d, batchNormalization, flatten, dense, dropout, activation, rescaling } = layers;
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { resolveLayers } from '../../lib/model/architecture.js';
+import { type LayerSpec, layers } from '../../lib/architecture/layers.js';
+import { notebookLayers } from '../../lib/architecture/notebook-layers.js';
+import { resolveLayers } from '../../lib/architecture/resolve-layers.js';
 import { glorotLimit, initialWeights } from '../../lib/model/initializers.js';
-import { type LayerSpec, layers } from '../../lib/model/layers.js';
-import { notebookLayers } from '../../lib/model/notebook.js';
 
 function draw(specs: LayerSpec[], seed: number): Map<string, Float32Array> {
   const architecture = resolveLayers(specs, [28, 28, 1]);

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { resolveLayers } from '../../lib/model/architecture.js';
-import { layers } from '../../lib/model/layers.js';
-import { notebookLayers } from '../../lib/model/notebook.js';
-import { summary } from '../../lib/model/summary.js';
+import { layers } from '../../lib/architecture/layers.js';
+import { notebookLayers } from '../../lib/architecture/notebook-layers.js';
+import { resolveLayers } from '../../lib/architecture/resolve-layers.js';
+import { summary } from '../../lib/architecture/summary.js';
 import { fixtures } from '../golden.js';
 
 test("is Keras' text, byte for byte", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { layers } from '../../lib/model/layers.js';
-import { notebookLayers } from '../../lib/model/notebook.js';
+import { layers } from '../../lib/architecture/layers.js';
+import { notebookLayers } from '../../lib/architecture/notebook-layers.js';
 import { architectureDiagram, modelDot } from '../../lib/report/diagram.js';
 import { parseSvg } from './report-svg.js';
 

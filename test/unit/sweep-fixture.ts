@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { layers } from '../../lib/architecture/layers.js';
 import { Dataset } from '../../lib/data/dataset.js';
 import { holdout } from '../../lib/data/splits.js';
-import { layers } from '../../lib/model/layers.js';
-import { sequential } from '../../lib/model/model.js';
 import { Random } from '../../lib/random.js';
-import type { Builder, SweepOptions } from '../../lib/sweep/options.js';
+import type { Builder } from '../../lib/sweep/builder.js';
+import type { SweepOptions } from '../../lib/sweep/options.js';
 
 /** Four classes, told apart by which quarter of a 4 x 4 image is bright, with noise. */
 export function quarters(count: number): Dataset {
@@ -27,18 +27,17 @@ export const splits = [60, 80].map((percent) => ({
 }));
 export const grid = { units: [4, 8], rate: [0, 0.25] };
 /** A small network, which drops out some of its units. */
-export const build: Builder<typeof grid> = ({ units, rate }, { seed, device, inputShape, classes }) =>
-  sequential(
-    [
-      layers.rescaling({ scale: 1 / 255 }),
-      layers.flatten(),
-      layers.dense({ units, activation: 'relu' }),
-      layers.batchNormalization(),
-      layers.dropout({ rate }),
-      layers.dense({ units: classes, activation: 'softmax' }),
-    ],
-    { seed, device, inputShape, optimizer: { learningRate: 0.02 } },
-  );
+export const build: Builder<typeof grid> = ({ units, rate }, { classes }) => ({
+  layers: [
+    layers.rescaling({ scale: 1 / 255 }),
+    layers.flatten(),
+    layers.dense({ units, activation: 'relu' }),
+    layers.batchNormalization(),
+    layers.dropout({ rate }),
+    layers.dense({ units: classes, activation: 'softmax' }),
+  ],
+  optimizer: { learningRate: 0.02 },
+});
 
 /** Of a sweep of eight trials, which takes less than a second. */
 export const optionsFor = (

@@ -9,6 +9,7 @@ export function tinyDataset(count: number): Dataset {
 
 /** A model that learns nothing: its validation losses are given, and its state is the number of epochs trained. */
 export class FakeTrainer implements Trainer {
+  readonly model = this;
   readonly seed = 7;
   stopTraining = false;
   /** What was called, in order. */
@@ -37,7 +38,7 @@ export class FakeTrainer implements Trainer {
     return { loss: 1 / this.state, accuracy: 1 - 1 / (this.state + 1) };
   }
 
-  async evaluateBatches() {
+  async evaluate() {
     this.calls.push('evaluate');
     return { loss: this.validationLosses[this.state - 1]!, accuracy: 0.5 };
   }

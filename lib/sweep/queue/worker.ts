@@ -10,9 +10,10 @@ import type { TrainTest } from '../../data/train-test.js';
 import { ConvsweepError } from '../../errors.js';
 import { type Precision, type ResolvedDevice, resolveDevices, type SweepDeviceName } from '../../native.js';
 import { rejectUnknownOptions, requireInteger } from '../../validate.js';
+import type { Builder } from '../builder.js';
 import { trialEngine } from '../config.js';
 import { checkpointFile, SweepFolder } from '../folder.js';
-import { type Builder, resolveSweepOptions, type SweepSettings } from '../options.js';
+import { resolveSweepOptions, type SweepSettings } from '../options.js';
 import { plannedOptions, plannedSplits, requirePlanned } from '../planned-options.js';
 import { type PreparedSweep, prepareSweep } from '../prepare.js';
 

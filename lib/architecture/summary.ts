@@ -1,4 +1,4 @@
-import type { Architecture } from './architecture.js';
+import type { Architecture } from './resolve-layers.js';
 
 const LINE_LENGTH = 65;
 /** Where the columns end: 45 %, 85 % and 100 % of the line. */

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import type { NativeState } from '../native.js';
-import type { Architecture, Weight } from './architecture.js';
+import type { Architecture, Weight } from './resolve-layers.js';
 
 /** A weight's values. */
 export interface NamedWeight {
