@@ -9,6 +9,19 @@ export function requireInteger(name: string, value: unknown, minimum = 1): asser
   }
 }
 
+/** Throws unless `value` is a number from `minimum` to `maximum`. */
+export function requireNumber(
+  name: string,
+  value: unknown,
+  minimum: number,
+  maximum = Number.MAX_VALUE,
+): asserts value is number {
+  if (!(typeof value === 'number' && value >= minimum && value <= maximum)) {
+    const range = maximum < Number.MAX_VALUE ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`;
+    throw invalidArgument(name, `a number ${range}`, value);
+  }
+}
+
 /** Throws unless `value`, the argument `name`, is what it must be. */
 export type Check = (name: string, value: unknown) => void;
 
@@ -19,15 +32,11 @@ export function integer(minimum = 1): Check {
 
 /** The check of a finite number of at least `minimum`. */
 export function numberFrom(minimum: number): Check {
-  return (name, value) => {
-    if (!(Number.isFinite(value) && (value as number) >= minimum)) {
-      throw invalidArgument(name, `a number of at least ${minimum}`, value);
-    }
-  };
+  return (name, value) => requireNumber(name, value, minimum);
 }
 
 /** The check of one of several values. */
-export function oneOf(values: readonly (string | number)[]): Check {
+export function oneOf(values: readonly (string | number | boolean)[]): Check {
   const words = values.map((value) => JSON.stringify(value));
   const expected = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
   return (name, value) => {

@@ -1,8 +1,9 @@
+import { SHUFFLES } from '../data/epoch-plan.js';
 import { invalidArgument } from '../errors.js';
-import { requireInteger } from '../validate.js';
+import { oneOf, requireInteger } from '../validate.js';
 import type { SplitConfig, SweepConfig } from './config.js';
 import { gridPoints } from './grid.js';
-import { parseStored, requireFields, requireOneOf, requireSha256, requireText } from './stored.js';
+import { parseStored, requireFields, requireSha256, requireText } from './stored.js';
 
 /**
  * The configuration that a sweep's `config.json` holds.
@@ -39,9 +40,9 @@ function requireConfig(value: unknown): asserts value is SweepConfig {
   requireInteger('patience', patience, 0);
   requireInteger('batchSize', batchSize);
   requireInteger('seed', seed, 0);
-  requireOneOf('shuffle', value.shuffle, ['batches', 'samples', 'none']);
+  oneOf(SHUFFLES)('shuffle', value.shuffle);
   requireText('device', value.device);
-  requireOneOf('precision', value.precision, ['fp32', 'tf32']);
+  oneOf(['fp32', 'tf32'])('precision', value.precision);
   requireSha256('modelsSha256', value.modelsSha256);
   requireSplits(splits, epochs);
   requireInteger('trials', trials);
