@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { makeFolder, orFileError } from '../files.js';
-import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { type OptionTable, resolveOptions } from '../options.js';
+import { integer } from '../validate.js';
 import { fetchFile, type PinnedFile, sha256OfFile } from './fetch-file.js';
 
 const MNIST_FILES: readonly PinnedFile[] = [
@@ -45,6 +46,13 @@ export interface DownloadOptions {
   retries?: number;
 }
 
+const RULES = {
+  mirror: {},
+  signal: {},
+  onProgress: {},
+  retries: { default: 3, check: integer(0) },
+} as const satisfies OptionTable<DownloadOptions>;
+
 /** How far one file of a download is. */
 export interface DownloadProgress {
   /** The file that is being received. */
@@ -77,7 +85,6 @@ export async function downloadMnist(
   if (typeof directory !== 'string' || directory === '') {
     throw invalidArgument('directory', 'the path of a directory', directory);
   }
-  rejectUnknownOptions('downloadMnist', options, ['mirror', 'signal', 'onProgress', 'retries']);
   return downloadFiles(directory, MNIST_FILES, options);
 }
 
@@ -92,9 +99,8 @@ export async function downloadFiles(
   options: DownloadOptions = {},
   retryDelay = 1000,
 ): Promise<DownloadedFile[]> {
-  const { signal, onProgress, retries = 3 } = options;
-  requireInteger('retries', retries, 0);
-  const mirror = mirrorUrl(options.mirror);
+  const { signal, onProgress, retries, ...settings } = resolveOptions('downloadMnist', options, RULES);
+  const mirror = mirrorUrl(settings.mirror);
   await makeFolder(directory);
   const results: DownloadedFile[] = [];
   for (const file of files) {

@@ -10,7 +10,9 @@ import type { Dataset } from './dataset.js';
  * `samples`: a new permutation of the images each epoch, the partial batch last.
  * `none`: the data set's order.
  */
-export type Shuffle = 'batches' | 'samples' | 'none';
+export type Shuffle = (typeof SHUFFLES)[number];
+
+export const SHUFFLES = ['batches', 'samples', 'none'] as const;
 
 /** The optimizer steps of one epoch. */
 export interface EpochPlan {

@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { orFileError } from '../files.js';
+import { type OptionTable, resolveOptions } from '../options.js';
+import { integer } from '../validate.js';
 import { Dataset } from './dataset.js';
 import { type IdxFile, invalidData, readIdxFile } from './idx-file.js';
 import type { TrainTest } from './train-test.js';
@@ -14,6 +16,8 @@ export interface IdxOptions {
    */
   classes?: number;
 }
+
+const RULES = { classes: { check: integer() } } as const satisfies OptionTable<IdxOptions>;
 
 const USUAL_NAMES = {
   'train images': 'train-images-idx3-ubyte',
@@ -41,8 +45,7 @@ export async function loadIdx(directory: string, options: IdxOptions = {}): Prom
   if (typeof directory !== 'string' || directory === '') {
     throw invalidArgument('directory', 'the path of a directory with IDX files', directory);
   }
-  rejectUnknownOptions('loadIdx', options, ['classes']);
-  if (options.classes !== undefined) requireInteger('classes', options.classes);
+  const { classes } = resolveOptions('loadIdx', options, RULES);
   const { set, paths } = await findFiles(directory);
   const train = await readHalf(paths['train images'], paths['train labels']);
   const test = await readHalf(paths['test images'], paths['test labels']);
@@ -55,8 +58,7 @@ export async function loadIdx(directory: string, options: IdxOptions = {}): Prom
       `${testHeight} x ${testWidth}`,
     );
   }
-  const [lowest, highest] =
-    options.classes === undefined ? labelRange(train.labels) : [0, options.classes - 1];
+  const [lowest, highest] = classes === undefined ? labelRange(train.labels) : [0, classes - 1];
   requireLabels(train.labels, lowest, highest);
   requireLabels(test.labels, lowest, highest);
 
@@ -88,16 +90,12 @@ interface Half {
 async function findFiles(
   directory: string,
 ): Promise<{ set: string | undefined; paths: Record<Part, string> }> {
-  let names: string[];
-  try {
-    names = await readdir(directory);
-  } catch (cause) {
-    throw new ConvsweepError(
-      'FILE',
-      `Cannot read the data directory ${directory}: ${(cause as Error).message}. ${downloadHint(directory)}`,
-      { cause },
-    );
-  }
+  const names = await orFileError(
+    'read the data directory',
+    directory,
+    readdir(directory),
+    downloadHint(directory),
+  );
   const sets = new Map<string | undefined, Partial<Record<Part, string>>>();
   // Sorted, so that X.gz comes after X and takes its place.
   for (const name of names.sort()) {
@@ -120,14 +118,14 @@ async function findFiles(
     const looked = missing.map((part) => `${prefix}${USUAL_NAMES[part]}[.gz]`).join(', ');
     throw new ConvsweepError(
       'FILE',
-      `Found no file with the ${missing.join(', ')} in ${directory}; looked for ${looked} (also with test- for t10k- and .idx for -idx). ${downloadHint(directory)}`,
+      `Found no file with the ${missing.join(', ')} in ${directory}; looked for ${looked} (also with test- for t10k- and .idx for -idx); ${downloadHint(directory)}`,
     );
   }
   return { set, paths: paths as Record<Part, string> };
 }
 
 function downloadHint(directory: string): string {
-  return `To get MNIST, run: npx convsweep data download ${directory}`;
+  return `to get MNIST, run: npx convsweep data download ${directory}`;
 }
 
 async function readHalf(imagesPath: string, labelsPath: string): Promise<Half> {

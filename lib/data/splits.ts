@@ -1,6 +1,7 @@
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { type OptionTable, resolveOptions } from '../options.js';
 import { Random } from '../random.js';
-import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { integer } from '../validate.js';
 import type { Dataset } from './dataset.js';
 import { tfdsOrder } from './tfds-order.js';
 import type { TrainTest } from './train-test.js';
@@ -29,6 +30,11 @@ export interface SplitOptions {
   seed?: number;
 }
 
+const RULES = {
+  percent: { required: true, check: requirePercent },
+  seed: { default: 0, check: integer(0) },
+} as const satisfies OptionTable<SplitOptions>;
+
 /** Images that tf.data's interleave takes from one file before it turns to the other. */
 const INTERLEAVE_BLOCK = 16;
 
@@ -38,9 +44,7 @@ const INTERLEAVE_BLOCK = 16;
  * @throws ConvsweepError `INVALID_ARGUMENT` for a percentage outside (0, 100) or one that leaves a side empty
  */
 export function holdout(dataset: Dataset, options: SplitOptions): Split {
-  rejectUnknownOptions('holdout', options, ['percent', 'seed']);
-  const { percent, seed = 0 } = options;
-  requireInteger('seed', seed, 0);
+  const { percent, seed } = resolveOptions('holdout', options, RULES);
   const cut = cutAt(percent, dataset.size, dataset.name);
   const order = new Random(seed, 'split').permutation(dataset.size);
   return {
@@ -64,9 +68,7 @@ export function holdout(dataset: Dataset, options: SplitOptions): Split {
  * @throws ConvsweepError `INVALID_ARGUMENT` for a percentage outside (0, 100) or one that leaves a slice of `test` empty
  */
 export function notebookSplit(data: TrainTest, options: SplitOptions): NotebookSplit {
-  rejectUnknownOptions('notebookSplit', options, ['percent', 'seed']);
-  const { percent, seed = 0 } = options;
-  requireInteger('seed', seed, 0);
+  const { percent, seed } = resolveOptions('notebookSplit', options, RULES);
   const { all, train, test } = data;
   if (train.size + test.size !== all.size) {
     throw invalidArgument('data', `train and test of ${all.size} images together`, train.size + test.size);
@@ -100,11 +102,14 @@ export function notebookSplit(data: TrainTest, options: SplitOptions): NotebookS
   };
 }
 
+function requirePercent(name: string, value: unknown): void {
+  if (!(Number.isFinite(value) && (value as number) > 0 && (value as number) < 100)) {
+    throw invalidArgument(name, 'a number strictly between 0 and 100', value);
+  }
+}
+
 /** `percent` of `count` as tfds cuts it: Python's round, which takes a half to the even neighbour. */
 function cutAt(percent: number, count: number, name: string): number {
-  if (!(Number.isFinite(percent) && percent > 0 && percent < 100)) {
-    throw invalidArgument('percent', 'a number strictly between 0 and 100', percent);
-  }
   const exact = (percent * count) / 100;
   const below = Math.floor(exact);
   const half = exact - below === 0.5;

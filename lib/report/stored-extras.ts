@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors.js';
-import { parseStored, requireFields, requireNumber, requireText } from '../sweep/stored.js';
-import { requireInteger } from '../validate.js';
+import { parseStored, requireFields, requireText } from '../sweep/stored.js';
+import { requireInteger, requireNumber } from '../validate.js';
 import type { ReportEvaluation, ReportExtras, ReportMistake } from './sweep-report.js';
 
 /**

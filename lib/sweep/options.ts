@@ -1,8 +1,9 @@
 import { Dataset } from '../data/dataset.js';
-import type { Shuffle } from '../data/epoch-plan.js';
+import { SHUFFLES, type Shuffle } from '../data/epoch-plan.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import type { Precision, SweepDeviceName } from '../native.js';
-import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { type OptionTable, type Resolved, resolveOptions } from '../options.js';
+import { integer, oneOf, requireInteger } from '../validate.js';
 import { type Builder, buildNotebookModel } from './builder.js';
 import { type Grid, type GridPoint, gridPoints, notebookGrid } from './grid.js';
 import { parseQueueAddress, type QueueAddress } from './queue/address.js';
@@ -67,125 +68,66 @@ export interface SweepOptions<G extends Grid = Grid> {
   signal?: AbortSignal;
 }
 
+const RULES = {
+  out: { required: true, check: requireFolder },
+  splits: { required: true, check: requireSplits },
+  grid: { default: notebookGrid() as unknown as Grid },
+  build: { default: buildNotebookModel, check: requireBuilder },
+  epochs: { default: 30, check: integer() },
+  patience: { default: 3, check: integer(0) },
+  startFromEpoch: { check: integer(0) },
+  batchSize: { default: 128, check: integer() },
+  shuffle: { default: 'batches', check: oneOf(SHUFFLES) },
+  seed: { default: 0, check: integer(0) },
+  device: { default: 'auto' },
+  precision: { default: 'auto' },
+  jobs: { check: integer(0) },
+  limit: { check: integer() },
+  resume: { default: false },
+  mixed: { default: false },
+  queue: {},
+  signal: {},
+} as const satisfies OptionTable<SweepOptions>;
+
 /** {@link SweepOptions} with defaults filled in, where they need no device. */
-export interface SweepSettings {
-  out: string;
-  splits: readonly SweepSplit[];
-  grid: Grid;
+export interface SweepSettings extends Omit<Resolved<SweepOptions, typeof RULES>, 'queue'> {
   points: GridPoint[];
-  build: Builder;
-  epochs: number;
-  patience: number;
-  startFromEpoch: number | undefined;
-  batchSize: number;
-  shuffle: Shuffle;
-  seed: number;
-  device: SweepDeviceName;
-  precision: Precision;
-  jobs: number | undefined;
   /** Number of trials. */
   total: number;
-  resume: boolean;
-  mixed: boolean;
   queue: QueueAddress | undefined;
-  signal: AbortSignal | undefined;
 }
 
 /** @throws ConvsweepError `INVALID_ARGUMENT`, `SHAPE_MISMATCH` */
 export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): SweepSettings {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
-  rejectUnknownOptions('sweep', options, [
-    'out',
-    'splits',
-    'grid',
-    'build',
-    'epochs',
-    'patience',
-    'startFromEpoch',
-    'batchSize',
-    'shuffle',
-    'seed',
-    'device',
-    'precision',
-    'jobs',
-    'limit',
-    'resume',
-    'mixed',
-    'queue',
-    'signal',
-  ]);
-  const {
-    out,
-    splits,
-    grid = notebookGrid() as unknown as Grid,
-    build = buildNotebookModel,
-    epochs = 30,
-    patience = 3,
-    startFromEpoch,
-    batchSize = 128,
-    shuffle = 'batches',
-    seed = 0,
-    device = 'auto',
-    precision = 'auto',
-    jobs,
-    limit,
-    resume = false,
-    mixed = false,
-    queue,
-    signal,
-  } = options;
-  if (typeof out !== 'string' || out === '') throw invalidArgument('out', 'the path of a folder', out);
-  requireSplits(splits);
-  const points = gridPoints<Grid>(grid);
-  if (typeof build !== 'function') throw invalidArgument('build', 'a function that returns layers', build);
+  const settings = resolveOptions('sweep', options as unknown as SweepOptions, RULES);
+  const { splits, grid, epochs, startFromEpoch, limit } = settings;
+  const points = gridPoints(grid);
   if (!options.build && Object.keys(grid).join() !== 'neuron_counts') {
     throw invalidArgument('build', 'a function that returns layers for your grid', options.build);
   }
-  requireInteger('epochs', epochs);
-  requireInteger('patience', patience, 0);
-  requireInteger('batchSize', batchSize);
-  requireInteger('seed', seed, 0);
-  if (startFromEpoch !== undefined) {
-    requireInteger('startFromEpoch', startFromEpoch, 0);
-    if (startFromEpoch >= epochs) {
-      throw invalidArgument(
-        'startFromEpoch',
-        `an epoch below ${epochs} (the number of epochs)`,
-        startFromEpoch,
-      );
-    }
+  if (startFromEpoch !== undefined && startFromEpoch >= epochs) {
+    throw invalidArgument(
+      'startFromEpoch',
+      `an epoch below ${epochs} (the number of epochs)`,
+      startFromEpoch,
+    );
   }
-  if (!['batches', 'samples', 'none'].includes(shuffle)) {
-    throw invalidArgument('shuffle', '"batches", "samples" or "none"', shuffle);
-  }
-  const address = queue === undefined ? undefined : parseQueueAddress(queue);
-  if (jobs !== undefined) requireInteger('jobs', jobs, address ? 0 : 1);
-  if (limit !== undefined) requireInteger('limit', limit);
+  const address = settings.queue === undefined ? undefined : parseQueueAddress(settings.queue);
+  if (settings.jobs !== undefined) requireInteger('jobs', settings.jobs, address ? 0 : 1);
   const trials = splits.length * points.length;
-  return {
-    out,
-    splits,
-    grid,
-    points,
-    build: build as Builder,
-    epochs,
-    patience,
-    startFromEpoch,
-    batchSize,
-    shuffle,
-    seed,
-    device,
-    precision,
-    jobs,
-    total: Math.min(limit ?? trials, trials),
-    resume,
-    mixed,
-    queue: address,
-    signal,
-  };
+  return { ...settings, points, total: Math.min(limit ?? trials, trials), queue: address };
 }
 
-function requireSplits(splits: unknown): asserts splits is readonly SweepSplit[] {
+function requireFolder(name: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw invalidArgument(name, 'the path of a folder', value);
+}
+
+function requireBuilder(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalidArgument(name, 'a function that returns layers', value);
+}
+
+function requireSplits(_: string, splits: unknown): void {
   if (!Array.isArray(splits) || splits.length === 0) {
     throw invalidArgument('splits', 'a non-empty array of { name, train, validation }', splits);
   }

@@ -1,9 +1,10 @@
+import { SHUFFLES } from '../data/epoch-plan.js';
 import { invalidArgument } from '../errors.js';
-import { requireInteger } from '../validate.js';
+import { oneOf, requireInteger } from '../validate.js';
 import type { SplitConfig, SweepConfig } from './config.js';
 import type { Engine, TrialEngine } from './engine.js';
 import { gridPoints } from './grid.js';
-import { parseStored, requireFields, requireOneOf, requireSha256, requireText } from './stored.js';
+import { parseStored, requireFields, requireSha256, requireText } from './stored.js';
 
 /**
  * The configuration that a sweep's `config.json` holds.
@@ -40,9 +41,9 @@ function requireConfig(value: unknown): asserts value is SweepConfig {
   requireInteger('patience', patience, 0);
   requireInteger('batchSize', batchSize);
   requireInteger('seed', seed, 0);
-  requireOneOf('shuffle', value.shuffle, ['batches', 'samples', 'none']);
+  oneOf(SHUFFLES)('shuffle', value.shuffle);
   requireText('device', value.device);
-  requireOneOf('precision', value.precision, ['fp32', 'tf32']);
+  oneOf(['fp32', 'tf32'])('precision', value.precision);
   requireSha256('modelsSha256', value.modelsSha256);
   requireSplits(splits, epochs);
   requireInteger('trials', trials);
@@ -65,7 +66,7 @@ function requireEngine(value: unknown): asserts value is Engine {
 export function requireTrialEngine(value: unknown): asserts value is TrialEngine {
   requireFields<TrialEngine>('engine', value, [...ENGINE, 'precision'], ENGINE_OPTIONAL);
   const { precision, ...engine } = value;
-  requireOneOf('precision', precision, ['fp32', 'tf32']);
+  oneOf(['fp32', 'tf32'])('precision', precision);
   requireEngineTexts(engine);
 }
 

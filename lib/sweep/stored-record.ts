@@ -1,19 +1,11 @@
 import { invalidArgument } from '../errors.js';
 import { deriveSeed } from '../random.js';
 import type { EpochHistory } from '../training/history.js';
-import { requireInteger } from '../validate.js';
+import { oneOf, requireInteger, requireNumber } from '../validate.js';
 import type { SweepConfig } from './config.js';
 import { checkpointFile } from './folder.js';
 import { type GridPoint, gridPoints } from './grid.js';
-import {
-  parseStored,
-  requireFields,
-  requireNumber,
-  requireOneOf,
-  requireSame,
-  requireSha256,
-  requireText,
-} from './stored.js';
+import { parseStored, requireFields, requireSame, requireSha256, requireText } from './stored.js';
 import { requireTrialEngine } from './stored-config.js';
 import type { DivergedTrial, FinishedTrial, TrialRecord } from './trial.js';
 
@@ -72,12 +64,12 @@ export class RecordReader {
       ['status', ...COMMON],
       [...OPTIONAL, ...RESULT, 'unseenAccuracy'],
     );
-    requireOneOf('status', value.status, ['finished', 'diverged']);
+    oneOf(['finished', 'diverged'])('status', value.status);
     const { unseen, startFromEpoch } = this.#requirePlanned(value);
     const { epochs } = value;
     requireInteger('epochs', epochs);
     requireNumber('epochs', epochs, 1, this.#config.epochs);
-    requireOneOf('stoppedEarly', value.stoppedEarly, [true, false]);
+    oneOf([true, false])('stoppedEarly', value.stoppedEarly);
     requireHistory(value.history, epochs);
     for (const key of ['seconds', 'fitSeconds', 'imagesPerSecond'] as const)
       requireNumber(key, value[key], 0);

@@ -42,28 +42,9 @@ export function requireText(name: string, value: unknown): asserts value is stri
   if (typeof value !== 'string' || value === '') throw invalidArgument(name, 'a text', value);
 }
 
-/** Throws unless `value` is one of `known`. */
-export function requireOneOf(name: string, value: unknown, known: readonly unknown[]): void {
-  if (!known.includes(value))
-    throw invalidArgument(name, known.map((one) => JSON.stringify(one)).join(' or '), value);
-}
-
 export function requireSha256(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) {
     throw invalidArgument(name, 'the 64 hexadecimal digits of a SHA-256 checksum', value);
-  }
-}
-
-/** Throws unless `value` is a number from `minimum` to `maximum`. */
-export function requireNumber(
-  name: string,
-  value: unknown,
-  minimum: number,
-  maximum = Number.MAX_VALUE,
-): asserts value is number {
-  if (!(typeof value === 'number' && value >= minimum && value <= maximum)) {
-    const range = maximum < Number.MAX_VALUE ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`;
-    throw invalidArgument(name, `a number ${range}`, value);
   }
 }
 

@@ -1,5 +1,5 @@
-import { invalidArgument } from '../errors.js';
-import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { type OptionTable, resolveOptions } from '../options.js';
+import { integer, numberFrom } from '../validate.js';
 import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
 import { MonitoredQuantity, type MonitorMode } from './monitor.js';
 
@@ -18,6 +18,15 @@ export interface EarlyStoppingOptions {
   /** Epochs (from 0) before this one are not looked at: they neither improve nor count as patience. Default 0. */
   startFromEpoch?: number;
 }
+
+const RULES = {
+  monitor: { default: 'val_loss' },
+  minDelta: { default: 0, check: numberFrom(0) },
+  patience: { default: 0, check: integer(0) },
+  mode: { default: 'auto' },
+  restoreBestWeights: { default: false },
+  startFromEpoch: { default: 0, check: integer(0) },
+} as const satisfies OptionTable<EarlyStoppingOptions>;
 
 /** What {@link EarlyStopping} has found so far. */
 export interface EarlyStoppingState {
@@ -43,26 +52,14 @@ export class EarlyStopping implements Callback {
   #stoppedEpoch: number | undefined;
 
   constructor(options: EarlyStoppingOptions) {
-    rejectUnknownOptions('earlyStopping', options, [
-      'monitor',
-      'minDelta',
-      'patience',
-      'mode',
-      'restoreBestWeights',
-      'startFromEpoch',
-    ]);
-    const { monitor = 'val_loss', minDelta = 0, patience = 0, mode = 'auto', startFromEpoch = 0 } = options;
-    if (!(Number.isFinite(minDelta) && minDelta >= 0)) {
-      throw invalidArgument('minDelta', 'a number of at least 0', minDelta);
-    }
-    requireInteger('patience', patience, 0);
-    requireInteger('startFromEpoch', startFromEpoch, 0);
+    const settings = resolveOptions('earlyStopping', options, RULES);
+    const { monitor, mode } = settings;
     this.#quantity = new MonitoredQuantity(monitor, mode);
     this.monitor = monitor;
-    this.#minDelta = minDelta;
-    this.#patience = patience;
-    this.#restoreBestWeights = options.restoreBestWeights ?? false;
-    this.#startFromEpoch = startFromEpoch;
+    this.#minDelta = settings.minDelta;
+    this.#patience = settings.patience;
+    this.#restoreBestWeights = settings.restoreBestWeights;
+    this.#startFromEpoch = settings.startFromEpoch;
     this.#best = this.#quantity.worst;
   }
 

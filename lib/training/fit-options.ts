@@ -1,8 +1,9 @@
 import type { Writable } from 'node:stream';
 import type { Dataset } from '../data/dataset.js';
-import type { Shuffle } from '../data/epoch-plan.js';
+import { SHUFFLES, type Shuffle } from '../data/epoch-plan.js';
 import { invalidArgument } from '../errors.js';
-import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { type OptionTable, type Resolved, resolveOptions } from '../options.js';
+import { integer, oneOf, requireSignal } from '../validate.js';
 import type { Callback } from './callback.js';
 import { missingMonitor } from './monitor.js';
 import type { Verbosity } from './progress-bar.js';
@@ -31,75 +32,41 @@ export interface FitOptions {
   initialEpoch?: number;
 }
 
+const RULES = {
+  epochs: { default: 1, check: integer() },
+  batchSize: { default: 32, check: integer() },
+  shuffle: { default: 'samples', check: oneOf(SHUFFLES) },
+  validationData: {},
+  callbacks: { default: [], check: requireCallbacks },
+  signal: { check: requireSignal },
+  verbose: { default: 'auto', check: oneOf(['auto', 0, 1, 2]) },
+  output: {},
+  seed: { check: integer(0) },
+  initialEpoch: { default: 0, check: integer(0) },
+} as const satisfies OptionTable<FitOptions>;
+
 /** {@link FitOptions} with defaults filled in. */
-export interface FitSettings {
-  epochs: number;
-  batchSize: number;
-  shuffle: Shuffle;
-  validationData: Dataset | undefined;
-  callbacks: readonly Callback[];
-  signal: AbortSignal | undefined;
+export type FitSettings = Resolved<FitOptions, typeof RULES> & {
   verbose: Verbosity;
   output: Writable;
   seed: number;
-  initialEpoch: number;
-}
+};
 
 /** @throws ConvsweepError `INVALID_ARGUMENT` */
 export function resolveFitOptions(options: FitOptions, modelSeed: number): FitSettings {
-  rejectUnknownOptions('fit', options, [
-    'epochs',
-    'batchSize',
-    'shuffle',
-    'validationData',
-    'callbacks',
-    'signal',
-    'verbose',
-    'output',
-    'seed',
-    'initialEpoch',
-  ]);
-  const {
-    epochs = 1,
-    batchSize = 32,
-    shuffle = 'samples',
-    validationData,
-    callbacks = [],
-    signal,
-    verbose = 'auto',
-    output = process.stdout,
-    seed = modelSeed,
-    initialEpoch = 0,
-  } = options;
-  requireInteger('epochs', epochs);
-  requireInteger('batchSize', batchSize);
-  requireInteger('seed', seed, 0);
-  requireInteger('initialEpoch', initialEpoch, 0);
-  if (!['batches', 'samples', 'none'].includes(shuffle)) {
-    throw invalidArgument('shuffle', '"batches", "samples" or "none"', shuffle);
-  }
-  if (!['auto', 0, 1, 2].includes(verbose)) throw invalidArgument('verbose', '"auto", 0, 1 or 2', verbose);
-  if (!Array.isArray(callbacks)) throw invalidArgument('callbacks', 'an array of callbacks', callbacks);
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw invalidArgument('signal', 'an AbortSignal', signal);
-  }
-  for (const [i, callback] of callbacks.entries()) {
-    if (typeof callback !== 'object' || callback === null) {
-      throw invalidArgument(`callbacks[${i}]`, 'a callback, e.g. earlyStopping()', callback);
-    }
-    const { monitor } = callback;
+  const settings = resolveOptions('fit', options, RULES);
+  const { callbacks, validationData, verbose, output = process.stdout, seed = modelSeed } = settings;
+  for (const { monitor } of callbacks) {
     if (monitor?.startsWith('val_') && !validationData) throw missingMonitor(monitor);
   }
-  return {
-    epochs,
-    batchSize,
-    shuffle,
-    validationData,
-    callbacks,
-    signal,
-    verbose: verbose === 'auto' ? (output.isTTY ? 1 : 0) : verbose,
-    output,
-    seed,
-    initialEpoch,
-  };
+  return { ...settings, output, seed, verbose: verbose === 'auto' ? (output.isTTY ? 1 : 0) : verbose };
+}
+
+function requireCallbacks(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw invalidArgument(name, 'an array of callbacks', value);
+  for (const [i, callback] of value.entries()) {
+    if (typeof callback !== 'object' || callback === null) {
+      throw invalidArgument(`${name}[${i}]`, 'a callback, e.g. earlyStopping()', callback);
+    }
+  }
 }

@@ -1,8 +1,9 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { type OptionTable, resolveOptions } from '../options.js';
 import { formatFixed } from '../python/format.js';
-import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { integer, oneOf } from '../validate.js';
 import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
 import { MonitoredQuantity, type MonitorMode } from './monitor.js';
 
@@ -30,6 +31,16 @@ export interface ModelCheckpointOptions {
   deferred?: boolean;
 }
 
+const RULES = {
+  monitor: { default: 'val_loss' },
+  mode: { default: 'auto' },
+  saveBestOnly: { default: true },
+  startFromEpoch: { default: 0, check: integer(0) },
+  verbose: { default: 0, check: oneOf([0, 1]) },
+  log: { default: printLine },
+  deferred: { default: false },
+} as const satisfies OptionTable<ModelCheckpointOptions>;
+
 /** What {@link ModelCheckpoint} has found so far. */
 export interface ModelCheckpointState {
   best: number;
@@ -56,25 +67,15 @@ export class ModelCheckpoint implements Callback {
     if (typeof path !== 'string' || !['.h5', '.hdf5'].includes(extname(path))) {
       throw invalidArgument('path', 'a file name ending in .h5 or .hdf5', path);
     }
-    rejectUnknownOptions('modelCheckpoint', options, [
-      'monitor',
-      'mode',
-      'saveBestOnly',
-      'startFromEpoch',
-      'verbose',
-      'log',
-      'deferred',
-    ]);
-    const { monitor = 'val_loss', mode = 'auto', startFromEpoch = 0, verbose = 0 } = options;
-    requireInteger('startFromEpoch', startFromEpoch, 0);
-    if (verbose !== 0 && verbose !== 1) throw invalidArgument('verbose', '0 or 1', verbose);
+    const settings = resolveOptions('modelCheckpoint', options, RULES);
+    const { monitor, mode, verbose, log } = settings;
     this.#quantity = new MonitoredQuantity(monitor, mode);
     this.path = path;
     this.monitor = monitor;
-    this.#saveBestOnly = options.saveBestOnly ?? true;
-    this.#startFromEpoch = startFromEpoch;
-    this.#log = verbose === 1 ? (options.log ?? printLine) : undefined;
-    this.#deferred = options.deferred ?? false;
+    this.#saveBestOnly = settings.saveBestOnly;
+    this.#startFromEpoch = settings.startFromEpoch;
+    this.#log = verbose === 1 ? log : undefined;
+    this.#deferred = settings.deferred;
     this.#best = this.#quantity.worst;
   }
 

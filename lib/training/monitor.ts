@@ -1,4 +1,5 @@
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { oneOf } from '../validate.js';
 import type { Logs, Monitor } from './callback.js';
 
 /** Which way a watched quantity improves; `auto` is `max` for accuracies and `min` for losses. */
@@ -14,7 +15,7 @@ export class MonitoredQuantity {
   /** @throws ConvsweepError `INVALID_ARGUMENT` for another monitor or mode */
   constructor(name: Monitor, mode: MonitorMode) {
     if (!monitors.includes(name)) throw invalidArgument('monitor', `one of ${monitors.join(', ')}`, name);
-    if (!['auto', 'min', 'max'].includes(mode)) throw invalidArgument('mode', '"auto", "min" or "max"', mode);
+    oneOf(['auto', 'min', 'max'])('mode', mode);
     this.name = name;
     this.direction = mode === 'auto' ? (name.endsWith('accuracy') ? 'max' : 'min') : mode;
   }
