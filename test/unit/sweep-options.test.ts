@@ -59,12 +59,12 @@ describe('resolveSweepOptions', () => {
     [
       { grid: { a: [1] } },
       'INVALID_ARGUMENT',
-      /Expected a function that makes a model of your grid for build/,
+      /Expected a function that returns layers for your grid for build/,
     ],
     [
       { build: 'model' },
       'INVALID_ARGUMENT',
-      /Expected a function that returns a model for build but received "model"/,
+      /Expected a function that returns layers for build but received "model"/,
     ],
     [{ epochs: 0 }, 'INVALID_ARGUMENT', /epochs but received 0/],
     [{ patience: -1 }, 'INVALID_ARGUMENT', /patience but received -1/],
