@@ -10,7 +10,7 @@ import { sysroot } from './sysroot.mjs';
 
 const STATIC = '-static-libstdc++ -static-libgcc';
 /** What a library in the addon brings along stays in the addon. */
-const HIDDEN = '-Wl,--exclude-libs,ALL -Wl,-s';
+const HIDDEN = '-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-s';
 
 const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 const isMusl = () => process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
