@@ -1,7 +1,7 @@
 // npm run test:package: packs this package, installs it into empty projects as its users would, with npm 11, npm 12 and
-// pnpm, without a compiler on PATH and, where this runs as root, as another user, and trains there. Prints sizes and
-// times.
-//   --short        only with this machine's npm
+// pnpm, without a compiler on PATH and, where this runs as root, as another user, and trains there, on Linux on x64 with
+// Bun and Deno, too. Prints sizes and times.
+//   --short        only with this machine's npm, and only with Node
 //   --build-too    also builds from source in the first project: npx convsweep build
 import { spawnSync } from 'node:child_process';
 import {
@@ -81,12 +81,12 @@ function tools(name, manager) {
   return folder;
 }
 
-/** Where a package manager's program lies, after it was installed from the registry. */
-function managerOf(spec, script) {
-  const folder = join(workspace, `manager-${spec}`);
-  mkdirSync(folder);
-  run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', spec], { cwd: folder });
-  return join(folder, 'node_modules', spec.split('@')[0], script);
+/** Where a program of a package lies, after the package was installed from the registry. */
+function programOf(name, range, file) {
+  const folder = join(workspace, 'programs', `${name}@${range}`);
+  mkdirSync(folder, { recursive: true });
+  run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', `${name}@${range}`], { cwd: folder });
+  return join(folder, 'node_modules', name, file);
 }
 
 /** What is in node_modules: the number of packages and the bytes that they take. */
@@ -105,7 +105,8 @@ function contents(project) {
   return { bytes, packages };
 }
 
-function test(tarball, name, manager, args) {
+/** @param runtimes the commands of other programs than Node that run the script, too */
+function test(tarball, name, manager, args, runtimes = []) {
   const project = join(workspace, name);
   const home = join(workspace, `${name}-home`);
   for (const folder of [project, home]) {
@@ -140,6 +141,10 @@ function test(tarball, name, manager, args) {
   );
   expectAtMost('the packages', packages, MAX.packages);
   expectAtMost('what is installed', bytes, MAX.installed, megabytes);
+  for (const [program, ...args] of runtimes) {
+    run(program, [...args, 'train.js'], options);
+    console.log(`${name}: trains with ${run(program, ['--version'], options).split('\n')[0]}`);
+  }
   if (!isBuilt) return;
   const paths = { ...options, env: { ...env, PATH: `${bin}:${process.env.PATH}` } };
   console.log(run(join(bin, 'node'), [join(folder, 'dist', 'lib', 'cli', 'main.js'), 'build'], paths).trim());
@@ -153,12 +158,19 @@ try {
   chmodSync(tarball, 0o644);
   const ours = join(dirname(run('npm', ['root', '-g']).trim()), 'node_modules', 'npm', 'bin', 'npm-cli.js');
   const install = ['install', '--no-audit', '--no-fund'];
-  test(tarball, 'npm', ours, install);
-  if (!isShort) {
-    for (const version of ['11', '12']) {
-      test(tarball, `npm${version}`, managerOf(`npm@${version}`, 'bin/npm-cli.js'), install);
-    }
-    test(tarball, 'pnpm', managerOf('pnpm@10', 'bin/pnpm.cjs'), ['add']);
+  if (isShort) {
+    test(tarball, 'npm', ours, install);
+  } else {
+    const runtimes =
+      process.platform === 'linux' && process.arch === 'x64'
+        ? [
+            [programOf('@oven/bun-linux-x64', '1', 'bin/bun')],
+            [programOf('@deno/linux-x64-glibc', '2', 'deno'), 'run', '-A', '--node-modules-dir=manual'],
+          ]
+        : [];
+    test(tarball, 'npm11', programOf('npm', '11', 'bin/npm-cli.js'), install, runtimes);
+    test(tarball, 'npm12', programOf('npm', '12', 'bin/npm-cli.js'), install);
+    test(tarball, 'pnpm', programOf('pnpm', '10', 'bin/pnpm.cjs'), ['add']);
   }
 } finally {
   rmSync(workspace, { recursive: true, force: true });
