@@ -87,7 +87,8 @@ std::vector<std::filesystem::path> foldersOf(const char* variable, const char* b
   }
   if (*built) folders.emplace_back(built);
   for (const auto& wheels : {packageFolder() / ".cuda", cacheFolder()}) {
-    folders.push_back(wheels / "nvidia" / wheel / "lib");
+    // A relative one would be of the working directory, which may be anybody's.
+    if (wheels.is_absolute()) folders.push_back(wheels / "nvidia" / wheel / "lib");
   }
   folders.emplace_back();
   return folders;
