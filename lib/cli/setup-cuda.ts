@@ -6,9 +6,10 @@ export function addSetupCuda(program: Command): void {
     .command('setup-cuda')
     .description("install NVIDIA's cuDNN and cuBLAS for this user (1.7 GB, needs pip)")
     .addOption(
-      new Option('--cuda <version>', 'of CUDA')
-        .choices(['12', '13'])
-        .default(undefined, "the toolkit's, else the driver's"),
+      new Option('--cuda <version>', "of CUDA; default: the toolkit's, else the driver's").choices([
+        '12',
+        '13',
+      ]),
     )
     .action(({ cuda }: { cuda?: string }) => runScript('setup-cuda.mjs', ...(cuda ? [cuda] : [])));
 }
