@@ -5,11 +5,15 @@ const common = {
   rootDir: root,
   roots: ['<rootDir>/dist/test'],
   transform: {},
+  collectCoverageFrom: ['dist/lib/**/*.js', '!dist/lib/cli/**'],
 };
 
 /** All tests on the CPU, and what tests a backend once more on the CUDA backend over the stand-in. */
 export default {
   testTimeout: 60_000,
+  coverageProvider: 'v8',
+  coverageDirectory: 'build/coverage',
+  coverageReporters: ['text', 'text-summary'],
   projects: [
     {
       ...common,

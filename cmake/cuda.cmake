@@ -32,12 +32,12 @@ macro(find_nvcc)
   include(CheckLanguage)
   check_language(CUDA)
   if(NOT CMAKE_CUDA_COMPILER)
-    set(cuda_missing "there is no working nvcc; install the CUDA toolkit 12.4 or newer (developer.nvidia.com/cuda-downloads), or say where it is: CUDA_HOME=/path npm run build:native")
+    set(cuda_missing "there is no working nvcc; install the CUDA toolkit 12.4 or newer (developer.nvidia.com/cuda-downloads), or say where it is: CUDA_HOME=/path npx convsweep build")
   endif()
 endmacro()
 
-# Looks for a header and a library where the user says, in the toolkit, where `npm run setup:cuda` puts NVIDIA's Python
-# wheels, among the packages of `python3`, and in the system's folders. Further arguments: the wheel's folders.
+# Looks for a header and a library where the user says, in the toolkit, in .cuda/, where `npm run setup:cuda` puts
+# NVIDIA's Python wheels, among the packages of `python3`, and in the system's folders. Further arguments: the wheel's folders.
 function(find_nvidia_library name header library variable)
   set(roots "$ENV{${variable}}" "$ENV{CUDA_HOME}" "$ENV{CUDA_PATH}")
   get_filename_component(toolkit "${CMAKE_CUDA_COMPILER}" REALPATH)
@@ -46,8 +46,15 @@ function(find_nvidia_library name header library variable)
   execute_process(
     COMMAND python3 -c "import sys; print(*(path for path in sys.path if path.endswith('-packages')), sep=';', end='')"
     OUTPUT_VARIABLE site_packages ERROR_QUIET)
+  set(cache "$ENV{XDG_CACHE_HOME}")
+  if(NOT cache)
+    set(cache "$ENV{HOME}/.cache")
+  endif()
+  string(REGEX MATCH "^[0-9]+" major "${CMAKE_CUDA_COMPILER_VERSION}")
   foreach(folder IN LISTS ARGN)
-    list(APPEND roots "${CMAKE_SOURCE_DIR}/.cuda/nvidia/${folder}")
+    list(APPEND roots
+      "${CMAKE_SOURCE_DIR}/.cuda/nvidia/${folder}"
+      "${cache}/convsweep/cuda${major}/nvidia/${folder}")
     foreach(packages IN LISTS site_packages)
       list(APPEND roots "${packages}/nvidia/${folder}")
     endforeach()
@@ -65,7 +72,7 @@ function(find_nvidia_library name header library variable)
     else()
       set(missing ${library})
     endif()
-    set(cuda_missing "${missing} was not found; install it into this package: npm run setup:cuda, or say where it is: ${variable}=/path npm run build:native" PARENT_SCOPE)
+    set(cuda_missing "${missing} was not found; install it for this user: npx convsweep setup-cuda, or say where it is: ${variable}=/path npx convsweep build" PARENT_SCOPE)
     return()
   endif()
   get_filename_component(library_folder "${library_folder}" REALPATH)
@@ -83,6 +90,11 @@ function(cuda_addon target)
     CUDA_VISIBILITY_PRESET hidden
     CUDA_RUNTIME_LIBRARY Static)
   target_include_directories(${target} SYSTEM PRIVATE ${cuda_headers} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  # What is built for other machines knows no folders of this one.
+  if(CONVSWEEP_PORTABLE)
+    set(cudnn_folder)
+    set(cublas_folder)
+  endif()
   target_compile_definitions(${target} PRIVATE
     CONVSWEEP_CUDNN_FOLDER="${cudnn_folder}"
     CONVSWEEP_CUBLAS_FOLDER="${cublas_folder}")

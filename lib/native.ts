@@ -6,13 +6,11 @@
  * calls return promises, run on the addon's own threads (never libuv's pool), and leave the event loop free. A
  * network runs one call at a time; different networks run side by side.
  */
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { types } from 'node:util';
+import { addonFile, buildCommand } from './addon-file.js';
 import { ConvsweepError, describeValue, invalidArgument } from './errors.js';
-import { packageRoot } from './package.js';
 
 /**
  * One layer as the engine wants it: shapes resolved, defaults filled in. Shapes have no batch dimension. Fields that name
@@ -207,12 +205,11 @@ const loaded = new Map<
 function load(backend: 'cpu' | 'cuda') {
   const known = loaded.get(backend);
   if (known) return known;
-  const built = join(packageRoot(), 'build', 'Release', `convsweep_${backend}.node`);
   // Tests put the CUDA backend over a stand-in for NVIDIA's libraries in its place.
-  const path = (backend === 'cuda' && process.env.CONVSWEEP_CUDA_ADDON) || built;
+  const path = (backend === 'cuda' && process.env.CONVSWEEP_CUDA_ADDON) || addonFile(backend);
   let result: ReturnType<typeof loaded.get> & object;
-  if (!existsSync(path)) {
-    result = { reason: `it is not built (${path} is missing); run: npm run build:native` };
+  if (path === undefined) {
+    result = { reason: `it is not built; run: ${buildCommand()}` };
   } else {
     try {
       const addon = require(path) as NativeAddon;

@@ -1,5 +1,6 @@
 // Builds the native addons and ends with a table of what was built, or why not and the command that would change that.
-// `npm run build:native`, the install script and `node-gyp rebuild` (through binding.gyp) all come here.
+// `npm run build:native` and `node-gyp rebuild` (through binding.gyp) in the repository and `npx convsweep build` where the
+// package is installed all come here.
 //   --if-missing   build only what is missing or older than its sources
 // The CUDA addon is built where it can be; whatever stands in its way is reported and leaves the CPU addon alone.
 //   CONVSWEEP_CUDA=OFF             do not try
@@ -10,12 +11,13 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { cmakeBuild, isPublished, root } from './cmake.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 const buildFolder = join(root, 'build');
 const addon = (backend) => join(buildFolder, 'Release', `convsweep_${backend}.node`);
+const command = isPublished() ? 'npx convsweep build' : 'npm run build:native';
+const again = isPublished() ? command : `npm run clean && ${command}`;
 const env = { ...process.env, CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) };
 
 /** The time of the newest file that the addons are made of. */
@@ -49,7 +51,7 @@ function requireTools() {
 
     sudo apt-get install -y ${missing.join(' ')}
 
-then: npm run build:native`);
+then: ${command}`);
   process.exit(1);
 }
 
@@ -58,13 +60,25 @@ function run(command, ...args) {
   return { failed: result.status !== 0, output: `${result.stdout}\n${result.stderr}` };
 }
 
+/** In the repository through cmake-js, which is a development dependency. */
+function compileCpu() {
+  if (!isPublished()) {
+    const cmakeJs = join(require.resolve('cmake-js/package.json'), '..', 'bin', 'cmake-js');
+    return run(process.execPath, cmakeJs, 'compile', '--target', 'convsweep_cpu');
+  }
+  rmSync(buildFolder, { recursive: true, force: true });
+  const folder = `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(buildFolder, 'Release')}`;
+  const [configure, build] = cmakeBuild(buildFolder, undefined, ['convsweep_cpu'], folder);
+  const configured = run('cmake', ...configure);
+  return configured.failed ? configured : run('cmake', ...build);
+}
+
 function buildCpu() {
-  const cmakeJs = join(require.resolve('cmake-js/package.json'), '..', 'bin', 'cmake-js');
-  const { failed, output } = run(process.execPath, cmakeJs, 'compile', '--target', 'convsweep_cpu');
+  const { failed, output } = compileCpu();
   if (!failed) return;
   process.stderr.write(`${output}\n`);
   console.error(`convsweep: the CPU addon could not be built; the compiler's words are above.
-A clean attempt: npm run clean && npm run build:native`);
+A clean attempt: ${again}`);
   process.exit(1);
 }
 
@@ -86,7 +100,7 @@ function buildCuda() {
 
 function failure(whose, output) {
   process.stderr.write(`${output}\n`);
-  return `it could not be built, the words of ${whose} are above; a clean attempt: npm run clean && npm run build:native`;
+  return `it could not be built, the words of ${whose} are above; a clean attempt: ${again}`;
 }
 
 /** What `-Xptxas -v` says of all kernels for all architectures: values that had to go to memory are slow. */

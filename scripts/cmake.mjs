@@ -1,21 +1,50 @@
 // What the scripts share that build with CMake itself instead of cmake-js.
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
-/** What cmake-js would pass. */
-const headers = [
-  dirname(require.resolve('node-addon-api/package.json')),
-  require('node-api-headers').include_dir,
-].join(';');
+/** The headers that a published package brings along; the repository takes them from development dependencies. */
+export const shippedHeaders = join(root, 'dist', 'include');
+const HEADERS = ['node-addon-api', 'node-api-headers'];
 
-/** The arguments with which cmake configures a folder for a compiler, without CUDA, and builds targets there. */
+/** Whether this is an installed package, not the repository. */
+export function isPublished() {
+  return existsSync(shippedHeaders);
+}
+
+/** The folders of the packages of headers. */
+export function headerPackages() {
+  return HEADERS.map((name) =>
+    isPublished() ? join(shippedHeaders, name) : dirname(require.resolve(`${name}/package.json`)),
+  );
+}
+
+/** What cmake-js would pass. */
+function includeFolders() {
+  const [addonApi, nodeApi] = headerPackages();
+  return [addonApi, join(nodeApi, 'include')];
+}
+
+/** The file that lists the functions of Node-API. */
+export function nodeApiDefinitions() {
+  return require('node-api-headers').def_paths.node_api_def;
+}
+
+/**
+ * The arguments with which cmake configures a folder for a compiler, or the system's, without CUDA, and builds targets
+ * there.
+ */
 export function cmakeBuild(folder, compiler, targets, ...definitions) {
-  const given = [`-DCMAKE_CXX_COMPILER=${compiler}`, `-DCMAKE_JS_INC=${headers}`, ...definitions];
+  const given = [
+    ...(compiler ? [`-DCMAKE_CXX_COMPILER=${compiler}`] : []),
+    `-DCMAKE_JS_INC=${includeFolders().join(';')}`,
+    ...definitions,
+  ];
   return [
     ['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', '-DCONVSWEEP_CUDA=OFF', ...given],
     ['--build', folder, '--parallel', String(availableParallelism()), '--target', ...targets],

@@ -16,5 +16,6 @@ function run(script, ...args) {
 if (existsSync(join(root, 'tsconfig.json'))) {
   const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
   run(join(typescript, '..', 'bin', 'tsc'), '-p', 'tsconfig.json');
+  run(join(root, 'scripts', 'make-digits.mjs'));
 }
 run(join(root, 'scripts', 'build-native.mjs'), '--if-missing');

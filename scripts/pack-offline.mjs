@@ -36,8 +36,8 @@ const SOURCES = [
   'test/fixtures/golden',
   'bench/gpu',
 ];
-/** Test tools; TensorFlow.js would not fit. */
-const TOOLS = ['jest', '@jest/globals'];
+/** To build and to test with; TensorFlow.js would not fit. */
+const TOOLS = ['cmake-js', 'node-addon-api', 'jest', '@jest/globals'];
 const UNNEEDED =
   /\.(map|d\.[cm]?ts|markdown|md|tsbuildinfo)$|\/(test|tests|docs|doc|example|examples|man)\//i;
 
@@ -104,6 +104,8 @@ try {
   // Compiled anew, without what `dist` may still have of sources that are gone.
   const typescript = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   run(process.execPath, [typescript, '-p', '.', '--outDir', join(folder, 'dist'), '--declaration', 'false']);
+  run(process.execPath, [join(root, 'scripts', 'make-digits.mjs')]);
+  copy('dist/lib/data/digits.gz');
   const parity = join(folder, 'dist', 'test', 'parity');
   for (const file of readdirSync(parity)) if (file.startsWith('tfjs')) rmSync(join(parity, file));
   for (const path of closure([...Object.keys(dependencies), ...TOOLS])) {

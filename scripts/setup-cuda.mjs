@@ -1,20 +1,17 @@
-// Installs cuDNN and cuBLAS, NVIDIA's Python wheels of them, into .cuda/ of this package, for machines whose CUDA
-// toolkit comes without: `npm run setup:cuda`, then `npm run build:native`. About 1.7 GB.
+// Installs cuDNN and cuBLAS, NVIDIA's Python wheels of them, into the user's cache folder, for machines that have them
+// nowhere: `npx convsweep setup-cuda`, or `npm run setup:cuda` in the repository. About 1.7 GB. An argument, 12 or 13,
+// says for which CUDA; else it is the toolkit's version, or where there is none what the driver supports.
 import { spawnSync } from 'node:child_process';
-import { renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const target = join(root, '.cuda');
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 function stop(message) {
   console.error(`convsweep: ${message}`);
   process.exit(1);
 }
 
-/** The major version of the toolkit, which the libraries must share. */
-function cudaMajor() {
+function toolkitMajor() {
   const { CUDACXX, CUDA_HOME } = process.env;
   const candidates = [
     CUDACXX,
@@ -28,27 +25,45 @@ function cudaMajor() {
     const version = /release (\d+)\./.exec(stdout ?? '');
     if (version) return Number(version[1]);
   }
-  stop(`there is no nvcc; install the CUDA toolkit 12.4 or newer (developer.nvidia.com/cuda-downloads), or say where it
-is: CUDA_HOME=/path npm run setup:cuda`);
+  return undefined;
 }
 
+/** The newest CUDA that the driver runs, of those that there are addons for. */
+function driverMajor() {
+  const { stdout } = spawnSync('nvidia-smi', [], { encoding: 'utf8' });
+  const version = /CUDA Version: (\d+)\./.exec(stdout ?? '');
+  return version ? Math.min(Number(version[1]), 13) : undefined;
+}
+
+const given = process.argv[2];
+if (given !== undefined && !['12', '13'].includes(given)) {
+  stop(`Expected CUDA 12 or 13 but received ${JSON.stringify(given)}`);
+}
+const major = given ? Number(given) : (toolkitMajor() ?? driverMajor());
+if (major === undefined) {
+  stop(`there is neither nvcc nor an NVIDIA driver that would say which CUDA it is for; name it:
+
+    npx convsweep setup-cuda --cuda 13`);
+}
 if (spawnSync('python3', ['-m', 'pip', '--version'], { stdio: 'ignore' }).status !== 0) {
   stop(`pip is needed to fetch the libraries. On Debian or Ubuntu:
 
     sudo apt-get install -y python3-pip
 
-then: npm run setup:cuda`);
+then: npx convsweep setup-cuda`);
 }
-const major = cudaMajor();
 const packages = [
   `nvidia-cudnn-cu${major}>=9,<10`,
   major >= 13 ? `nvidia-cublas>=${major},<${major + 1}` : `nvidia-cublas-cu${major}`,
 ];
+// Where cmake/cuda.cmake and native/cuda/libraries.cc look.
+const target = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'convsweep', `cuda${major}`);
 console.log(`Installing ${packages.join(' and ')} into ${target}`);
 
 // Under another name until it is whole.
 const partial = `${target}.partial`;
 rmSync(partial, { recursive: true, force: true });
+mkdirSync(dirname(target), { recursive: true });
 const { status } = spawnSync(
   'python3',
   ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-cache-dir', '--target', partial, ...packages],
@@ -56,8 +71,8 @@ const { status } = spawnSync(
 );
 if (status !== 0) {
   rmSync(partial, { recursive: true, force: true });
-  stop('pip could not install the libraries; its words are above. Again: npm run setup:cuda');
+  stop('pip could not install the libraries; its words are above. Again: npx convsweep setup-cuda');
 }
 rmSync(target, { recursive: true, force: true });
 renameSync(partial, target);
-console.log('Done. Now: npm run build:native');
+console.log('Done. An addon that is built already finds them: npx convsweep inspect');

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConvsweepError } from '../errors.js';
 import { packageVersion } from '../package.js';
+import { addBuild } from './build.js';
 import { addData } from './data.js';
 import { addEvaluate } from './evaluate.js';
 import { addExport } from './export.js';
@@ -11,6 +12,7 @@ import { exitCode } from './options.js';
 import { addPlot } from './plot.js';
 import { addPredict } from './predict.js';
 import { addReport } from './report.js';
+import { addSetupCuda } from './setup-cuda.js';
 import { addSummary } from './summary.js';
 import { addSweep } from './sweep.js';
 import { note, outliveOutput, print } from './terminal.js';
@@ -40,6 +42,8 @@ function createProgram(): Command {
   addSummary(program);
   addData(program);
   addInspect(program);
+  addBuild(program);
+  addSetupCuda(program);
   return program;
 }
 

@@ -2,10 +2,12 @@
  * Decodes PNG (ISO 15948) a few kilobytes of image data at a time: beside the file and the picture no more memory is
  * taken than a few rows need.
  */
-import { Unzlib } from 'fflate';
+import { createRequire } from 'node:module';
 import { MAX_DEFLATE } from '../deflate.js';
 import { type PngFile, readChunks } from './png-chunks.js';
 import type { RgbaImage } from './png-image.js';
+
+const require = createRequire(import.meta.url);
 
 /** How much is inflated at once: becomes half a megabyte at most. */
 const PIECE = 512;
@@ -35,6 +37,8 @@ const INTERLACED: readonly Pass[] = [
  * @throws Error saying what is wrong with the file
  */
 export function decodeRgba(bytes: Buffer): RgbaImage {
+  // Loaded when it is needed: most who import this package read no PNG.
+  const { Unzlib } = require('fflate') as typeof import('fflate');
   const file = readChunks(bytes);
   const { width, height, data, isInterlaced } = file;
   const rows = imageRows(file, isInterlaced ? INTERLACED : WHOLE);

@@ -2,7 +2,6 @@
  * Whole Keras models in Keras 3's own format, `.keras`: a zip of `config.json`, `metadata.json` and
  * `model.weights.h5`, whose layers are numbered per class (`layers/dense_1` is the second Dense, whatever its name).
  */
-import { strToU8, zipSync } from 'fflate';
 import type { Adam } from '../architecture/adam.js';
 import { LAYER_KINDS } from '../architecture/layers.js';
 import type { Architecture } from '../architecture/resolve-layers.js';
@@ -43,6 +42,7 @@ const NO_TIME = new Date(1980, 0, 1);
  * `SHAPE_MISMATCH` when the weights are not those of the layers
  */
 export async function writeKerasV3(path: string, model: KerasModel): Promise<void> {
+  const { strToU8, zipSync } = await import('fflate');
   const architecture = validateKerasModel(model);
   const config = kerasV3Config(model.name, architecture, model.optimizer?.adam);
   const files = {

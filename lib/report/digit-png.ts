@@ -1,5 +1,7 @@
-import { PNG } from 'pngjs';
+import { createRequire } from 'node:module';
 import type { Dataset } from '../data/dataset.js';
+
+const require = createRequire(import.meta.url);
 
 /**
  * An image of a data set as PNG, grey or in colour, each pixel a square of `scale` pixels.
@@ -8,6 +10,8 @@ import type { Dataset } from '../data/dataset.js';
  * @throws ConvsweepError `INVALID_ARGUMENT` for a position outside the data set
  */
 export function digitPng(dataset: Dataset, position: number, scale = 10): Uint8Array {
+  // Loaded when it is needed: most who import this package draw no image.
+  const { PNG } = require('pngjs') as typeof import('pngjs');
   const image = dataset.image(position);
   const [height, width, channels] = dataset.imageShape;
   const png = new PNG({ width: width * scale, height: height * scale });

@@ -1,7 +1,9 @@
-import { stringify } from 'csv-stringify/sync';
+import { createRequire } from 'node:module';
 import { pythonFloat32 } from '../python/float.js';
 import { pythonText } from '../python/text.js';
 import type { GridPoint } from './grid.js';
+
+const require = createRequire(import.meta.url);
 
 /** A row of models.csv. */
 export interface ModelRow {
@@ -18,6 +20,8 @@ export interface ModelRow {
  * @param rows in trial order, all with the same hyperparameters
  */
 export function modelsCsv(rows: readonly ModelRow[]): string {
+  // Loaded when it is needed: most who import this package write no table.
+  const { stringify } = require('csv-stringify/sync') as typeof import('csv-stringify/sync');
   const names = Object.keys(rows[0]?.parameters ?? {});
   const table = rows.map(({ split, parameters, accuracy }) => [
     split,

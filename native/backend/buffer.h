@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -69,8 +68,8 @@ class Buffer {
     }
     const size_t alignment = size * sizeof(T) < kLargePage ? kAlignment : kLargePage;
     const size_t bytes = (size * sizeof(T) + alignment - 1) / alignment * alignment;
-    data_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
-    if (!data_) throw std::bad_alloc();
+    // Not aligned_alloc, which Windows lacks.
+    data_ = {static_cast<T*>(::operator new (bytes, std::align_val_t{alignment})), Free{alignment}};
     if (alignment == kLargePage) preferLargePages(data_.get(), bytes);
     capacity_ = bytes / sizeof(T);
     hostBytesInUse += capacity_ * sizeof(T);
@@ -100,7 +99,8 @@ class Buffer {
 
  private:
   struct Free {
-    void operator()(T* pointer) const { std::free(pointer); }
+    size_t alignment = kAlignment;
+    void operator()(T* pointer) const { ::operator delete (pointer, std::align_val_t{alignment}); }
   };
   std::unique_ptr<T[], Free> data_;
   size_t capacity_ = 0;

@@ -1,5 +1,7 @@
 #include <algorithm>
-#include <fstream>
+#include <cstdio>
+#include <memory>
+#include <string>
 #include <thread>
 #if defined(__linux__)
 #include <sched.h>
@@ -19,10 +21,16 @@ namespace convsweep {
 namespace cpu {
 namespace {
 
+/** Not through a stream: the prebuilt addon contains its C++ library, and streams are half of that. */
 std::string processorName() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/cpuinfo", "r"), &std::fclose);
+  char text[512];
+  while (file && std::fgets(text, sizeof text, file.get())) {
+    const std::string line = text;
+    const size_t colon = line.find(": ");
+    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) {
+      return line.substr(colon + 2, line.find_last_not_of('\n') - colon - 1);
+    }
   }
   return "CPU";
 }

@@ -45,7 +45,7 @@ std::string driverProblem() {
     return "the NVIDIA driver is too old: it supports CUDA " + cudaVersion(driver) +
            ", this build needs CUDA " + cudaVersion(runtime) +
            "; update the driver, or build with an older toolkit: CUDA_HOME=/usr/local/cuda-" +
-           cudaVersion(driver) + " npm run build:native";
+           cudaVersion(driver) + " npx convsweep build";
   }
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
     const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");

@@ -64,17 +64,32 @@ std::filesystem::path packageFolder() {
       .parent_path();
 }
 
+/** Where `convsweep setup-cuda` puts NVIDIA's wheels. */
+std::filesystem::path cacheFolder() {
+  std::filesystem::path cache;
+  if (const char* given = std::getenv("XDG_CACHE_HOME"); given && *given) {
+    cache = given;
+  } else if (const char* home = std::getenv("HOME")) {
+    cache = std::filesystem::path(home) / ".cache";
+  }
+  return cache / "convsweep" / ("cuda" CONVSWEEP_NUMBER(CUBLAS_VER_MAJOR));
+}
+
 /**
- * Where a library may lie, best first: where the user says, where the build found it, where `npm run
- * setup:cuda` puts it. The empty one stands for the system's own search.
+ * Where a library may lie, best first: where the user says, where the build found it if it was on this
+ * machine, in the package's or the user's folder of NVIDIA's wheels. The empty one stands for the system's
+ * own search.
  */
 std::vector<std::filesystem::path> foldersOf(const char* variable, const char* built, const char* wheel) {
   std::vector<std::filesystem::path> folders;
   if (const char* given = std::getenv(variable)) {
     for (const char* below : {"lib", "lib64", "."}) folders.push_back(std::filesystem::path(given) / below);
   }
-  folders.emplace_back(built);
-  folders.push_back(packageFolder() / ".cuda" / "nvidia" / wheel / "lib");
+  if (*built) folders.emplace_back(built);
+  for (const auto& wheels : {packageFolder() / ".cuda", cacheFolder()}) {
+    // A relative one would be of the working directory, which may be anybody's.
+    if (wheels.is_absolute()) folders.push_back(wheels / "nvidia" / wheel / "lib");
+  }
   folders.emplace_back();
   return folders;
 }
@@ -95,7 +110,7 @@ void* openFirst(const std::string& name, const std::vector<std::filesystem::path
   return nullptr;
 }
 
-constexpr const char* kRemedy = "install it into this package: npm run setup:cuda";
+constexpr const char* kRemedy = "install it for this user: npx convsweep setup-cuda";
 
 Libraries open() {
   std::string problem;

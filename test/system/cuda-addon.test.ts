@@ -12,7 +12,7 @@ const { missing } = JSON.parse(readFileSync(join(build, 'cuda.json'), 'utf8')) a
 describe('the CUDA addon', () => {
   test('is built exactly where nvcc, cuDNN and cuBLAS are; else the build says what is missing and the remedy', () => {
     expect(existsSync(addon)).toBe(missing === '');
-    if (missing !== '') expect(missing).toMatch(/npm run setup:cuda|CUDA_HOME=|CONVSWEEP_CUDA=OFF/);
+    if (missing !== '') expect(missing).toMatch(/npx convsweep setup-cuda|CUDA_HOME=|CONVSWEEP_CUDA=OFF/);
   });
 
   test('loads, and has usable GPUs or says why not and the remedy', async () => {
@@ -22,7 +22,7 @@ describe('the CUDA addon', () => {
     const [cuda] = JSON.parse(stdout) as BackendStatus[];
     expect(cuda).toMatchObject({ backend: 'cuda', available: cuda!.devices.length > 0 });
     const remedies =
-      missing === '' ? /nvidia-smi|update the driver|npm run setup:cuda/ : /npm run build:native/;
+      missing === '' ? /nvidia-smi|update the driver|npx convsweep setup-cuda/ : /npm run build:native/;
     if (!cuda!.available) expect(cuda!.reason).toMatch(remedies);
   });
 });

@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
-import { loadDigits, parseDigits } from '../../lib/data/digits.js';
+import { loadDigits, readDigits } from '../../lib/data/digits.js';
 
 const require = createRequire(import.meta.url);
 
@@ -47,40 +51,39 @@ describe('loadDigits', () => {
   });
 });
 
-describe('parseDigits', () => {
-  const parse = (text: string, pixels: number): Uint8Array => {
-    const target = new Uint8Array(pixels);
-    parseDigits(Buffer.from(text), target, 'digits.json');
-    return target;
-  };
-
-  test('reads every byte in the spelling of the files', () => {
-    const spelled = Array.from({ length: 256 }, (_, k) => Number((k / 255).toFixed(3)));
-    expect([...parse(`{ "data": [${spelled.join(',')}]}`, 256)]).toEqual(spelled.map((_, k) => k));
-  });
+describe('readDigits', () => {
+  const file = fileURLToPath(new URL('../../lib/data/digits.gz', import.meta.url));
 
   test.each([
-    ['another beginning', '{"data":[0,1]}', 'Expected { \\"data\\": [ at byte 0'],
+    ['what is not compressed', (_: Buffer) => Buffer.from('digits'), 'cannot be decompressed'],
+    ['a cut', (whole: Buffer) => whole.subarray(0, whole.length / 2), 'cannot be decompressed'],
     [
-      'a value that is no byte',
-      '{ "data": [0,0.001]}',
-      'Expected a pixel k/255 with up to three decimals at byte 13',
+      'another pixel',
+      (whole: Buffer) => {
+        const pixels = gunzipSync(whole);
+        pixels[100_000]! ^= 1;
+        return gzipSync(pixels, { level: 1 });
+      },
+      'other ones',
     ],
-    ['a value above one', '{ "data": [0,2]}', 'Expected a pixel'],
-    ['a negative value', '{ "data": [0,-1]}', 'Expected a pixel'],
-    ['four decimals', '{ "data": [0,0.5020]}', 'Expected "]" after 2 pixels'],
-    ['too few values', '{ "data": [0]}', 'Expected "," after pixel 0'],
-    ['too many values', '{ "data": [0,1,0]}', 'Expected "]" after 2 pixels'],
-    ['a cut', '{ "data": [0,', 'Expected a pixel'],
-    ['no closing brace', '{ "data": [0,1]', 'Expected "}" and the end'],
-    ['something after the end', '{ "data": [0,1]} x', 'Expected "}" and the end'],
-  ])('refuses %s', (_, text, message) => {
-    expect(() => parse(text, 2)).toThrow(
-      expect.objectContaining({
+  ])('refuses %s', async (_, change, received) => {
+    const folder = mkdtempSync(join(tmpdir(), 'convsweep-digits-'));
+    try {
+      const path = join(folder, 'digits.gz');
+      writeFileSync(path, change(readFileSync(file)));
+      await expect(readDigits(path)).rejects.toMatchObject({
         code: 'INVALID_DATA',
-        message: expect.stringContaining(message.replaceAll('\\"', '"')),
-      }),
-    );
-    expect(() => parse(text, 2)).toThrow('digits.json');
+        message: expect.stringMatching(`${received}.*npm run build:ts`),
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('says how to get them where they are missing', async () => {
+    await expect(readDigits(`${file}.none`)).rejects.toMatchObject({
+      code: 'FILE',
+      message: expect.stringContaining('npm run build:ts'),
+    });
   });
 });
