@@ -65,10 +65,11 @@ def prepare(network):
     model.set_weights([job.array(name) for name in network["weights"]])
     data = tensorflow.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size).cache()
     batches = iter(data.repeat().prefetch(2))
-    train, test = model.make_train_function(), model.make_test_function()
+    model.make_train_function()
+    model.make_test_function()
     return {
-        "training": lambda: float(train(batches)["loss"]),
-        "inference": lambda: float(test(batches)["loss"]),
+        "training": lambda: float(model.train_function(batches)["loss"]),
+        "inference": lambda: float(model.test_function(batches)["loss"]),
         "images": len(images),
     }
 

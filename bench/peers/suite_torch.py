@@ -55,7 +55,7 @@ def padding(spec, window, size):
 
 def activation_of(name):
     # The softmax is a part of the loss.
-    return [nn.ReLU()] if name == "relu" else []
+    return [nn.ReLU(inplace=True)] if name == "relu" else []
 
 
 def module_of(network):
@@ -100,7 +100,7 @@ def module_of(network):
             layers += [layer, *activation_of(spec["activation"])]
             channels = spec["units"]
         elif kind == "Dropout":
-            layers.append(nn.Dropout(spec["rate"], inplace=True))
+            layers.append(nn.Dropout(spec["rate"]))
         else:
             layers += activation_of(spec["activation"])
     return nn.Sequential(*layers).to(memory_format=memory_format)
