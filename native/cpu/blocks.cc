@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "backend/hash.h"
+#include "cpu/conv/block.h"
 
 namespace convsweep::cpu {
 
@@ -71,80 +72,6 @@ class PoolBlock final : public CpuBlock {
 
  private:
   PoolSpec spec_;
-  Buffer<uint16_t> winners_;
-};
-
-/**
- * Convolution as one matrix product per image. Only the pooled map and its winners are kept: ReLU and
- * max-pooling commute, so the pooled map tells where ReLU clipped, and the full map's gradient is rebuilt
- * image by image.
- */
-class ConvBlock final : public CpuBlock {
- public:
-  ConvBlock(const Context& context, const Node& from, const ConvSpec& spec)
-      : CpuBlock(context, from, spec.pool ? spec.pool->out.size() : spec.out.size()),
-        spec_(spec),
-        positions_(static_cast<size_t>(spec.out.height) * spec.out.width),
-        depth_(static_cast<size_t>(spec.window.height) * spec.window.width * spec.in.channels),
-        filters_(static_cast<size_t>(spec.out.channels)) {}
-
-  void forward(size_t n, Mode mode) override {
-    float* out = prepare(n, mode);
-    if (spec_.pool) winners_.ensure(n * to_.size);
-    const auto [patches, map] = imageScratch();
-    for (size_t i = 0; i < n; ++i) {
-      float* const target = spec_.pool ? map : out + i * to_.size;
-      kernels().im2col(from_.values + i * from_.size, spec_.in, spec_.out, spec_.window, patches);
-      kernels().gemm(positions_, filters_, depth_, {patches, depth_, 1},
-                     {parameters(spec_.parameters.first), filters_, 1}, target, filters_, false,
-                     context_.gemmScratch.data());
-      kernels().biasRelu(target, positions_, filters_,
-                         spec_.bias ? parameters(spec_.parameters.second) : nullptr, spec_.relu);
-      if (spec_.pool) {
-        kernels().maxPool(map, *spec_.pool, out + i * to_.size, winners_.data() + i * to_.size);
-      }
-    }
-  }
-
-  void backward(size_t n) override {
-    if (spec_.relu) kernels().reluBackward(to_.values, to_.gradient, n * to_.size, to_.gradient);
-    // The bias gradient does not depend on where in its window a pooled value came from.
-    if (spec_.bias)
-      kernels().columnSums(to_.gradient, n * to_.size / filters_, filters_,
-                           gradients(spec_.parameters.second));
-    const auto [patches, map] = imageScratch();
-    float* const scratch = context_.gemmScratch.data();
-    if (from_.gradient) std::memset(from_.gradient, 0, n * from_.size * sizeof(float));
-    for (size_t i = 0; i < n; ++i) {
-      const float* full = to_.gradient + i * to_.size;
-      if (spec_.pool) {
-        std::memset(map, 0, spec_.out.size() * sizeof(float));
-        kernels().maxPoolBackward(full, winners_.data() + i * to_.size, *spec_.pool, map);
-        full = map;
-      }
-      kernels().im2col(from_.values + i * from_.size, spec_.in, spec_.out, spec_.window, patches);
-      kernels().gemm(depth_, filters_, positions_, {patches, 1, depth_}, {full, filters_, 1},
-                     gradients(spec_.parameters.first), filters_, i > 0, scratch);
-      if (from_.gradient) {
-        kernels().gemm(positions_, depth_, filters_, {full, filters_, 1},
-                       {parameters(spec_.parameters.first), 1, filters_}, patches, depth_, false, scratch);
-        kernels().col2im(patches, spec_.in, spec_.out, spec_.window, from_.gradient + i * from_.size);
-      }
-    }
-  }
-
- private:
-  struct Scratch {
-    float *patches, *map;
-  };
-  Scratch imageScratch() {
-    const size_t patches = (positions_ * depth_ + kSlack + 15) / 16 * 16;
-    context_.imageScratch.ensure(patches + spec_.out.size());
-    return {context_.imageScratch.data(), context_.imageScratch.data() + patches};
-  }
-
-  ConvSpec spec_;
-  size_t positions_, depth_, filters_;
   Buffer<uint16_t> winners_;
 };
 

@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "backend/buffer.h"
 #include "cpu/kernels.h"
+#include "cpu/team.h"
 
 namespace convsweep::cpu {
 
@@ -19,8 +20,9 @@ struct Context {
   const Kernels& kernels;
   State& state;
   Buffer<float>& gemmScratch;
-  /** For one image's patches and unpooled maps; each block asks for what it needs before it uses it. */
-  Buffer<float>& imageScratch;
+  const Team& team;
+  /** Of all workers; each block asks for what it needs before it uses it. */
+  Buffer<float>& scratch;
   const int64_t& step;
   uint32_t seed;
 };

@@ -23,24 +23,6 @@ inline size_t panelWidth(size_t left) {
   return left <= kWidest ? left : kWidest == 3 && left == 4 ? 2 : kWidest;
 }
 
-inline Vector loadPart(const float* p, size_t width) {
-#if defined(__AVX512F__)
-  return _mm512_maskz_loadu_ps((__mmask16)((1u << width) - 1), p);
-#else
-  Vector v = {};
-  for (size_t i = 0; i < width; ++i) v[i] = p[i];
-  return v;
-#endif
-}
-
-inline void storePart(float* p, Vector v, size_t width) {
-#if defined(__AVX512F__)
-  _mm512_mask_storeu_ps(p, (__mmask16)((1u << width) - 1), v);
-#else
-  for (size_t i = 0; i < width; ++i) p[i] = v[i];
-#endif
-}
-
 /** One panel: packed[depth][vectors * kLanes]. */
 void packPanel(Matrix b, size_t depth, size_t columns, size_t vectors, float* packed) {
   const size_t width = vectors * kLanes;

@@ -3,6 +3,7 @@
 // compiled for AVX-512 would crash an older processor.
 #include "cpu/kernels.h"
 
+#include "cpu/conv/kernels_isa.h"
 #include "cpu/gemm_isa.h"
 #include "cpu/simd.h"
 #include "cpu/stem_isa.h"
@@ -247,6 +248,19 @@ const StemKernels stemTable = {
     .firstWeights = firstWeights,
 };
 
+const ConvKernels convTable = {
+    .lanes = kLanes,
+    .packedSize = packedSize,
+    .pack = pack,
+    .correlate = correlate,
+    .weightSums = weightSums,
+    .poolRow = poolRow,
+    .listByFilter = listByFilter,
+    .addPatches = addPatches,
+    .listByPatch = listByPatch,
+    .spread = spread,
+};
+
 extern const Kernels table;
 const Kernels table = {
     CONVSWEEP_NAME(CONVSWEEP_ISA),
@@ -266,6 +280,7 @@ const Kernels table = {
     normSums,
     normBackward,
     adam,
+    &convTable,
     &stemTable,
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/plan.h"
+#include "cpu/conv/kernels.h"
 #include "cpu/matrix.h"
 #include "cpu/stem_kernels.h"
 
@@ -67,6 +68,7 @@ struct Kernels {
   void (*adam)(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,
                float beta2, float epsilon);
 
+  const ConvKernels* conv;
   const StemKernels* stem;
 };
 

@@ -21,8 +21,7 @@ namespace convsweep::cpu {
 class HostSession final : public Session {
  public:
   HostSession(const Plan& plan, uint32_t seed)
-      : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(),     state_, gemmScratch_,
-                                                          imageScratch_, step_,  seed} {
+      : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(), state_, gemmScratch_, team_, scratch_, step_, seed} {
     const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
     // All of them before any is touched: if one is too much, the machine has not been filled with the others.
     for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));
@@ -109,7 +108,8 @@ class HostSession final : public Session {
 
   const Plan plan_;
   State state_;
-  Buffer<float> gemmScratch_, imageScratch_;
+  Team team_;
+  Buffer<float> gemmScratch_, scratch_;
   int64_t step_ = 1;
   Context context_;
   Binding binding_;

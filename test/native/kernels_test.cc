@@ -14,6 +14,7 @@
 
 #include "cpu/blocks.h"
 #include "cpu/stem.h"
+#include "engine/make_plan.h"
 #include "engine/network.h"
 #include "test/native/reference.h"
 

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "cpu/conv/kernels.h"
+
+/** The kernels of conv/kernels.h in the instruction set that the including file is compiled for. */
+namespace convsweep::cpu::CONVSWEEP_ISA {
+
+size_t packedSize(size_t depth, size_t filters);
+void pack(const float* kernel, const float* bias, size_t depth, size_t filters, size_t count, float* packed);
+void correlate(const Windows&, const float* packed, size_t filters, bool relu, float* to, size_t stride,
+               bool padded);
+void weightSums(const Windows&, const float* gradient, size_t filters, size_t stride, float* sums);
+void poolRow(const PoolSpec&, const float* map, size_t y, bool relu, size_t lineStep, size_t step, float* to,
+             int32_t* winners);
+void listByFilter(const float* gradient, const int32_t* winners, size_t positions, size_t filters, const WinnerList&,
+                  uint32_t* begins);
+void addPatches(const float* image, size_t pitch, size_t rows, size_t run, size_t filters, const WinnerList&,
+                const uint32_t* begins, float* sums);
+size_t listByPatch(const PoolSpec&, const float* gradient, const int32_t* winners, size_t lineStep, size_t step,
+                   size_t kernelStep, const WinnerList&, Patch* patches);
+void spread(const float* kernel, size_t pitch, size_t rows, size_t run, const WinnerList&, const Patch* patches,
+            size_t count, float* image);
+
+}  // namespace convsweep::cpu::CONVSWEEP_ISA

@@ -1,0 +1,81 @@
+#include "cpu/conv/list.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "cpu/conv/direct.h"
+#include "cpu/conv/plain.h"
+#include "cpu/conv/pooled.h"
+
+namespace convsweep::cpu {
+namespace {
+
+bool always(const ConvSpec&) {
+  return true;
+}
+bool pooled(const ConvSpec& spec) {
+  return spec.pool.has_value();
+}
+bool notPooled(const ConvSpec& spec) {
+  return !spec.pool;
+}
+
+template <typename Interface>
+struct Implementation {
+  const char* name;
+  bool (*applies)(const ConvSpec&);
+  std::unique_ptr<Interface> (*make)(const Kernels&, const ConvSpec&);
+};
+
+template <typename Interface, typename Class>
+std::unique_ptr<Interface> make(const Kernels& kernels, const ConvSpec& spec) {
+  return std::make_unique<Class>(kernels, spec);
+}
+
+// Fastest first.
+
+constexpr Implementation<ConvForward> kForward[] = {
+    {"direct", always, make<ConvForward, DirectForward>},
+    {"plain", always, make<ConvForward, PlainForward>},
+};
+
+constexpr Implementation<ConvInputGradient> kInputGradient[] = {
+    {"winners", pooled, make<ConvInputGradient, WinnersInputGradient>},
+    {"direct", notPooled, make<ConvInputGradient, DirectInputGradient>},
+    {"plain", always, make<ConvInputGradient, PlainInputGradient>},
+};
+
+constexpr Implementation<ConvKernelGradient> kKernelGradient[] = {
+    {"winners", pooled, make<ConvKernelGradient, WinnersKernelGradient>},
+    {"direct", notPooled, make<ConvKernelGradient, DirectKernelGradient>},
+    {"plain", always, make<ConvKernelGradient, PlainKernelGradient>},
+};
+
+template <typename Interface, size_t kCount>
+std::unique_ptr<Interface> choose(const Implementation<Interface> (&list)[kCount], const Kernels& kernels,
+                                  const ConvSpec& spec) {
+  const char* const wanted = std::getenv("CONVSWEEP_CONVOLUTION");
+  if (wanted) {
+    for (const auto& one : list) {
+      if (std::string_view(wanted) == one.name && one.applies(spec)) return one.make(kernels, spec);
+    }
+  }
+  for (const auto& one : list) {
+    if (one.applies(spec)) return one.make(kernels, spec);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<ConvForward> makeForward(const Kernels& kernels, const ConvSpec& spec) {
+  return choose(kForward, kernels, spec);
+}
+std::unique_ptr<ConvInputGradient> makeInputGradient(const Kernels& kernels, const ConvSpec& spec) {
+  return choose(kInputGradient, kernels, spec);
+}
+std::unique_ptr<ConvKernelGradient> makeKernelGradient(const Kernels& kernels, const ConvSpec& spec) {
+  return choose(kKernelGradient, kernels, spec);
+}
+
+}  // namespace convsweep::cpu
