@@ -47,7 +47,7 @@ Executor::~Executor() {
 
 void Executor::submit(std::shared_ptr<Control> control, Task task) {
   const size_t workers = control->threads == 0 ? limit_ : std::min(control->threads, limit_);
-  auto team = std::make_shared<Team>(workers, [this](size_t helpers) { call(helpers); });
+  auto team = std::make_shared<TaskTeam>(workers, [this](size_t helpers) { call(helpers); });
   const std::lock_guard lock(mutex_);
   waiting_.push_back({std::move(control), std::move(task), std::move(team)});
   if (waiting_.size() > idle_ && !full_) {
@@ -94,7 +94,7 @@ void Executor::call(size_t helpers) {
   for (size_t i = std::min<size_t>(helpers, idle_); i > 0; --i) wake_.notify_one();
 }
 
-std::shared_ptr<Team> Executor::inNeed() const {
+std::shared_ptr<TaskTeam> Executor::inNeed() const {
   const auto entry = std::find_if(running_.begin(), running_.end(),
                                   [](const Entry& running) { return running.team->inNeed(); });
   return entry == running_.end() ? nullptr : entry->team;
@@ -104,7 +104,7 @@ void Executor::work() {
   backend::prepareThread();
   std::unique_lock lock(mutex_);
   for (;;) {
-    std::shared_ptr<Team> team;
+    std::shared_ptr<TaskTeam> team;
     ++idle_;
     wake_.wait(lock, [&] { return stopping_ || !waiting_.empty() || (team = inNeed()); });
     --idle_;

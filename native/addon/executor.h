@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "addon/team.h"
+#include "addon/task_team.h"
 #include "engine/network.h"
 
 namespace convsweep {
@@ -44,7 +44,7 @@ class Executor {
   struct Entry {
     std::shared_ptr<Control> control;
     Task task;
-    std::shared_ptr<Team> team;
+    std::shared_ptr<TaskTeam> team;
   };
   void work();
   void runNext(std::unique_lock<std::mutex>& lock);
@@ -52,7 +52,7 @@ class Executor {
   void call(size_t helpers);
   void start();
   /** A team that a thread could help; null if there is none. */
-  std::shared_ptr<Team> inNeed() const;
+  std::shared_ptr<TaskTeam> inNeed() const;
 
   const size_t limit_;
   std::mutex mutex_;

@@ -48,6 +48,8 @@ class HostSession final : public Session {
     loss_ = std::make_unique<HostLoss>(*last, binding_);
   }
 
+  void shareWith(ThreadTeam* team) override { team_.use(team); }
+
   Input& input() override { return *input_; }
   std::span<const std::unique_ptr<Block>> blocks() override { return blocks_; }
   Loss& loss() override { return *loss_; }

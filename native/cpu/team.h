@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
+
+#include "backend/thread_team.h"
 
 namespace convsweep::cpu {
 
@@ -23,14 +26,32 @@ constexpr size_t shardsOf(size_t n) {
  */
 class Team {
  public:
-  size_t workers() const { return 1; }
+  /** Null stands for the calling thread alone. */
+  void use(ThreadTeam* threads) { threads_ = threads; }
+
+  size_t workers() const { return threads_ ? threads_->workers() : 1; }
 
   /** Calls body(shard, worker) for each shard of `n` images; shards may be worked on in any order. */
   template <typename Body>
   void forEachShard(size_t n, const Body& body) const {
-    for (size_t first = 0, index = 0; first < n; first += kShardImages, ++index)
-      body(Shard{index, first, std::min(n, first + kShardImages)}, size_t{0});
+    forEachPart(n, kShardImages, [&](size_t first, size_t last, size_t worker) {
+      body(Shard{first / kShardImages, first, last}, worker);
+    });
   }
+
+  /** Calls body(first, last, worker) for each `size` items of [0, n), the last part shorter; in any order. */
+  template <typename Body>
+  void forEachPart(size_t n, size_t size, const Body& body) const {
+    const auto part = [&](size_t index, size_t worker) {
+      body(index * size, std::min(n, (index + 1) * size), worker);
+    };
+    const size_t parts = (n + size - 1) / size;
+    if (threads_ && parts > 1) return threads_->run(parts, std::cref(part));
+    for (size_t index = 0; index < parts; ++index) part(index, 0);
+  }
+
+ private:
+  ThreadTeam* threads_ = nullptr;
 };
 
 }  // namespace convsweep::cpu

@@ -16,10 +16,10 @@ namespace convsweep {
  * there is something to do and go when there is not, or when they are needed elsewhere. The leader waits for
  * no helper but one that has already begun a piece of its work.
  */
-class Team final : public ThreadTeam {
+class TaskTeam final : public ThreadTeam {
  public:
   /** `call(n)`: how the leader asks for up to n helpers; may do nothing. */
-  Team(size_t workers, std::function<void(size_t)> call);
+  TaskTeam(size_t workers, std::function<void(size_t)> call);
 
   size_t workers() const override { return workers_; }
   void run(size_t tasks, const std::function<void(size_t task, size_t worker)>& work) override;

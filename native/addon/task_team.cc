@@ -1,4 +1,4 @@
-#include "addon/team.h"
+#include "addon/task_team.h"
 
 #include <algorithm>
 #include <chrono>
@@ -29,10 +29,10 @@ void pause() {
 
 }  // namespace
 
-Team::Team(size_t workers, std::function<void(size_t)> call)
+TaskTeam::TaskTeam(size_t workers, std::function<void(size_t)> call)
     : workers_(workers), call_(std::move(call)), taken_(workers) {}
 
-void Team::run(size_t tasks, const std::function<void(size_t task, size_t worker)>& work) {
+void TaskTeam::run(size_t tasks, const std::function<void(size_t task, size_t worker)>& work) {
   if (workers_ == 1 || tasks <= 1) {
     for (size_t task = 0; task < tasks; ++task) work(task, 0);
     return;
@@ -54,11 +54,11 @@ void Team::run(size_t tasks, const std::function<void(size_t task, size_t worker
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-bool Team::inNeed() const {
+bool TaskTeam::inNeed() const {
   return turn_.load().left > 0 && helpers_.load() + 1 < workers_;
 }
 
-void Team::help(const std::atomic<bool>& leave) {
+void TaskTeam::help(const std::atomic<bool>& leave) {
   size_t worker = 1;
   {
     const std::lock_guard lock(mutex_);
@@ -81,7 +81,7 @@ void Team::help(const std::atomic<bool>& leave) {
 }
 
 /** Does the round's next task, if there is one. */
-bool Team::workOnce(size_t worker) {
+bool TaskTeam::workOnce(size_t worker) {
   Turn turn = turn_.load();
   do {
     if (turn.left == 0) return false;
