@@ -13,8 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/** How long a helper looks for work before it sleeps: longer than what a step does between two rounds, and far
- * shorter than what waking a thread could save in all. */
+/** How long a helper looks for work before it sleeps: longer than what a step does between two rounds, and
+ * far shorter than what waking a thread could save in all. */
 constexpr auto kPatience = std::chrono::microseconds(200);
 /** Looks at the memory that is waited for between two looks at the clock. */
 constexpr int kLooks = 64;

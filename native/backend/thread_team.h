@@ -18,9 +18,9 @@ class ThreadTeam {
   virtual size_t workers() const = 0;
 
   /**
-   * Calls `work(task, worker)` once for each task below `tasks`, in any order, and returns when all calls have
-   * ended. No two calls at a time have the same worker, which is below `workers()`. What one of them throws is
-   * thrown here. Only the thread that makes the session's call may call this, and `work` may not.
+   * Calls `work(task, worker)` once for each task below `tasks`, in any order, and returns when all calls
+   * have ended. No two calls at a time have the same worker, which is below `workers()`. What one of them
+   * throws is thrown here. Only the thread that makes the session's call may call this, and `work` may not.
    */
   virtual void run(size_t tasks, const std::function<void(size_t task, size_t worker)>& work) = 0;
 };

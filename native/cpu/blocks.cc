@@ -27,10 +27,16 @@ class AffineBlock final : public CpuBlock {
       : CpuBlock(context, from, spec.size), spec_(spec) {}
 
   void forward(size_t n, Mode mode) override {
-    kernels().affine(from_.values, n * spec_.size, spec_.scale, spec_.offset, prepare(n, mode));
+    float* const out = prepare(n, mode);
+    team().forEachPart(n * spec_.size, kStretch, [&](size_t first, size_t last, size_t) {
+      kernels().affine(from_.values + first, last - first, spec_.scale, spec_.offset, out + first);
+    });
   }
   void backward(size_t n) override {
-    if (from_.gradient) kernels().affine(to_.gradient, n * spec_.size, spec_.scale, 0, from_.gradient);
+    if (!from_.gradient) return;
+    team().forEachPart(n * spec_.size, kStretch, [&](size_t first, size_t last, size_t) {
+      kernels().affine(to_.gradient + first, last - first, spec_.scale, 0, from_.gradient + first);
+    });
   }
 
  private:
@@ -42,9 +48,17 @@ class ReluBlock final : public CpuBlock {
   ReluBlock(const Context& context, const Node& from, const ReluSpec& spec)
       : CpuBlock(context, from, spec.size) {}
 
-  void forward(size_t n, Mode mode) override { kernels().relu(from_.values, n * to_.size, prepare(n, mode)); }
+  void forward(size_t n, Mode mode) override {
+    float* const out = prepare(n, mode);
+    team().forEachPart(n * to_.size, kStretch, [&](size_t first, size_t last, size_t) {
+      kernels().relu(from_.values + first, last - first, out + first);
+    });
+  }
   void backward(size_t n) override {
-    if (from_.gradient) kernels().reluBackward(to_.values, to_.gradient, n * to_.size, from_.gradient);
+    if (!from_.gradient) return;
+    team().forEachPart(n * to_.size, kStretch, [&](size_t first, size_t last, size_t) {
+      kernels().reluBackward(to_.values + first, to_.gradient + first, last - first, from_.gradient + first);
+    });
   }
 };
 
@@ -56,18 +70,22 @@ class PoolBlock final : public CpuBlock {
   void forward(size_t n, Mode mode) override {
     float* out = prepare(n, mode);
     winners_.ensure(n * to_.size);
-    for (size_t i = 0; i < n; ++i) {
-      kernels().maxPool(from_.values + i * from_.size, spec_, out + i * to_.size,
-                        winners_.data() + i * to_.size);
-    }
+    team().forEachShard(n, [&](const Shard& shard, size_t) {
+      for (size_t i = shard.first; i < shard.last; ++i) {
+        kernels().maxPool(from_.values + i * from_.size, spec_, out + i * to_.size,
+                          winners_.data() + i * to_.size);
+      }
+    });
   }
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    std::memset(from_.gradient, 0, n * from_.size * sizeof(float));
-    for (size_t i = 0; i < n; ++i) {
-      kernels().maxPoolBackward(to_.gradient + i * to_.size, winners_.data() + i * to_.size, spec_,
-                                from_.gradient + i * from_.size);
-    }
+    team().forEachShard(n, [&](const Shard& shard, size_t) {
+      for (size_t i = shard.first; i < shard.last; ++i) {
+        float* const dx = from_.gradient + i * from_.size;
+        std::memset(dx, 0, from_.size * sizeof(float));
+        kernels().maxPoolBackward(to_.gradient + i * to_.size, winners_.data() + i * to_.size, spec_, dx);
+      }
+    });
   }
 
  private:
@@ -81,28 +99,59 @@ class DenseBlock final : public CpuBlock {
       : CpuBlock(context, from, spec.out), spec_(spec) {}
 
   void forward(size_t n, Mode mode) override {
-    float* out = prepare(n, mode);
-    kernels().gemm(n, spec_.out, spec_.in, {from_.values, spec_.in, 1},
-                   {parameters(spec_.parameters.first), spec_.out, 1}, out, spec_.out, false,
-                   context_.gemmScratch.data());
-    kernels().biasRelu(out, n, spec_.out, spec_.bias ? parameters(spec_.parameters.second) : nullptr,
-                       spec_.relu);
+    float* const out = prepare(n, mode);
+    const size_t width = spec_.out;
+    multiply({n, width, spec_.in}, {from_.values, spec_.in, 1},
+             {parameters(spec_.parameters.first), width, 1}, out, [&](size_t first, size_t last) {
+               kernels().biasRelu(out + first * width, last - first, width,
+                                  spec_.bias ? parameters(spec_.parameters.second) : nullptr, spec_.relu);
+             });
   }
 
   void backward(size_t n) override {
-    float* const scratch = context_.gemmScratch.data();
-    if (spec_.relu) kernels().reluBackward(to_.values, to_.gradient, n * spec_.out, to_.gradient);
-    if (spec_.bias) kernels().columnSums(to_.gradient, n, spec_.out, gradients(spec_.parameters.second));
-    kernels().gemm(spec_.in, spec_.out, n, {from_.values, 1, spec_.in}, {to_.gradient, spec_.out, 1},
-                   gradients(spec_.parameters.first), spec_.out, false, scratch);
+    float* const gradient = to_.gradient;
+    const size_t width = spec_.out;
+    if (spec_.relu) {
+      team().forEachPart(n * width, kStretch, [&](size_t first, size_t last, size_t) {
+        kernels().reluBackward(to_.values + first, gradient + first, last - first, gradient + first);
+      });
+    }
+    if (spec_.bias) kernels().columnSums(gradient, n, width, gradients(spec_.parameters.second));
+    multiply({spec_.in, width, n}, {from_.values, 1, spec_.in}, {gradient, width, 1},
+             gradients(spec_.parameters.first));
     if (from_.gradient) {
-      kernels().gemm(n, spec_.in, spec_.out, {to_.gradient, spec_.out, 1},
-                     {parameters(spec_.parameters.first), 1, spec_.out}, from_.gradient, spec_.in, false,
-                     scratch);
+      multiply({n, spec_.in, width}, {gradient, width, 1}, {parameters(spec_.parameters.first), 1, width},
+               from_.gradient);
     }
   }
 
  private:
+  /** C[m x n] = A[m x k] B[k x n] */
+  struct Product {
+    size_t m, n, k;
+  };
+
+  /**
+   * Each worker computes some of C's rows, whose sums do not depend on how many those are, and then calls
+   * then(first, last) for them.
+   */
+  template <typename Then>
+  void multiply(const Product& p, Matrix a, Matrix b, float* c, const Then& then) {
+    // Smaller products are done before help has come. Whole tiles of rows, as far as there are any.
+    constexpr size_t kSmall = 1 << 17, kTileRows = 24;
+    const size_t workers = p.m * p.n * p.k < kSmall ? 1 : team().workers();
+    const size_t rows = ((p.m + workers - 1) / workers + kTileRows - 1) / kTileRows * kTileRows;
+    float* const memory = scratch(kGemmScratch);
+    team().forEachPart(p.m, rows, [&](size_t first, size_t last, size_t worker) {
+      kernels().gemm(last - first, p.n, p.k, {a.data + first * a.rowStride, a.rowStride, a.columnStride}, b,
+                     c + first * p.n, p.n, false, memory + worker * kGemmScratch);
+      then(first, last);
+    });
+  }
+  void multiply(const Product& p, Matrix a, Matrix b, float* c) {
+    multiply(p, a, b, c, [](size_t, size_t) {});
+  }
+
   DenseSpec spec_;
 };
 
@@ -118,7 +167,7 @@ class NormBlock final : public CpuBlock {
     float* const movingVariance = movingMean + channels;
     const bool training = mode == Mode::Training;
     if (training) {
-      kernels().moments(from_.values, rows, channels, channel(kMean), channel(kVariance));
+      moments(n);
       updateMoving(movingMean, movingVariance, rows);
     }
     const float* const mean = training ? channel(kMean) : movingMean;
@@ -128,25 +177,84 @@ class NormBlock final : public CpuBlock {
       channel(kInverseDeviation)[c] = 1 / std::sqrt(variance[c] + spec_.epsilon);
       channel(kScale)[c] = gamma[c] * channel(kInverseDeviation)[c];
     }
-    kernels().normalise(from_.values, rows, channels, mean, channel(kScale),
-                        parameters(spec_.parameters.second), out);
+    forEachPart(n, [&](const Part& part) {
+      kernels().normalise(from_.values + part.at, part.rows, channels, mean, channel(kScale),
+                          parameters(spec_.parameters.second), out + part.at);
+    });
   }
 
   void backward(size_t n) override {
     const size_t rows = n * spec_.rows, channels = spec_.channels;
     float* const dgamma = gradients(spec_.parameters.first);
     float* const dbeta = gradients(spec_.parameters.second);
-    kernels().normSums(from_.values, to_.gradient, rows, channels, channel(kMean), channel(kInverseDeviation),
-                       dgamma, dbeta);
+    sums_.ensure(partsOf(n) * 2 * channels);
+    forEachPart(n, [&](const Part& part) {
+      float* const sums = sums_.data() + part.index * 2 * channels;
+      kernels().normSums(from_.values + part.at, to_.gradient + part.at, part.rows, channels, channel(kMean),
+                         channel(kInverseDeviation), sums, sums + channels);
+    });
+    for (size_t c = 0; c < 2 * channels; ++c) {
+      double sum = 0;
+      for (size_t part = 0; part < partsOf(n); ++part)
+        sum += static_cast<double>(sums_.data()[part * 2 * channels + c]);
+      (c < channels ? dgamma[c] : dbeta[c - channels]) = static_cast<float>(sum);
+    }
     if (!from_.gradient) return;
-    kernels().normBackward(from_.values, to_.gradient, rows, channels, channel(kMean),
-                           channel(kInverseDeviation), parameters(spec_.parameters.first), dgamma, dbeta,
-                           from_.gradient);
+    forEachPart(n, [&](const Part& part) {
+      kernels().normBackward(from_.values + part.at, to_.gradient + part.at, part.rows, rows, channels,
+                             channel(kMean), channel(kInverseDeviation), parameters(spec_.parameters.first),
+                             dgamma, dbeta, from_.gradient + part.at);
+    });
   }
 
  private:
   enum Slot { kMean, kVariance, kInverseDeviation, kScale, kSlots };
   float* channel(Slot slot) { return channel_.data() + slot * spec_.channels; }
+
+  /** A fixed part of a batch: some of its rows, which begin at value `at`. */
+  struct Part {
+    size_t index, at, rows;
+  };
+
+  /** Of a batch of n images, which is not worth cutting where they are small. */
+  size_t imagesOfPart(size_t n) const {
+    constexpr size_t kSmall = 1024;
+    return from_.size < kSmall ? n : std::min(n, kShardImages);
+  }
+  size_t partsOf(size_t n) const { return (n - 1) / imagesOfPart(n) + 1; }
+
+  template <typename Body>
+  void forEachPart(size_t n, const Body& body) {
+    const size_t size = imagesOfPart(n);
+    team().forEachPart(n, size, [&](size_t first, size_t last, size_t) {
+      body(Part{first / size, first * from_.size, (last - first) * spec_.rows});
+    });
+  }
+
+  /** Mean and variance over the batch, from those of its parts. */
+  void moments(size_t n) {
+    const size_t channels = spec_.channels, parts = partsOf(n);
+    sums_.ensure(parts * 2 * channels);
+    const auto of = [&](size_t part) { return sums_.data() + part * 2 * channels; };
+    forEachPart(n, [&](const Part& part) {
+      kernels().moments(from_.values + part.at, part.rows, channels, of(part.index),
+                        of(part.index) + channels);
+    });
+    const auto share = [&](size_t part) {
+      const size_t images = std::min(imagesOfPart(n), n - part * imagesOfPart(n));
+      return static_cast<double>(images) / static_cast<double>(n);
+    };
+    for (size_t c = 0; c < channels; ++c) {
+      double mean = 0, variance = 0;
+      for (size_t part = 0; part < parts; ++part) mean += share(part) * static_cast<double>(of(part)[c]);
+      for (size_t part = 0; part < parts; ++part) {
+        const double distance = static_cast<double>(of(part)[c]) - mean;
+        variance += share(part) * (static_cast<double>(of(part)[channels + c]) + distance * distance);
+      }
+      channel(kMean)[c] = static_cast<float>(mean);
+      channel(kVariance)[c] = static_cast<float>(variance);
+    }
+  }
 
   void updateMoving(float* mean, float* variance, size_t rows) {
     const float correction = static_cast<float>(spec_.correction(rows));
@@ -158,6 +266,8 @@ class NormBlock final : public CpuBlock {
 
   NormSpec spec_;
   Buffer<float> channel_;
+  /** Of each part: two sums, or moments, of each channel. */
+  Buffer<float> sums_;
 };
 
 class DropoutBlock final : public CpuBlock {
@@ -174,15 +284,19 @@ class DropoutBlock final : public CpuBlock {
     }
     factors_.ensure(size);
     const uint64_t key = dropoutKey(context_.seed, spec_.stream, context_.step);
-    for (size_t i = 0; i < size; ++i) {
-      factors_.data()[i] = dropoutFactor(key, i, spec_.rate);
-      out[i] = from_.values[i] * factors_.data()[i];
-    }
+    team().forEachPart(size, kStretch, [&](size_t first, size_t last, size_t) {
+      for (size_t i = first; i < last; ++i) {
+        factors_.data()[i] = dropoutFactor(key, i, spec_.rate);
+        out[i] = from_.values[i] * factors_.data()[i];
+      }
+    });
   }
 
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    for (size_t i = 0; i < n * spec_.size; ++i) from_.gradient[i] = to_.gradient[i] * factors_.data()[i];
+    team().forEachPart(n * spec_.size, kStretch, [&](size_t first, size_t last, size_t) {
+      for (size_t i = first; i < last; ++i) from_.gradient[i] = to_.gradient[i] * factors_.data()[i];
+    });
   }
 
  private:

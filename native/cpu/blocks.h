@@ -19,7 +19,6 @@ struct State {
 struct Context {
   const Kernels& kernels;
   State& state;
-  Buffer<float>& gemmScratch;
   const Team& team;
   /** Of all workers; each block asks for what it needs before it uses it. */
   Buffer<float>& scratch;
@@ -49,6 +48,12 @@ class CpuBlock : public Block {
   float* prepare(size_t n, Mode mode);
 
   const Kernels& kernels() const { return context_.kernels; }
+  const Team& team() const { return context_.team; }
+  /** Memory for each worker, `size` floats apart. */
+  float* scratch(size_t size) {
+    context_.scratch.ensure(team().workers() * size);
+    return context_.scratch.data();
+  }
   float* parameters(size_t offset) const { return context_.state.parameters.data() + offset; }
   float* gradients(size_t offset) const { return context_.state.gradients.data() + offset; }
 

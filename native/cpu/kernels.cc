@@ -94,10 +94,10 @@ void normSums(const float* x, const float* gradient, size_t rows, size_t columns
   });
 }
 
-void normBackward(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
-                  const float* inverseDeviation, const float* gamma, const float* dgamma, const float* dbeta,
-                  float* dx) {
-  const float share = 1 / static_cast<float>(rows);
+void normBackward(const float* x, const float* gradient, size_t rows, size_t all, size_t columns,
+                  const float* mean, const float* inverseDeviation, const float* gamma, const float* dgamma,
+                  const float* dbeta, float* dx) {
+  const float share = 1 / static_cast<float>(all);
   for (size_t i = 0; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) {
       const float xhat = (x[i * columns + j] - mean[j]) * inverseDeviation[j];

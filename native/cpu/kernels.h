@@ -59,10 +59,11 @@ struct Kernels {
   /** dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. */
   void (*normSums)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
                    const float* inverseDeviation, float* dgamma, float* dbeta);
-  /** dx = gamma * inverseDeviation * (gradient - dbeta / rows - xhat * dgamma / rows) */
-  void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
-                       const float* inverseDeviation, const float* gamma, const float* dgamma,
-                       const float* dbeta, float* dx);
+  /** dx = gamma * inverseDeviation * (gradient - dbeta / all - xhat * dgamma / all), `all` rows being what
+   * the sums are of. */
+  void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t all, size_t columns,
+                       const float* mean, const float* inverseDeviation, const float* gamma,
+                       const float* dgamma, const float* dbeta, float* dx);
 
   /** One Adam step over flat arrays; `stepSize` is bias-corrected. */
   void (*adam)(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,

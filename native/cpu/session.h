@@ -21,7 +21,7 @@ namespace convsweep::cpu {
 class HostSession final : public Session {
  public:
   HostSession(const Plan& plan, uint32_t seed)
-      : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(), state_, gemmScratch_, team_, scratch_, step_, seed} {
+      : plan_(plan), context_{kernels(), state_, team_, scratch_, step_, seed} {
     const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
     // All of them before any is touched: if one is too much, the machine has not been filled with the others.
     for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));
@@ -39,13 +39,13 @@ class HostSession final : public Session {
       add(std::make_unique<ConvStem>(context_, binding_, *stem));
       specs = specs.subspan(StemSpec::kBlocks);
     } else {
-      auto input = std::make_unique<HostInput>(kernels(), plan, binding_);
+      auto input = std::make_unique<HostInput>(kernels(), team_, plan, binding_);
       last = &input->output();
       input_ = std::move(input);
     }
     for (const BlockSpec& spec : specs) add(makeBlock(context_, *last, spec));
     outputs_ = last;
-    loss_ = std::make_unique<HostLoss>(*last, binding_);
+    loss_ = std::make_unique<HostLoss>(team_, *last, binding_);
   }
 
   void shareWith(ThreadTeam* team) override { team_.use(team); }
@@ -56,8 +56,11 @@ class HostSession final : public Session {
   void beginStep(int64_t t) override { step_ = t; }
 
   void adam(const Adam& adam) override {
-    kernels().adam(state_.parameters.data(), state_.m.data(), state_.v.data(), state_.gradients.data(),
-                   plan_.parameterCount, adam.stepSize(step_), adam.beta1, adam.beta2, adam.epsilon);
+    team_.forEachPart(plan_.parameterCount, kStretch, [&](size_t first, size_t last, size_t) {
+      kernels().adam(state_.parameters.data() + first, state_.m.data() + first, state_.v.data() + first,
+                     state_.gradients.data() + first, last - first, adam.stepSize(step_), adam.beta1,
+                     adam.beta2, adam.epsilon);
+    });
   }
 
   void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) override {
@@ -111,7 +114,7 @@ class HostSession final : public Session {
   const Plan plan_;
   State state_;
   Team team_;
-  Buffer<float> gemmScratch_, scratch_;
+  Buffer<float> scratch_;
   int64_t step_ = 1;
   Context context_;
   Binding binding_;

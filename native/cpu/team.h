@@ -10,6 +10,8 @@ namespace convsweep::cpu {
 
 /** Images of a shard. */
 constexpr size_t kShardImages = 16;
+/** Values of a part of an array whose elements have nothing to do with each other. */
+constexpr size_t kStretch = 1 << 14;
 
 /** A fixed part of a batch: images [first, last). It depends on the batch alone, not on who works on it. */
 struct Shard {
@@ -21,8 +23,9 @@ constexpr size_t shardsOf(size_t n) {
 }
 
 /**
- * Those who work on one network's batches. Sums over a batch are formed per shard and then added in the order of the
- * shards, so that their bits do not depend on the number of workers. Scratch memory belongs to a worker.
+ * Those who work on one network's batches. Sums over a batch are formed per shard and then added in the order
+ * of the shards, so that their bits do not depend on the number of workers. Scratch memory belongs to a
+ * worker.
  */
 class Team {
  public:

@@ -219,7 +219,8 @@ void checkSharing(const Harness& harness) {
   }
 }
 
-/** Everything that a network has after two epochs with so many threads, its validation and predictions too. */
+/** Everything that a network has after two epochs with so many threads, its validation and predictions too.
+ */
 std::vector<float> outcome(const Harness& harness, const std::vector<Layer>& layers, size_t threads) {
   Executor executor(threads);
   const auto trial = harness.trial(layers);
@@ -289,7 +290,8 @@ void checkTeams() {
         check(std::all_of(done.begin(), done.end(), [](int times) { return times == 1; }), "each task once");
       }
       // However late they come, as long as there is work.
-      while (threads != 1 && !helped) team.run(8, [&](size_t, size_t worker) { helped = helped || worker > 0; });
+      while (threads != 1 && !helped)
+        team.run(8, [&](size_t, size_t worker) { helped = helped || worker > 0; });
     });
     check(helped == (threads != 1), "idle threads help, unless they may not");
   }

@@ -18,11 +18,6 @@ ConvArrays ConvBlock::arrays(float* y) {
   return {from_.values, y, spec_.pool ? winners_.data() : nullptr, to_.gradient, from_.gradient};
 }
 
-float* ConvBlock::scratch(size_t size) {
-  context_.scratch.ensure(context_.team.workers() * size);
-  return context_.scratch.data();
-}
-
 void ConvBlock::forward(size_t n, Mode mode) {
   float* const y = prepare(n, mode);
   const bool training = mode == Mode::Training;
@@ -32,7 +27,7 @@ void ConvBlock::forward(size_t n, Mode mode) {
   if (!training) all.winners = nullptr;
   const size_t size = forward_->scratch();
   float* const memory = scratch(size);
-  context_.team.forEachShard(
+  team().forEachShard(
       n, [&](const Shard& shard, size_t worker) { forward_->run(shard, all, memory + worker * size); });
 }
 
@@ -48,13 +43,14 @@ void ConvBlock::backward(size_t n) {
   const size_t size = std::max(kernelGradient_->scratch(), passOn ? inputGradient_->scratch() : 0);
   float* const memory = scratch(size);
   const ConvArrays all = arrays(nullptr);
-  context_.team.forEachShard(n, [&](const Shard& shard, size_t worker) {
+  team().forEachShard(n, [&](const Shard& shard, size_t worker) {
     const size_t at = shard.first * to_.size, count = (shard.last - shard.first) * to_.size;
     float* const gradient = to_.gradient + at;
     if (spec_.relu) kernels().reluBackward(to_.values + at, gradient, count, gradient);
     // The bias gradient does not depend on where in its window a pooled value came from.
     if (spec_.bias)
-      kernels().columnSums(gradient, count / filters(), filters(), biasSums_.data() + shard.index * filters());
+      kernels().columnSums(gradient, count / filters(), filters(),
+                           biasSums_.data() + shard.index * filters());
     float* const shardSums = kernelSums_.data() + shard.index * sums;
     std::memset(shardSums, 0, sums * sizeof(float));
     kernelGradient_->run(shard, all, shardSums, memory + worker * size);
@@ -81,8 +77,8 @@ int ConvBlock::winner(size_t image, size_t element) const {
   const size_t x = element / filters() % width, y = element / filters() / width;
   const size_t at = static_cast<size_t>(winners_.data()[image * to_.size + element]);
   const int row = static_cast<int>(at / (static_cast<size_t>(spec_.window.strideY) * frame_.pitch()));
-  const int column = static_cast<int>(at % frame_.pitch() /
-                                      (static_cast<size_t>(spec_.window.strideX) * frame_.channels));
+  const int column =
+      static_cast<int>(at % frame_.pitch() / (static_cast<size_t>(spec_.window.strideX) * frame_.channels));
   return (row - (static_cast<int>(y) * pool.strideY - pool.padTop)) * pool.width + column -
          (static_cast<int>(x) * pool.strideX - pool.padLeft);
 }

@@ -17,16 +17,14 @@ class ConvBlock final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
 
-  /** Where in its pooling window an output's origin lies, row-major, or -1 if ReLU clipped it. After a training
-   * forward. */
+  /** Where in its pooling window an output's origin lies, row-major, or -1 if ReLU clipped it. After a
+   * training forward. */
   int winner(size_t image, size_t element) const;
 
  private:
   size_t filters() const { return static_cast<size_t>(spec_.out.channels); }
   const float* kernel() const { return parameters(spec_.parameters.first); }
   ConvArrays arrays(float* y);
-  /** Memory for each worker, `size` floats apart. */
-  float* scratch(size_t size);
   /** Adds the shards' sums, `size` floats each, to the first. */
   static void addShards(float* sums, size_t shards, size_t size);
 
