@@ -205,12 +205,12 @@ void pack(const float* kernel, const float* bias, size_t depth, size_t filters, 
   }
 }
 
-void correlate(const Windows& w, const float* packed, size_t filters, bool relu, float* to, size_t stride,
-               bool padded) {
-  const float* bias = packed;
-  packed += vectorsOf(filters) * kLanes;
+void correlate(const Windows& w, const PackedKernel& kernel, bool relu, float* to, size_t stride, bool padded) {
+  const size_t filters = kernel.filters;
+  const float* const bias = kernel.data;
+  const float* packed = bias + vectorsOf(filters) * kLanes;
   for (size_t f = 0; f < filters;) {
-    const size_t vectors = panelWidth(vectorsOf(filters - f), w.count);
+    const size_t vectors = panelWidth(vectorsOf(filters - f), kernel.count);
     const size_t width = vectors * kLanes;
     const Target target{to + f, stride, padded ? kLanes : least(filters - f, width) - (vectors - 1) * kLanes, relu};
     if (vectors == 1) line<1>(w, packed, bias + f, target);

@@ -32,7 +32,7 @@ void DirectForward::run(const Shard& shard, const ConvArrays& arrays, float* scr
     Windows w = windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch));
     size_t lines = 0;
     const auto lineTo = [&](float* to, size_t stride) {
-      kernels_.correlate(w, packed_.data(), filters, !spec_.pool && spec_.relu, to, stride, spec_.pool.has_value());
+      kernels_.correlate(w, {packed_.data(), filters, w.count}, !spec_.pool && spec_.relu, to, stride, spec_.pool.has_value());
       w.first += w.lineStep;
       ++lines;
     };
@@ -140,7 +140,7 @@ void DirectInputGradient::run(const Shard& shard, const ConvArrays& arrays, floa
                         phase.y.taps,
                         phase.x.taps * filters};
         const size_t y = phase.y.first + line * strideY;
-        kernels_.correlate(w, phase.packed.data(), channels, false, image + (y * width + phase.x.first) * channels,
+        kernels_.correlate(w, {phase.packed.data(), channels, w.count}, false, image + (y * width + phase.x.first) * channels,
                            strideX * channels, false);
       }
     }

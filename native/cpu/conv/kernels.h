@@ -22,6 +22,12 @@ struct Windows {
   constexpr size_t depth() const { return rows * run; }
 };
 
+/** A kernel [depth][filters] and its bias as `correlate` reads them, packed for lines of about `count` windows. */
+struct PackedKernel {
+  const float* data;
+  size_t filters, count;
+};
+
 /** What a pooled value's gradient is multiplied with begins at `offsets`. */
 struct WinnerList {
   float* factors;
@@ -32,6 +38,19 @@ struct WinnerList {
 struct Patch {
   int32_t offset;
   uint32_t begin;
+};
+
+/** Winograd tiles have 6 x 6 inputs: 4 x 4 results of a window of 3 x 3, or 2 x 2 of one of 5 x 5. */
+constexpr size_t kTileSide = 6;
+constexpr size_t kTileSize = kTileSide * kTileSide;
+
+constexpr size_t resultsSide(size_t window) {
+  return kTileSide + 1 - window;
+}
+
+/** The part of a tile's results that lies in the map. */
+struct TileResults {
+  size_t rows, columns;
 };
 
 struct ConvKernels {
@@ -46,13 +65,28 @@ struct ConvKernels {
    * One line of windows: to[window][filter] = bias + window . kernel, then max(., 0) if `relu`. Windows of `to` are
    * `stride` apart. Whole vectors of filters are written if `padded`, else nothing past `filters`.
    */
-  void (*correlate)(const Windows& windows, const float* packed, size_t filters, bool relu, float* to, size_t stride,
+  void (*correlate)(const Windows& windows, const PackedKernel& packed, bool relu, float* to, size_t stride,
                     bool padded);
   /**
    * sums[depth][filters in whole vectors] += window x gradient over all windows. `gradient`: [line][window][filter],
    * windows `stride` apart, readable a vector past its end.
    */
   void (*weightSums)(const Windows& windows, const float* gradient, size_t filters, size_t stride, float* sums);
+
+  // Winograd's algorithm. The transforms of a tile are in whole vectors of channels, its 36 products `step` apart.
+
+  /** The transform of 6 x 6 inputs [y][x][channel], lines `pitch` apart. Reads whole vectors. */
+  void (*tileInputs)(const float* inputs, size_t pitch, size_t channels, size_t step, float* to);
+  /** From products to results [y][x][filter] in the map, lines `pitch` and windows `stride` apart. */
+  void (*tileResults)(size_t window, const float* products, size_t step, size_t filters, const float* bias, bool relu,
+                      TileResults part, float* to, size_t pitch, size_t stride, bool padded);
+  /** The transform of a tile of gradients, laid out as those results; what lies outside the map counts as 0. */
+  void (*tileGradients)(size_t window, const float* gradient, size_t pitch, size_t filters, TileResults part,
+                        size_t step, float* to);
+  /** The transform of a kernel [window][window][channel][filter]: to[product][channel][filter]. */
+  void (*tileKernel)(size_t window, const float* kernel, size_t channels, size_t filters, float* to);
+  /** The gradient of the kernel from that of its transform, sums[product][channel][filter in whole vectors]. */
+  void (*tileKernelGradient)(size_t window, const float* sums, size_t channels, size_t filters, float* to);
 
   /**
    * Row `y` of the pooled map. `map`: [y][x][filters in whole vectors]. `winners`: where the patch of the window's

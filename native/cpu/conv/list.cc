@@ -6,6 +6,7 @@
 #include "cpu/conv/direct.h"
 #include "cpu/conv/plain.h"
 #include "cpu/conv/pooled.h"
+#include "cpu/conv/winograd.h"
 
 namespace convsweep::cpu {
 namespace {
@@ -18,6 +19,17 @@ bool pooled(const ConvSpec& spec) {
 }
 bool notPooled(const ConvSpec& spec) {
   return !spec.pool;
+}
+
+/** Windows of 3 x 3 or 5 x 5 at stride 1, and enough channels to outweigh the transforms. */
+bool winograd(const ConvSpec& spec) {
+  constexpr int kFewest = 8;
+  const Window& w = spec.window;
+  return w.height == w.width && (w.height == 3 || w.height == 5) && w.strideY == 1 && w.strideX == 1 &&
+         spec.in.channels >= kFewest && spec.out.channels >= kFewest && spec.out.height > 1 && spec.out.width > 1;
+}
+bool winogradNotPooled(const ConvSpec& spec) {
+  return winograd(spec) && notPooled(spec);
 }
 
 template <typename Interface>
@@ -35,18 +47,21 @@ std::unique_ptr<Interface> make(const Kernels& kernels, const ConvSpec& spec) {
 // Fastest first.
 
 constexpr Implementation<ConvForward> kForward[] = {
+    {"winograd", winograd, make<ConvForward, WinogradForward>},
     {"direct", always, make<ConvForward, DirectForward>},
     {"plain", always, make<ConvForward, PlainForward>},
 };
 
 constexpr Implementation<ConvInputGradient> kInputGradient[] = {
     {"winners", pooled, make<ConvInputGradient, WinnersInputGradient>},
+    {"winograd", winogradNotPooled, make<ConvInputGradient, WinogradInputGradient>},
     {"direct", notPooled, make<ConvInputGradient, DirectInputGradient>},
     {"plain", always, make<ConvInputGradient, PlainInputGradient>},
 };
 
 constexpr Implementation<ConvKernelGradient> kKernelGradient[] = {
     {"winners", pooled, make<ConvKernelGradient, WinnersKernelGradient>},
+    {"winograd", winogradNotPooled, make<ConvKernelGradient, WinogradKernelGradient>},
     {"direct", notPooled, make<ConvKernelGradient, DirectKernelGradient>},
     {"plain", always, make<ConvKernelGradient, PlainKernelGradient>},
 };
