@@ -42,9 +42,17 @@ class ReluBlock final : public CpuBlock {
   ReluBlock(const Context& context, const Node& from, const ReluSpec& spec)
       : CpuBlock(context, from, spec.size) {}
 
-  void forward(size_t n, Mode mode) override { kernels().relu(from_.values, n * to_.size, prepare(n, mode)); }
+  void forward(size_t n, Mode mode) override {
+    float* const out = prepare(n, mode);
+    context_.team.forEachImage(
+        n, [&](size_t i) { kernels().relu(from_.values + i * to_.size, to_.size, out + i * to_.size); });
+  }
   void backward(size_t n) override {
-    if (from_.gradient) kernels().reluBackward(to_.values, to_.gradient, n * to_.size, from_.gradient);
+    if (!from_.gradient) return;
+    context_.team.forEachImage(n, [&](size_t i) {
+      const size_t at = i * to_.size;
+      kernels().reluBackward(to_.values + at, to_.gradient + at, to_.size, from_.gradient + at);
+    });
   }
 };
 
@@ -54,25 +62,30 @@ class PoolBlock final : public CpuBlock {
       : CpuBlock(context, from, spec.out.size()), spec_(spec) {}
 
   void forward(size_t n, Mode mode) override {
-    float* out = prepare(n, mode);
-    winners_.ensure(n * to_.size);
-    for (size_t i = 0; i < n; ++i) {
-      kernels().maxPool(from_.values + i * from_.size, spec_, out + i * to_.size,
-                        winners_.data() + i * to_.size);
-    }
+    float* const out = prepare(n, mode);
+    const bool training = mode == Mode::Training;
+    if (training) winners_.ensure(n * to_.size);
+    const size_t channels = static_cast<size_t>(spec_.in.channels), rows = static_cast<size_t>(spec_.out.height);
+    context_.team.forEachImage(n, [&](size_t i) {
+      for (size_t y = 0; y < rows; ++y) {
+        const size_t at = i * to_.size + y * static_cast<size_t>(spec_.out.width) * channels;
+        kernels().poolRow(spec_, from_.values + i * from_.size, channels, y, false,
+                          static_cast<size_t>(spec_.in.width) * channels, channels, out + at,
+                          training ? winners_.data() + at : nullptr);
+      }
+    });
   }
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    std::memset(from_.gradient, 0, n * from_.size * sizeof(float));
-    for (size_t i = 0; i < n; ++i) {
-      kernels().maxPoolBackward(to_.gradient + i * to_.size, winners_.data() + i * to_.size, spec_,
-                                from_.gradient + i * from_.size);
-    }
+    context_.team.forEachImage(n, [&](size_t i) {
+      kernels().poolBackward(spec_, to_.gradient + i * to_.size, winners_.data() + i * to_.size,
+                             from_.gradient + i * from_.size);
+    });
   }
 
  private:
   PoolSpec spec_;
-  Buffer<uint16_t> winners_;
+  Buffer<int32_t> winners_;
 };
 
 class DenseBlock final : public CpuBlock {
@@ -106,20 +119,24 @@ class DenseBlock final : public CpuBlock {
   DenseSpec spec_;
 };
 
+/**
+ * Batch normalisation. Over maps the statistics are taken shard by shard, so that an image's second reading finds it
+ * in the cache, and merged in double; over rows of a dense layer, which are few, of the whole batch.
+ */
 class NormBlock final : public CpuBlock {
  public:
   NormBlock(const Context& context, const Node& from, const NormSpec& spec)
       : CpuBlock(context, from, spec.rows * spec.channels), spec_(spec), channel_(kSlots * spec.channels) {}
 
   void forward(size_t n, Mode mode) override {
-    float* out = prepare(n, mode);
-    const size_t rows = n * spec_.rows, channels = spec_.channels;
+    float* const out = prepare(n, mode);
+    const size_t channels = spec_.channels;
     float* const movingMean = context_.state.statistics.data() + spec_.statistics;
     float* const movingVariance = movingMean + channels;
     const bool training = mode == Mode::Training;
     if (training) {
-      kernels().moments(from_.values, rows, channels, channel(kMean), channel(kVariance));
-      updateMoving(movingMean, movingVariance, rows);
+      takeMoments(n);
+      updateMoving(movingMean, movingVariance, n * spec_.rows);
     }
     const float* const mean = training ? channel(kMean) : movingMean;
     const float* const variance = training ? channel(kVariance) : movingVariance;
@@ -128,25 +145,75 @@ class NormBlock final : public CpuBlock {
       channel(kInverseDeviation)[c] = 1 / std::sqrt(variance[c] + spec_.epsilon);
       channel(kScale)[c] = gamma[c] * channel(kInverseDeviation)[c];
     }
-    kernels().normalise(from_.values, rows, channels, mean, channel(kScale),
-                        parameters(spec_.parameters.second), out);
+    eachPart(n, [&](const Shard& part) {
+      kernels().normalise(from_.values + at(part), rows(part), channels, mean, channel(kScale),
+                          parameters(spec_.parameters.second), out + at(part));
+    });
   }
 
   void backward(size_t n) override {
-    const size_t rows = n * spec_.rows, channels = spec_.channels;
+    const size_t channels = spec_.channels, parts = partsOf(n);
     float* const dgamma = gradients(spec_.parameters.first);
     float* const dbeta = gradients(spec_.parameters.second);
-    kernels().normSums(from_.values, to_.gradient, rows, channels, channel(kMean), channel(kInverseDeviation),
-                       dgamma, dbeta);
+    sums_.ensure(2 * parts * channels);
+    eachPart(n, [&](const Shard& part) {
+      float* const sums = sums_.data() + 2 * part.index * channels;
+      kernels().normSums(from_.values + at(part), to_.gradient + at(part), rows(part), channels, channel(kMean),
+                         channel(kInverseDeviation), sums, sums + channels);
+    });
+    for (size_t c = 0; c < channels; ++c) {
+      double products = 0, gradients = 0;
+      for (size_t p = 0; p < parts; ++p) {
+        products += static_cast<double>(sums_.data()[2 * p * channels + c]);
+        gradients += static_cast<double>(sums_.data()[(2 * p + 1) * channels + c]);
+      }
+      dgamma[c] = static_cast<float>(products);
+      dbeta[c] = static_cast<float>(gradients);
+    }
     if (!from_.gradient) return;
-    kernels().normBackward(from_.values, to_.gradient, rows, channels, channel(kMean),
-                           channel(kInverseDeviation), parameters(spec_.parameters.first), dgamma, dbeta,
-                           from_.gradient);
+    eachPart(n, [&](const Shard& part) {
+      kernels().normBackward(from_.values + at(part), to_.gradient + at(part), rows(part), channels, channel(kMean),
+                             channel(kInverseDeviation), parameters(spec_.parameters.first), dgamma, dbeta,
+                             1 / static_cast<float>(n * spec_.rows), from_.gradient + at(part));
+    });
   }
 
  private:
   enum Slot { kMean, kVariance, kInverseDeviation, kScale, kSlots };
   float* channel(Slot slot) { return channel_.data() + slot * spec_.channels; }
+
+  size_t partsOf(size_t n) const { return spec_.rows > 1 ? shardsOf(n) : 1; }
+  template <typename Body>
+  void eachPart(size_t n, const Body& body) {
+    if (spec_.rows == 1) return body(Shard{0, 0, n});
+    context_.team.forEachShard(n, [&](const Shard& shard, size_t) { body(shard); });
+  }
+  size_t at(const Shard& part) const { return part.first * to_.size; }
+  size_t rows(const Shard& part) const { return (part.last - part.first) * spec_.rows; }
+
+  void takeMoments(size_t n) {
+    const size_t channels = spec_.channels, parts = partsOf(n);
+    sums_.ensure(2 * parts * channels);
+    eachPart(n, [&](const Shard& part) {
+      float* const moments = sums_.data() + 2 * part.index * channels;
+      kernels().moments(from_.values + at(part), rows(part), channels, moments, moments + channels);
+    });
+    const double all = static_cast<double>(n);
+    for (size_t c = 0; c < channels; ++c) {
+      const auto share = [&](size_t p) {
+        return static_cast<double>(std::min(n - p * kShardImages, parts > 1 ? kShardImages : n)) / all;
+      };
+      const float* const moments = sums_.data() + c;
+      double mean = 0, variance = 0;
+      for (size_t p = 0; p < parts; ++p) mean += share(p) * static_cast<double>(moments[2 * p * channels]);
+      for (size_t p = 0; p < parts; ++p) {
+        const double off = static_cast<double>(moments[2 * p * channels]) - mean;
+        variance += share(p) * (static_cast<double>(moments[(2 * p + 1) * channels]) + off * off);
+      }
+      channel(kMean)[c] = static_cast<float>(mean);
+      channel(kVariance)[c] = static_cast<float>(variance);
+    }
+  }
 
   void updateMoving(float* mean, float* variance, size_t rows) {
     const float correction = static_cast<float>(spec_.correction(rows));
@@ -158,6 +225,8 @@ class NormBlock final : public CpuBlock {
 
   NormSpec spec_;
   Buffer<float> channel_;
+  /** Per shard: mean and variance, or the sums for the gradients. */
+  Buffer<float> sums_;
 };
 
 class DropoutBlock final : public CpuBlock {
@@ -166,23 +235,25 @@ class DropoutBlock final : public CpuBlock {
       : CpuBlock(context, from, spec.size), spec_(spec) {}
 
   void forward(size_t n, Mode mode) override {
-    float* out = prepare(n, mode);
-    const size_t size = n * spec_.size;
     if (mode == Mode::Inference) {
-      std::memcpy(out, from_.values, size * sizeof(float));
+      to_.values = from_.values;
       return;
     }
-    factors_.ensure(size);
+    float* const out = prepare(n, mode);
+    factors_.ensure(n * spec_.size);
     const uint64_t key = dropoutKey(context_.seed, spec_.stream, context_.step);
-    for (size_t i = 0; i < size; ++i) {
-      factors_.data()[i] = dropoutFactor(key, i, spec_.rate);
-      out[i] = from_.values[i] * factors_.data()[i];
-    }
+    context_.team.forEachImage(n, [&](size_t i) {
+      const size_t at = i * spec_.size;
+      kernels().dropout(from_.values + at, at, spec_.size, key, spec_.rate, factors_.data() + at, out + at);
+    });
   }
 
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    for (size_t i = 0; i < n * spec_.size; ++i) from_.gradient[i] = to_.gradient[i] * factors_.data()[i];
+    context_.team.forEachImage(n, [&](size_t i) {
+      const size_t at = i * spec_.size;
+      kernels().multiply(to_.gradient + at, factors_.data() + at, spec_.size, from_.gradient + at);
+    });
   }
 
  private:

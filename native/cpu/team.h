@@ -31,6 +31,14 @@ class Team {
     for (size_t first = 0, index = 0; first < n; first += kShardImages, ++index)
       body(Shard{index, first, std::min(n, first + kShardImages)}, size_t{0});
   }
+
+  /** Calls body(image) for each, for what needs neither sums nor scratch. */
+  template <typename Body>
+  void forEachImage(size_t n, const Body& body) const {
+    forEachShard(n, [&](const Shard& shard, size_t) {
+      for (size_t i = shard.first; i < shard.last; ++i) body(i);
+    });
+  }
 };
 
 }  // namespace convsweep::cpu

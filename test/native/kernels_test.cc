@@ -423,9 +423,10 @@ void checkTies() {
   const PoolSpec spec{{2, 4, 3}, {1, 2, 3}, {2, 2, 2, 2, 0, 0}};
   std::vector<float> x(24, 1.5f), out(6);
   x[(1 * 4 + 3) * 3 + 2] = 2;  // last place of the second window's third channel
-  std::vector<uint16_t> winners(6, 99);
-  cpu::kernels().maxPool(x.data(), spec, out.data(), winners.data());
-  check(winners == std::vector<uint16_t>({0, 0, 0, 0, 0, 3}), "the first of equal values wins");
+  x.resize(24 + cpu::kSlack);
+  std::vector<int32_t> winners(6, 99);
+  cpu::kernels().poolRow(spec, x.data(), 3, 0, false, 10, 1, out.data(), winners.data());
+  check(winners == std::vector<int32_t>({0, 0, 0, 2, 2, 13}), "the first of equal values wins");
 
   std::mt19937 random(6);
   const Plan plan = makePlan(stemNetwork(28, 28, 28, 28, {16}));
