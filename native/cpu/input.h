@@ -23,6 +23,7 @@ class HostInput final : public Input {
   HostInput(const Kernels& kernels, const Plan& plan, Binding& binding)
       : kernels_(kernels), scale_(plan.inputScale), offset_(plan.inputOffset), binding_(binding) {
     node_.size = plan.imageSize;
+    node_.pixels = true;
   }
   const Node& output() const { return node_; }
 
