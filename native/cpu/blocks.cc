@@ -28,14 +28,16 @@ class AffineBlock final : public CpuBlock {
 
   void forward(size_t n, Mode mode) override {
     float* const out = prepare(n, mode);
-    team().forEachPart(n * spec_.size, kStretch, [&](size_t first, size_t last, size_t) {
-      kernels().affine(from_.values + first, last - first, spec_.scale, spec_.offset, out + first);
+    team().forEachImage(n, [&](size_t i) {
+      const size_t at = i * spec_.size;
+      kernels().affine(from_.values + at, spec_.size, spec_.scale, spec_.offset, out + at);
     });
   }
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    team().forEachPart(n * spec_.size, kStretch, [&](size_t first, size_t last, size_t) {
-      kernels().affine(to_.gradient + first, last - first, spec_.scale, 0, from_.gradient + first);
+    team().forEachImage(n, [&](size_t i) {
+      const size_t at = i * spec_.size;
+      kernels().affine(to_.gradient + at, spec_.size, spec_.scale, 0, from_.gradient + at);
     });
   }
 
@@ -50,14 +52,14 @@ class ReluBlock final : public CpuBlock {
 
   void forward(size_t n, Mode mode) override {
     float* const out = prepare(n, mode);
-    team().forEachPart(n * to_.size, kStretch, [&](size_t first, size_t last, size_t) {
-      kernels().relu(from_.values + first, last - first, out + first);
-    });
+    team().forEachImage(
+        n, [&](size_t i) { kernels().relu(from_.values + i * to_.size, to_.size, out + i * to_.size); });
   }
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    team().forEachPart(n * to_.size, kStretch, [&](size_t first, size_t last, size_t) {
-      kernels().reluBackward(to_.values + first, to_.gradient + first, last - first, from_.gradient + first);
+    team().forEachImage(n, [&](size_t i) {
+      const size_t at = i * to_.size;
+      kernels().reluBackward(to_.values + at, to_.gradient + at, to_.size, from_.gradient + at);
     });
   }
 };
@@ -68,29 +70,31 @@ class PoolBlock final : public CpuBlock {
       : CpuBlock(context, from, spec.out.size()), spec_(spec) {}
 
   void forward(size_t n, Mode mode) override {
-    float* out = prepare(n, mode);
-    winners_.ensure(n * to_.size);
-    team().forEachShard(n, [&](const Shard& shard, size_t) {
-      for (size_t i = shard.first; i < shard.last; ++i) {
-        kernels().maxPool(from_.values + i * from_.size, spec_, out + i * to_.size,
-                          winners_.data() + i * to_.size);
+    float* const out = prepare(n, mode);
+    const bool training = mode == Mode::Training;
+    if (training) winners_.ensure(n * to_.size);
+    const size_t channels = static_cast<size_t>(spec_.in.channels),
+                 rows = static_cast<size_t>(spec_.out.height);
+    team().forEachImage(n, [&](size_t i) {
+      for (size_t y = 0; y < rows; ++y) {
+        const size_t at = i * to_.size + y * static_cast<size_t>(spec_.out.width) * channels;
+        kernels().poolRow(spec_, from_.values + i * from_.size, channels, y, false,
+                          static_cast<size_t>(spec_.in.width) * channels, channels, out + at,
+                          training ? winners_.data() + at : nullptr);
       }
     });
   }
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    team().forEachShard(n, [&](const Shard& shard, size_t) {
-      for (size_t i = shard.first; i < shard.last; ++i) {
-        float* const dx = from_.gradient + i * from_.size;
-        std::memset(dx, 0, from_.size * sizeof(float));
-        kernels().maxPoolBackward(to_.gradient + i * to_.size, winners_.data() + i * to_.size, spec_, dx);
-      }
+    team().forEachImage(n, [&](size_t i) {
+      kernels().poolBackward(spec_, to_.gradient + i * to_.size, winners_.data() + i * to_.size,
+                             from_.gradient + i * from_.size);
     });
   }
 
  private:
   PoolSpec spec_;
-  Buffer<uint16_t> winners_;
+  Buffer<int32_t> winners_;
 };
 
 class DenseBlock final : public CpuBlock {
@@ -101,10 +105,10 @@ class DenseBlock final : public CpuBlock {
   void forward(size_t n, Mode mode) override {
     float* const out = prepare(n, mode);
     const size_t width = spec_.out;
+    const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
     multiply({n, width, spec_.in}, {from_.values, spec_.in, 1},
-             {parameters(spec_.parameters.first), width, 1}, out, [&](size_t first, size_t last) {
-               kernels().biasRelu(out + first * width, last - first, width,
-                                  spec_.bias ? parameters(spec_.parameters.second) : nullptr, spec_.relu);
+             {parameters(spec_.parameters.first), width, 1}, lists(n), out, [&](size_t first, size_t last) {
+               kernels().biasRelu(out + first * width, last - first, width, bias, spec_.relu);
              });
   }
 
@@ -117,11 +121,12 @@ class DenseBlock final : public CpuBlock {
       });
     }
     if (spec_.bias) kernels().columnSums(gradient, n, width, gradients(spec_.parameters.second));
-    multiply({spec_.in, width, n}, {from_.values, 1, spec_.in}, {gradient, width, 1},
-             gradients(spec_.parameters.first));
+    const auto nothing = [](size_t, size_t) {};
+    multiply({spec_.in, width, n}, {from_.values, 1, spec_.in}, {gradient, width, 1}, lists(spec_.in),
+             gradients(spec_.parameters.first), nothing);
     if (from_.gradient) {
       multiply({n, spec_.in, width}, {gradient, width, 1}, {parameters(spec_.parameters.first), 1, width},
-               from_.gradient);
+               nullptr, from_.gradient, nothing);
     }
   }
 
@@ -136,39 +141,52 @@ class DenseBlock final : public CpuBlock {
    * then(first, last) for them.
    */
   template <typename Then>
-  void multiply(const Product& p, Matrix a, Matrix b, float* c, const Then& then) {
-    // Smaller products are done before help has come. Whole tiles of rows, as far as there are any.
-    constexpr size_t kSmall = 1 << 17, kTileRows = 24;
+  void multiply(const Product& p, Matrix a, Matrix b, DepthList* lists, float* c, const Then& then) {
+    // A smaller product is done before help has come.
+    constexpr size_t kSmall = 1 << 17;
     const size_t workers = p.m * p.n * p.k < kSmall ? 1 : team().workers();
-    const size_t rows = ((p.m + workers - 1) / workers + kTileRows - 1) / kTileRows * kTileRows;
+    // Whole tiles and lists, as far as there are any.
+    constexpr size_t kRows = 24;
+    static_assert(kRows % kListRows == 0);
+    const size_t rows = ((p.m + workers - 1) / workers + kRows - 1) / kRows * kRows;
     float* const memory = scratch(kGemmScratch);
     team().forEachPart(p.m, rows, [&](size_t first, size_t last, size_t worker) {
       kernels().gemm(last - first, p.n, p.k, {a.data + first * a.rowStride, a.rowStride, a.columnStride}, b,
-                     c + first * p.n, p.n, false, memory + worker * kGemmScratch);
+                     c + first * p.n, p.n, false, memory + worker * kGemmScratch,
+                     lists ? lists + first / kListRows : nullptr);
       then(first, last);
     });
   }
-  void multiply(const Product& p, Matrix a, Matrix b, float* c) {
-    multiply(p, a, b, c, [](size_t, size_t) {});
+
+  /** Pixels are often blank, and so are their neighbours. */
+  DepthList* lists(size_t rows) {
+    if (!from_.pixels) return nullptr;
+    lists_.ensure((rows + kListRows - 1) / kListRows);
+    return lists_.data();
   }
 
   DenseSpec spec_;
+  Buffer<DepthList> lists_;
 };
 
+/**
+ * Batch normalisation. Over maps the statistics are taken shard by shard, so that an image's second reading
+ * finds it in the cache, and merged in double; over rows of a dense layer, which are few, of the whole batch.
+ */
 class NormBlock final : public CpuBlock {
  public:
   NormBlock(const Context& context, const Node& from, const NormSpec& spec)
       : CpuBlock(context, from, spec.rows * spec.channels), spec_(spec), channel_(kSlots * spec.channels) {}
 
   void forward(size_t n, Mode mode) override {
-    float* out = prepare(n, mode);
-    const size_t rows = n * spec_.rows, channels = spec_.channels;
+    float* const out = prepare(n, mode);
+    const size_t channels = spec_.channels;
     float* const movingMean = context_.state.statistics.data() + spec_.statistics;
     float* const movingVariance = movingMean + channels;
     const bool training = mode == Mode::Training;
     if (training) {
-      moments(n);
-      updateMoving(movingMean, movingVariance, rows);
+      takeMoments(n);
+      updateMoving(movingMean, movingVariance, n * spec_.rows);
     }
     const float* const mean = training ? channel(kMean) : movingMean;
     const float* const variance = training ? channel(kVariance) : movingVariance;
@@ -177,33 +195,37 @@ class NormBlock final : public CpuBlock {
       channel(kInverseDeviation)[c] = 1 / std::sqrt(variance[c] + spec_.epsilon);
       channel(kScale)[c] = gamma[c] * channel(kInverseDeviation)[c];
     }
-    forEachPart(n, [&](const Part& part) {
-      kernels().normalise(from_.values + part.at, part.rows, channels, mean, channel(kScale),
-                          parameters(spec_.parameters.second), out + part.at);
+    eachPart(n, [&](const Shard& part) {
+      kernels().normalise(from_.values + at(part), rows(part), channels, mean, channel(kScale),
+                          parameters(spec_.parameters.second), out + at(part));
     });
   }
 
   void backward(size_t n) override {
-    const size_t rows = n * spec_.rows, channels = spec_.channels;
+    const size_t channels = spec_.channels, parts = partsOf(n);
     float* const dgamma = gradients(spec_.parameters.first);
     float* const dbeta = gradients(spec_.parameters.second);
-    sums_.ensure(partsOf(n) * 2 * channels);
-    forEachPart(n, [&](const Part& part) {
-      float* const sums = sums_.data() + part.index * 2 * channels;
-      kernels().normSums(from_.values + part.at, to_.gradient + part.at, part.rows, channels, channel(kMean),
-                         channel(kInverseDeviation), sums, sums + channels);
+    sums_.ensure(2 * parts * channels);
+    eachPart(n, [&](const Shard& part) {
+      float* const sums = sums_.data() + 2 * part.index * channels;
+      kernels().normSums(from_.values + at(part), to_.gradient + at(part), rows(part), channels,
+                         channel(kMean), channel(kInverseDeviation), sums, sums + channels);
     });
-    for (size_t c = 0; c < 2 * channels; ++c) {
-      double sum = 0;
-      for (size_t part = 0; part < partsOf(n); ++part)
-        sum += static_cast<double>(sums_.data()[part * 2 * channels + c]);
-      (c < channels ? dgamma[c] : dbeta[c - channels]) = static_cast<float>(sum);
+    for (size_t c = 0; c < channels; ++c) {
+      double products = 0, gradients = 0;
+      for (size_t p = 0; p < parts; ++p) {
+        products += static_cast<double>(sums_.data()[2 * p * channels + c]);
+        gradients += static_cast<double>(sums_.data()[(2 * p + 1) * channels + c]);
+      }
+      dgamma[c] = static_cast<float>(products);
+      dbeta[c] = static_cast<float>(gradients);
     }
     if (!from_.gradient) return;
-    forEachPart(n, [&](const Part& part) {
-      kernels().normBackward(from_.values + part.at, to_.gradient + part.at, part.rows, rows, channels,
+    eachPart(n, [&](const Shard& part) {
+      kernels().normBackward(from_.values + at(part), to_.gradient + at(part), rows(part), channels,
                              channel(kMean), channel(kInverseDeviation), parameters(spec_.parameters.first),
-                             dgamma, dbeta, from_.gradient + part.at);
+                             dgamma, dbeta, 1 / static_cast<float>(n * spec_.rows),
+                             from_.gradient + at(part));
     });
   }
 
@@ -211,45 +233,33 @@ class NormBlock final : public CpuBlock {
   enum Slot { kMean, kVariance, kInverseDeviation, kScale, kSlots };
   float* channel(Slot slot) { return channel_.data() + slot * spec_.channels; }
 
-  /** A fixed part of a batch: some of its rows, which begin at value `at`. */
-  struct Part {
-    size_t index, at, rows;
-  };
-
-  /** Of a batch of n images, which is not worth cutting where they are small. */
-  size_t imagesOfPart(size_t n) const {
-    constexpr size_t kSmall = 1024;
-    return from_.size < kSmall ? n : std::min(n, kShardImages);
-  }
-  size_t partsOf(size_t n) const { return (n - 1) / imagesOfPart(n) + 1; }
-
+  size_t partsOf(size_t n) const { return spec_.rows > 1 ? shardsOf(n) : 1; }
   template <typename Body>
-  void forEachPart(size_t n, const Body& body) {
-    const size_t size = imagesOfPart(n);
-    team().forEachPart(n, size, [&](size_t first, size_t last, size_t) {
-      body(Part{first / size, first * from_.size, (last - first) * spec_.rows});
-    });
+  void eachPart(size_t n, const Body& body) {
+    if (spec_.rows == 1) return body(Shard{0, 0, n});
+    team().forEachShard(n, [&](const Shard& shard, size_t) { body(shard); });
   }
+  size_t at(const Shard& part) const { return part.first * to_.size; }
+  size_t rows(const Shard& part) const { return (part.last - part.first) * spec_.rows; }
 
-  /** Mean and variance over the batch, from those of its parts. */
-  void moments(size_t n) {
+  void takeMoments(size_t n) {
     const size_t channels = spec_.channels, parts = partsOf(n);
-    sums_.ensure(parts * 2 * channels);
-    const auto of = [&](size_t part) { return sums_.data() + part * 2 * channels; };
-    forEachPart(n, [&](const Part& part) {
-      kernels().moments(from_.values + part.at, part.rows, channels, of(part.index),
-                        of(part.index) + channels);
+    sums_.ensure(2 * parts * channels);
+    eachPart(n, [&](const Shard& part) {
+      float* const moments = sums_.data() + 2 * part.index * channels;
+      kernels().moments(from_.values + at(part), rows(part), channels, moments, moments + channels);
     });
-    const auto share = [&](size_t part) {
-      const size_t images = std::min(imagesOfPart(n), n - part * imagesOfPart(n));
-      return static_cast<double>(images) / static_cast<double>(n);
-    };
+    const double all = static_cast<double>(n);
     for (size_t c = 0; c < channels; ++c) {
+      const auto share = [&](size_t p) {
+        return static_cast<double>(std::min(n - p * kShardImages, parts > 1 ? kShardImages : n)) / all;
+      };
+      const float* const moments = sums_.data() + c;
       double mean = 0, variance = 0;
-      for (size_t part = 0; part < parts; ++part) mean += share(part) * static_cast<double>(of(part)[c]);
-      for (size_t part = 0; part < parts; ++part) {
-        const double distance = static_cast<double>(of(part)[c]) - mean;
-        variance += share(part) * (static_cast<double>(of(part)[channels + c]) + distance * distance);
+      for (size_t p = 0; p < parts; ++p) mean += share(p) * static_cast<double>(moments[2 * p * channels]);
+      for (size_t p = 0; p < parts; ++p) {
+        const double off = static_cast<double>(moments[2 * p * channels]) - mean;
+        variance += share(p) * (static_cast<double>(moments[(2 * p + 1) * channels]) + off * off);
       }
       channel(kMean)[c] = static_cast<float>(mean);
       channel(kVariance)[c] = static_cast<float>(variance);
@@ -266,7 +276,7 @@ class NormBlock final : public CpuBlock {
 
   NormSpec spec_;
   Buffer<float> channel_;
-  /** Of each part: two sums, or moments, of each channel. */
+  /** Per shard: mean and variance, or the sums for the gradients. */
   Buffer<float> sums_;
 };
 
@@ -276,26 +286,24 @@ class DropoutBlock final : public CpuBlock {
       : CpuBlock(context, from, spec.size), spec_(spec) {}
 
   void forward(size_t n, Mode mode) override {
-    float* out = prepare(n, mode);
-    const size_t size = n * spec_.size;
     if (mode == Mode::Inference) {
-      std::memcpy(out, from_.values, size * sizeof(float));
+      to_.values = from_.values;
       return;
     }
-    factors_.ensure(size);
+    float* const out = prepare(n, mode);
+    factors_.ensure(n * spec_.size);
     const uint64_t key = dropoutKey(context_.seed, spec_.stream, context_.step);
-    team().forEachPart(size, kStretch, [&](size_t first, size_t last, size_t) {
-      for (size_t i = first; i < last; ++i) {
-        factors_.data()[i] = dropoutFactor(key, i, spec_.rate);
-        out[i] = from_.values[i] * factors_.data()[i];
-      }
+    team().forEachImage(n, [&](size_t i) {
+      const size_t at = i * spec_.size;
+      kernels().dropout(from_.values + at, at, spec_.size, key, spec_.rate, factors_.data() + at, out + at);
     });
   }
 
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    team().forEachPart(n * spec_.size, kStretch, [&](size_t first, size_t last, size_t) {
-      for (size_t i = first; i < last; ++i) from_.gradient[i] = to_.gradient[i] * factors_.data()[i];
+    team().forEachImage(n, [&](size_t i) {
+      const size_t at = i * spec_.size;
+      kernels().multiply(to_.gradient + at, factors_.data() + at, spec_.size, from_.gradient + at);
     });
   }
 

@@ -29,6 +29,8 @@ struct Context {
 /** A place in the chain where values and their gradients lie, n x size each. */
 struct Node {
   size_t size = 0;
+  /** The network's input. */
+  bool pixels = false;
   const float* values = nullptr;
   /** Null where nobody needs a gradient: at the input. Written in full by the block that follows. */
   float* gradient = nullptr;

@@ -28,6 +28,7 @@ class HostInput final : public Input {
         offset_(plan.inputOffset),
         binding_(binding) {
     node_.size = plan.imageSize;
+    node_.pixels = true;
   }
   const Node& output() const { return node_; }
 

@@ -5,6 +5,7 @@
 
 #include "cpu/conv/kernels_isa.h"
 #include "cpu/gemm_isa.h"
+#include "cpu/pool/kernels_isa.h"
 #include "cpu/simd.h"
 #include "cpu/stem_isa.h"
 
@@ -94,10 +95,9 @@ void normSums(const float* x, const float* gradient, size_t rows, size_t columns
   });
 }
 
-void normBackward(const float* x, const float* gradient, size_t rows, size_t all, size_t columns,
-                  const float* mean, const float* inverseDeviation, const float* gamma, const float* dgamma,
-                  const float* dbeta, float* dx) {
-  const float share = 1 / static_cast<float>(all);
+void normBackward(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+                  const float* inverseDeviation, const float* gamma, const float* dgamma, const float* dbeta,
+                  float share, float* dx) {
   for (size_t i = 0; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) {
       const float xhat = (x[i * columns + j] - mean[j]) * inverseDeviation[j];
@@ -107,108 +107,27 @@ void normBackward(const float* x, const float* gradient, size_t rows, size_t all
   }
 }
 
-// ---- Windows ----------------------------------------------------------------------------------------------
+// ---- Dropout ----------------------------------------------------------------------------------------------
 
-/** The part of a window's side that lies in the image: positions [begin, end) of the window. */
-struct Run {
-  size_t begin, end;
-};
-
-inline Run insideOf(int left, int window, int width) {
-  const int begin = left < 0 ? -left : 0, end = left > width - window ? width - left : window;
-  return {(size_t)begin, (size_t)(end > begin ? end : begin)};
+/** As in backend/hash.h. */
+inline uint64_t mixed(uint64_t x) {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
 }
 
-void im2col(const float* image, Extent in, Extent out, const Window& w, float* patches) {
-  const size_t channels = static_cast<size_t>(in.channels), length = static_cast<size_t>(w.width) * channels;
-  for (int oy = 0; oy < out.height; ++oy) {
-    for (int ox = 0; ox < out.width; ++ox) {
-      const int left = ox * w.strideX - w.padLeft;
-      const Run run = insideOf(left, w.width, in.width);
-      for (int ky = 0; ky < w.height; ++ky, patches += length) {
-        const int y = oy * w.strideY + ky - w.padTop;
-        if (y < 0 || y >= in.height) {
-          for (size_t i = 0; i < length; ++i) patches[i] = 0;
-          continue;
-        }
-        const float* from = image + static_cast<ptrdiff_t>(y * in.width + left) * in.channels;
-        if (run.begin == 0 && run.end == static_cast<size_t>(w.width)) {
-          // Whole vectors: what they write past the end is overwritten by the next row.
-          for (size_t i = 0; i < length; i += kLanes) store(patches + i, load(from + i));
-          continue;
-        }
-        for (size_t i = 0; i < run.begin * channels; ++i) patches[i] = 0;
-        for (size_t i = run.begin * channels; i < run.end * channels; ++i) patches[i] = from[i];
-        for (size_t i = run.end * channels; i < length; ++i) patches[i] = 0;
-      }
-    }
+void dropout(const float* x, size_t first, size_t size, uint64_t key, float rate, float* factors, float* out) {
+  const float kept = 1 / (1 - rate);
+  for (size_t i = 0; i < size; ++i) {
+    const float uniform = static_cast<float>(static_cast<int32_t>(mixed(key + first + i) >> 40)) * 0x1p-24f;
+    factors[i] = uniform < rate ? 0 : kept;
+    out[i] = x[i] * factors[i];
   }
 }
 
-void col2im(const float* patches, Extent in, Extent out, const Window& w, float* image) {
-  const size_t channels = static_cast<size_t>(in.channels), length = static_cast<size_t>(w.width) * channels;
-  for (int oy = 0; oy < out.height; ++oy) {
-    for (int ox = 0; ox < out.width; ++ox) {
-      const int left = ox * w.strideX - w.padLeft;
-      const Run run = insideOf(left, w.width, in.width);
-      for (int ky = 0; ky < w.height; ++ky, patches += length) {
-        const int y = oy * w.strideY + ky - w.padTop;
-        if (y < 0 || y >= in.height) continue;
-        float* to = image + static_cast<ptrdiff_t>(y * in.width + left) * in.channels;
-        for (size_t i = run.begin * channels; i < run.end * channels; ++i) to[i] += patches[i];
-      }
-    }
-  }
-}
-
-void maxPool(const float* x, const PoolSpec& s, float* out, uint16_t* winners) {
-  const size_t channels = static_cast<size_t>(s.in.channels);
-  for (int oy = 0; oy < s.out.height; ++oy) {
-    const int top = oy * s.window.strideY - s.window.padTop;
-    const Run rows = insideOf(top, s.window.height, s.in.height);
-    for (int ox = 0; ox < s.out.width; ++ox) {
-      const int left = ox * s.window.strideX - s.window.padLeft;
-      const Run columns = insideOf(left, s.window.width, s.in.width);
-      bool first = true;
-      for (int ky = (int)rows.begin; ky < (int)rows.end; ++ky) {
-        for (int kx = (int)columns.begin; kx < (int)columns.end; ++kx) {
-          const float* from =
-              x + (static_cast<size_t>(top + ky) * s.in.width + static_cast<size_t>(left + kx)) * channels;
-          const uint16_t index = static_cast<uint16_t>(ky * s.window.width + kx);
-          if (first) {
-            for (size_t c = 0; c < channels; ++c) {
-              out[c] = from[c];
-              winners[c] = index;
-            }
-            first = false;
-          } else {
-            for (size_t c = 0; c < channels; ++c) {
-              winners[c] = from[c] > out[c] ? index : winners[c];
-              out[c] = from[c] > out[c] ? from[c] : out[c];
-            }
-          }
-        }
-      }
-      out += channels;
-      winners += channels;
-    }
-  }
-}
-
-void maxPoolBackward(const float* gradient, const uint16_t* winners, const PoolSpec& s, float* dx) {
-  const size_t channels = static_cast<size_t>(s.in.channels);
-  for (int oy = 0; oy < s.out.height; ++oy) {
-    for (int ox = 0; ox < s.out.width; ++ox) {
-      const int top = oy * s.window.strideY - s.window.padTop,
-                left = ox * s.window.strideX - s.window.padLeft;
-      for (size_t c = 0; c < channels; ++c) {
-        const int y = top + winners[c] / s.window.width, x = left + winners[c] % s.window.width;
-        dx[(static_cast<size_t>(y) * s.in.width + x) * channels + c] += gradient[c];
-      }
-      gradient += channels;
-      winners += channels;
-    }
-  }
+void multiply(const float* x, const float* y, size_t size, float* out) {
+  for (size_t i = 0; i < size; ++i) out[i] = x[i] * y[i];
 }
 
 // ---- Optimizer --------------------------------------------------------------------------------------------
@@ -259,7 +178,6 @@ const ConvKernels convTable = {
     .tileGradients = tileGradients,
     .tileKernel = tileKernel,
     .tileKernelGradient = tileKernelGradient,
-    .poolRow = poolRow,
     .listByFilter = listByFilter,
     .addPatches = addPatches,
     .listByPatch = listByPatch,
@@ -276,10 +194,10 @@ const Kernels table = {
     relu,
     reluBackward,
     columnSums,
-    im2col,
-    col2im,
-    maxPool,
-    maxPoolBackward,
+    poolRow,
+    poolBackward,
+    dropout,
+    multiply,
     moments,
     normalise,
     normSums,

@@ -34,14 +34,6 @@ class Team {
 
   size_t workers() const { return threads_ ? threads_->workers() : 1; }
 
-  /** Calls body(shard, worker) for each shard of `n` images; shards may be worked on in any order. */
-  template <typename Body>
-  void forEachShard(size_t n, const Body& body) const {
-    forEachPart(n, kShardImages, [&](size_t first, size_t last, size_t worker) {
-      body(Shard{first / kShardImages, first, last}, worker);
-    });
-  }
-
   /** Calls body(first, last, worker) for each `size` items of [0, n), the last part shorter; in any order. */
   template <typename Body>
   void forEachPart(size_t n, size_t size, const Body& body) const {
@@ -51,6 +43,22 @@ class Team {
     const size_t parts = (n + size - 1) / size;
     if (threads_ && parts > 1) return threads_->run(parts, std::cref(part));
     for (size_t index = 0; index < parts; ++index) part(index, 0);
+  }
+
+  /** Calls body(shard, worker) for each shard of `n` images; shards may be worked on in any order. */
+  template <typename Body>
+  void forEachShard(size_t n, const Body& body) const {
+    forEachPart(n, kShardImages, [&](size_t first, size_t last, size_t worker) {
+      body(Shard{first / kShardImages, first, last}, worker);
+    });
+  }
+
+  /** Calls body(image) for each, for what needs neither sums nor scratch. */
+  template <typename Body>
+  void forEachImage(size_t n, const Body& body) const {
+    forEachShard(n, [&](const Shard& shard, size_t) {
+      for (size_t i = shard.first; i < shard.last; ++i) body(i);
+    });
   }
 
  private:

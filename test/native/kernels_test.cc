@@ -423,9 +423,10 @@ void checkTies() {
   const PoolSpec spec{{2, 4, 3}, {1, 2, 3}, {2, 2, 2, 2, 0, 0}};
   std::vector<float> x(24, 1.5f), out(6);
   x[(1 * 4 + 3) * 3 + 2] = 2;  // last place of the second window's third channel
-  std::vector<uint16_t> winners(6, 99);
-  cpu::kernels().maxPool(x.data(), spec, out.data(), winners.data());
-  check(winners == std::vector<uint16_t>({0, 0, 0, 0, 0, 3}), "the first of equal values wins");
+  x.resize(24 + cpu::kSlack);
+  std::vector<int32_t> winners(6, 99);
+  cpu::kernels().poolRow(spec, x.data(), 3, 0, false, 10, 1, out.data(), winners.data());
+  check(winners == std::vector<int32_t>({0, 0, 0, 2, 2, 13}), "the first of equal values wins");
 
   std::mt19937 random(6);
   const Plan plan = makePlan(stemNetwork(28, 28, 28, 28, {16}));
@@ -459,14 +460,17 @@ void checkGemm() {
                                 {7, 50, 5},
                                 {29, 33, 64},
                                 {3, 3, 3}}) {
-    for (int layout = 0; layout < 8; ++layout) {
-      const bool transposeA = layout & 1, transposeB = layout & 2, add = layout & 4;
+    std::vector<cpu::DepthList> lists((m + cpu::kListRows - 1) / cpu::kListRows);
+    for (int layout = 0; layout < 16; ++layout) {
+      const bool transposeA = layout & 1, transposeB = layout & 2, add = layout & 4, skipping = layout & 8;
       std::vector<float> a(m * k), b(k * n), c(m * n, 0.5f), scratch(cpu::kGemmScratch);
       std::generate(a.begin(), a.end(), [&] { return uniform(random); });
+      // Zeros side by side in both directions.
+      for (size_t i = 0; i < a.size(); ++i) a[i] = skipping && (i / 3 + i / 50) % 3 != 0 ? 0 : a[i];
       std::generate(b.begin(), b.end(), [&] { return uniform(random); });
       cpu::kernels().gemm(m, n, k, {a.data(), transposeA ? 1 : k, transposeA ? m : 1},
                           {b.data(), transposeB ? 1 : n, transposeB ? k : 1}, c.data(), n, add,
-                          scratch.data());
+                          scratch.data(), skipping ? lists.data() : nullptr);
       double worst = 0;
       for (size_t i = 0; i < m; ++i) {
         for (size_t j = 0; j < n; ++j) {

@@ -8,7 +8,7 @@ namespace convsweep::cpu {
 // ---- Forward ----------------------------------------------------------------------------------------------
 
 DirectForward::DirectForward(const Kernels& kernels, const ConvSpec& spec)
-    : kernels_(*kernels.conv), spec_(spec), frame_(inputFrame(spec)) {
+    : all_(kernels), kernels_(*kernels.conv), spec_(spec), frame_(inputFrame(spec)) {
   packed_.ensure(kernels_.packedSize(windowsOf(spec_, frame_, nullptr).depth(),
                                      static_cast<size_t>(spec_.out.channels)));
 }
@@ -46,7 +46,7 @@ void DirectForward::run(const Shard& shard, const ConvArrays& arrays, float* scr
       while (static_cast<int>(lines) < std::min(end, spec_.out.height))
         lineTo(map + lines * w.count * padded, padded);
       const size_t at = i * pool.out.size() + y * static_cast<size_t>(pool.out.width) * filters;
-      kernels_.poolRow(pool, map, y, spec_.relu, w.lineStep, w.step, arrays.y + at,
+      all_.poolRow(pool, map, padded, y, spec_.relu, w.lineStep, w.step, arrays.y + at,
                        arrays.winners ? arrays.winners + at : nullptr);
     }
   }

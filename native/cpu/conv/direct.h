@@ -17,6 +17,7 @@ class DirectForward final : public ConvForward {
   void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
 
  private:
+  const Kernels& all_;
   const ConvKernels& kernels_;
   const ConvSpec spec_;
   const Frame frame_;

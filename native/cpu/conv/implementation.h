@@ -14,7 +14,7 @@ namespace convsweep::cpu {
 /** Where the arrays of a batch begin. */
 struct ConvArrays {
   const float* x;
-  /** Pooled values and their winners, see ConvKernels::poolRow; without pooling `winners` is null. */
+  /** Pooled values and their winners, see Kernels::poolRow; without pooling `winners` is null. */
   float* y;
   int32_t* winners;
   /** Of y, 0 where ReLU clipped, and of x. */

@@ -88,13 +88,6 @@ struct ConvKernels {
   /** The gradient of the kernel from that of its transform, sums[product][channel][filter in whole vectors]. */
   void (*tileKernelGradient)(size_t window, const float* sums, size_t channels, size_t filters, float* to);
 
-  /**
-   * Row `y` of the pooled map. `map`: [y][x][filters in whole vectors]. `winners`: where the patch of the window's
-   * first largest value begins, y * lineStep + x * step of the map's position; null in inference.
-   */
-  void (*poolRow)(const PoolSpec& pool, const float* map, size_t y, bool relu, size_t lineStep, size_t step, float* to,
-                  int32_t* winners);
-
   /** Lists, per filter, the gradients that are not 0. `begins`: filters + 1 indices. */
   void (*listByFilter)(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
                        const WinnerList& list, uint32_t* begins);

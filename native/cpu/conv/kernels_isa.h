@@ -16,8 +16,6 @@ void tileGradients(size_t window, const float* gradient, size_t pitch, size_t fi
                    float* to);
 void tileKernel(size_t window, const float* kernel, size_t channels, size_t filters, float* to);
 void tileKernelGradient(size_t window, const float* sums, size_t channels, size_t filters, float* to);
-void poolRow(const PoolSpec&, const float* map, size_t y, bool relu, size_t lineStep, size_t step, float* to,
-             int32_t* winners);
 void listByFilter(const float* gradient, const int32_t* winners, size_t positions, size_t filters, const WinnerList&,
                   uint32_t* begins);
 void addPatches(const float* image, size_t pitch, size_t rows, size_t run, size_t filters, const WinnerList&,

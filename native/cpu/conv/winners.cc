@@ -1,6 +1,7 @@
-// Pooling, and gradients of a pooled convolution: only the winners of pooling windows have one. Compiled once per
+// Gradients of a pooled convolution: only the winners of pooling windows have one. Compiled once per
 // instruction set, see simd.h.
 #include "cpu/conv/kernels_isa.h"
+#include "cpu/pool/inside.h"
 #include "cpu/simd.h"
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
@@ -8,16 +9,6 @@ namespace {
 
 inline size_t wholeVectors(size_t size) {
   return (size + kLanes - 1) / kLanes * kLanes;
-}
-
-/** The part [begin, end) of a window's side that lies in the map. */
-struct Inside {
-  size_t begin, end;
-};
-
-inline Inside insideOf(int first, int window, int extent) {
-  const int begin = first < 0 ? -first : 0, end = first > extent - window ? extent - first : window;
-  return {(size_t)begin, (size_t)(end > begin ? end : begin)};
 }
 
 /** Vectors of a patch whose sums stay in registers. */
@@ -120,49 +111,6 @@ inline void withBlock(size_t rows, size_t vectors, const Call& call) {
 }
 
 }  // namespace
-
-void poolRow(const PoolSpec& pool, const float* map, size_t y, bool relu, size_t lineStep, size_t step, float* to,
-             int32_t* winners) {
-  const size_t filters = (size_t)pool.in.channels, stride = wholeVectors(filters);
-  const size_t width = (size_t)pool.in.width;
-  const Window& w = pool.window;
-  const int top = (int)y * w.strideY - w.padTop;
-  const Inside rows = insideOf(top, w.height, pool.in.height);
-  for (int ox = 0; ox < pool.out.width; ++ox) {
-    const int left = ox * w.strideX - w.padLeft;
-    const Inside columns = insideOf(left, w.width, pool.in.width);
-    const size_t y0 = (size_t)(top + (int)rows.begin), x0 = (size_t)(left + (int)columns.begin);
-    const size_t high = rows.end - rows.begin, wide = columns.end - columns.begin;
-    const float* const from = map + (y0 * width + x0) * stride;
-    const int32_t begin = (int32_t)(y0 * lineStep + x0 * step);
-    for (size_t f = 0; f < filters; f += kLanes) {
-      Vector best = load(from + f);
-      Integers winner = Integers{} + begin;
-      for (size_t ky = 0; ky < high; ++ky) {
-        for (size_t kx = ky == 0 ? 1 : 0; kx < wide; ++kx) {
-          const Vector value = load(from + (ky * width + kx) * stride + f);
-          if (winners) {
-            const Integers here = Integers{} + (int32_t)(begin + (int32_t)(ky * lineStep + kx * step));
-            winner = whereLarger(value, best, here, winner);
-          }
-          best = larger(value, best);
-        }
-      }
-      if (relu) best = clip(best);
-      const size_t part = least(filters - f, kLanes);
-      if (part == kLanes) {
-        store(to + f, best);
-        // Integers travel as the bits of floats here and below: moved, never computed with.
-        if (winners) store((float*)winners + f, (Vector)winner);
-      } else {
-        storePart(to + f, best, part);
-        if (winners) storePart((float*)winners + f, (Vector)winner, part);
-      }
-    }
-    to += filters;
-    if (winners) winners += filters;
-  }
-}
 
 void listByFilter(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
                   const WinnerList& list, uint32_t* begins) {

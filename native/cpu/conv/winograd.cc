@@ -119,7 +119,8 @@ void WinogradProduct::run(const float* maps, size_t count, float* to, size_t ima
 // ---- Forward ----------------------------------------------------------------------------------------------
 
 WinogradForward::WinogradForward(const Kernels& kernels, const ConvSpec& spec)
-    : kernels_(*kernels.conv),
+    : all_(kernels),
+      kernels_(*kernels.conv),
       spec_(spec),
       product_(kernels_, inputFrame(spec), forwardTiling(spec), size(spec.out.channels), spec.relu && !spec.pool) {}
 
@@ -148,7 +149,7 @@ void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* s
     for (size_t j = 0; j < count; ++j) {
       for (size_t y = 0; y < size(pool.out.height); ++y) {
         const size_t at = (i + j) * pool.out.size() + y * size(pool.out.width) * filters;
-        kernels_.poolRow(pool, maps + j * mapSize, y, spec_.relu, w.lineStep, w.step, arrays.y + at,
+        all_.poolRow(pool, maps + j * mapSize, padded, y, spec_.relu, w.lineStep, w.step, arrays.y + at,
                          arrays.winners ? arrays.winners + at : nullptr);
       }
     }

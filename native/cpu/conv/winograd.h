@@ -61,6 +61,7 @@ class WinogradForward final : public ConvForward {
   void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
 
  private:
+  const Kernels& all_;
   const ConvKernels& kernels_;
   const ConvSpec spec_;
   WinogradProduct product_;
