@@ -10,18 +10,19 @@
 #include "backend/buffer.h"
 #include "backend/error.h"
 #include "cpu/binding.h"
-#include "cpu/blocks.h"
+#include "cpu/block.h"
 #include "cpu/input.h"
 #include "cpu/kernels.h"
 #include "cpu/loss.h"
-#include "cpu/stem.h"
+#include "cpu/stem/stem.h"
 
 namespace convsweep::cpu {
 
 class HostSession final : public Session {
  public:
   HostSession(const Plan& plan, uint32_t seed)
-      : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(), state_, gemmScratch_, team_, scratch_, step_, seed} {
+      : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(), state_, gemmScratch_, team_,
+                                                          scratch_,  step_,  seed} {
     const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
     // All of them before any is touched: if one is too much, the machine has not been filled with the others.
     for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));

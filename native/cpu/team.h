@@ -18,8 +18,9 @@ constexpr size_t shardsOf(size_t n) {
 }
 
 /**
- * Those who work on one network's batches. Sums over a batch are formed per shard and then added in the order of the
- * shards, so that their bits do not depend on the number of workers. Scratch memory belongs to a worker.
+ * Those who work on one network's batches. Sums over a batch are formed per shard and then added in the order
+ * of the shards, so that their bits do not depend on the number of workers. Scratch memory belongs to a
+ * worker.
  */
 class Team {
  public:

@@ -54,7 +54,8 @@ void ConvBlock::backward(size_t n) {
     if (spec_.relu) kernels().reluBackward(to_.values + at, gradient, count, gradient);
     // The bias gradient does not depend on where in its window a pooled value came from.
     if (spec_.bias)
-      kernels().columnSums(gradient, count / filters(), filters(), biasSums_.data() + shard.index * filters());
+      kernels().columnSums(gradient, count / filters(), filters(),
+                           biasSums_.data() + shard.index * filters());
     float* const shardSums = kernelSums_.data() + shard.index * sums;
     std::memset(shardSums, 0, sums * sizeof(float));
     kernelGradient_->run(shard, all, shardSums, memory + worker * size);
@@ -81,8 +82,8 @@ int ConvBlock::winner(size_t image, size_t element) const {
   const size_t x = element / filters() % width, y = element / filters() / width;
   const size_t at = static_cast<size_t>(winners_.data()[image * to_.size + element]);
   const int row = static_cast<int>(at / (static_cast<size_t>(spec_.window.strideY) * frame_.pitch()));
-  const int column = static_cast<int>(at % frame_.pitch() /
-                                      (static_cast<size_t>(spec_.window.strideX) * frame_.channels));
+  const int column =
+      static_cast<int>(at % frame_.pitch() / (static_cast<size_t>(spec_.window.strideX) * frame_.channels));
   return (row - (static_cast<int>(y) * pool.strideY - pool.padTop)) * pool.width + column -
          (static_cast<int>(x) * pool.strideX - pool.padLeft);
 }
