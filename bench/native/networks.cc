@@ -1,6 +1,8 @@
-// Measures training and inference of several small networks on one thread, and the machine's peak beside them:
+// Measures training and inference of several small networks on one thread, and the machine's peak beside
+// them:
 //   native_bench_networks [digits.bin] [rounds] [names, separated by commas]
-// The networks take turns, so that whatever else happens to the machine happens to all of them; medians are shown.
+// The networks take turns, so that whatever else happens to the machine happens to all of them; medians are
+// shown.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -99,19 +101,62 @@ std::vector<Job> jobs() {
   };
   add("notebook", dense(notebook(3)));
   add("notebook 5x5", dense(notebook(5)));
-  add("Keras example", Chain(digit).conv(32, 3, false).pool().conv(64, 3, false).pool().flatten().dropout(0.5f)
+  add("Keras example", Chain(digit)
+                           .conv(32, 3, false)
+                           .pool()
+                           .conv(64, 3, false)
+                           .pool()
+                           .flatten()
+                           .dropout(0.5f)
                            .dense(10, "softmax"));
-  add("LeNet-5", Chain(digit).conv(6, 5, true).pool().conv(16, 5, false).pool().flatten().dense(120).dense(84)
+  add("LeNet-5", Chain(digit)
+                     .conv(6, 5, true)
+                     .pool()
+                     .conv(16, 5, false)
+                     .pool()
+                     .flatten()
+                     .dense(120)
+                     .dense(84)
                      .dense(10, "softmax"));
-  add("VGG", Chain(colour).conv(32, 3, true).conv(32, 3, true).pool().conv(64, 3, true).conv(64, 3, true).pool()
-                 .conv(128, 3, true).flatten().dense(10, "softmax"));
+  add("VGG", Chain(colour)
+                 .conv(32, 3, true)
+                 .conv(32, 3, true)
+                 .pool()
+                 .conv(64, 3, true)
+                 .conv(64, 3, true)
+                 .pool()
+                 .conv(128, 3, true)
+                 .flatten()
+                 .dense(10, "softmax"));
   add("MLP", Chain(digit).flatten().dense(512).dense(512).dense(10, "softmax"));
-  add("conv-norm-relu", Chain(colour).conv(16, 3, true, "linear").norm().relu().pool().conv(32, 3, true, "linear")
-                            .norm().relu().pool().conv(64, 3, true, "linear").norm().relu().pool().flatten()
+  add("conv-norm-relu", Chain(colour)
+                            .conv(16, 3, true, "linear")
+                            .norm()
+                            .relu()
+                            .pool()
+                            .conv(32, 3, true, "linear")
+                            .norm()
+                            .relu()
+                            .pool()
+                            .conv(64, 3, true, "linear")
+                            .norm()
+                            .relu()
+                            .pool()
+                            .flatten()
                             .dense(10, "softmax"));
-  add("strided", Chain(digit).conv(24, 5, true, "relu", 2).conv(48, 3, true, "relu", 2).conv(48, 1, false)
-                     .flatten().dense(64).dense(10, "softmax"));
-  add("overlapping pools", Chain(colour).conv(40, 7, true).pool(3, 2).conv(20, 5, false).pool(3, 2).flatten()
+  add("strided", Chain(digit)
+                     .conv(24, 5, true, "relu", 2)
+                     .conv(48, 3, true, "relu", 2)
+                     .conv(48, 1, false)
+                     .flatten()
+                     .dense(64)
+                     .dense(10, "softmax"));
+  add("overlapping pools", Chain(colour)
+                               .conv(40, 7, true)
+                               .pool(3, 2)
+                               .conv(20, 5, false)
+                               .pool(3, 2)
+                               .flatten()
                                .dense(10, "softmax"));
   return list;
 }

@@ -7,8 +7,8 @@
 
 #include "backend/plan.h"
 #include "cpu/conv/kernels.h"
-#include "cpu/matrix.h"
-#include "cpu/stem_kernels.h"
+#include "cpu/dense/matrix.h"
+#include "cpu/stem/kernels.h"
 
 /**
  * The loops that are compiled once per instruction set and chosen at run time. All arrays are dense and
@@ -23,11 +23,12 @@ struct Kernels {
   const char* name;
 
   /**
-   * C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. `lists`: one for each
-   * kListRows rows of A, begun ones too, where A has many zeros side by side, whose products are then left out; or null.
+   * C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. `lists`: one
+   * for each kListRows rows of A, begun ones too, where A has many zeros side by side, whose products are
+   * then left out; or null.
    */
-  void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch,
-               DepthList* lists);
+  void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
+               float* scratch, DepthList* lists);
 
   /** out = x * scale + offset */
   void (*rescale)(const uint8_t* x, size_t size, float scale, float offset, float* out);
@@ -42,17 +43,19 @@ struct Kernels {
   void (*columnSums)(const float* x, size_t rows, size_t columns, float* sums);
 
   /**
-   * Row `y` of an image's pooled map, clipped at 0 if `relu`. `map`: [y][x][channel], positions `stride` apart, read in
-   * whole vectors. `winners`: of the position of the window's first largest value, y * lineStep + x * step; null in
-   * inference.
+   * Row `y` of an image's pooled map, clipped at 0 if `relu`. `map`: [y][x][channel], positions `stride`
+   * apart, read in whole vectors. `winners`: of the position of the window's first largest value, y *
+   * lineStep + x * step; null in inference.
    */
   void (*poolRow)(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
                   size_t step, float* to, int32_t* winners);
-  /** dx of an image: each gradient at its winner's place. `winners`: as of lines and positions of the image. */
+  /** dx of an image: each gradient at its winner's place. `winners`: as of lines and positions of the image.
+   */
   void (*poolBackward)(const PoolSpec& pool, const float* gradient, const int32_t* winners, float* dx);
 
   /** factors[i] = dropoutFactor(key, first + i, rate), out = x * factors. */
-  void (*dropout)(const float* x, size_t first, size_t size, uint64_t key, float rate, float* factors, float* out);
+  void (*dropout)(const float* x, size_t first, size_t size, uint64_t key, float rate, float* factors,
+                  float* out);
   /** out = x * y */
   void (*multiply)(const float* x, const float* y, size_t size, float* out);
 
@@ -65,7 +68,8 @@ struct Kernels {
   /** dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. */
   void (*normSums)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
                    const float* inverseDeviation, float* dgamma, float* dbeta);
-  /** dx = gamma * inverseDeviation * (gradient - dbeta * share - xhat * dgamma * share), share: 1 / rows of the batch */
+  /** dx = gamma * inverseDeviation * (gradient - dbeta * share - xhat * dgamma * share), share: 1 / rows of
+   * the batch */
   void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
                        const float* inverseDeviation, const float* gamma, const float* dgamma,
                        const float* dbeta, float share, float* dx);

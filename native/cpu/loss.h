@@ -6,7 +6,7 @@
 #include "backend/backend.h"
 #include "backend/buffer.h"
 #include "cpu/binding.h"
-#include "cpu/blocks.h"
+#include "cpu/block.h"
 #include "cpu/team.h"
 
 namespace convsweep::cpu {

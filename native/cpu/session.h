@@ -10,11 +10,11 @@
 #include "backend/buffer.h"
 #include "backend/error.h"
 #include "cpu/binding.h"
-#include "cpu/blocks.h"
+#include "cpu/block.h"
 #include "cpu/input.h"
 #include "cpu/kernels.h"
 #include "cpu/loss.h"
-#include "cpu/stem.h"
+#include "cpu/stem/stem.h"
 
 namespace convsweep::cpu {
 

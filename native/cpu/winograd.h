@@ -3,8 +3,9 @@
 #include "cpu/simd.h"
 
 /**
- * Winograd's transforms in one direction, F(results, weights), for files that are compiled once per instruction set.
- * The results of a tile are transformOutput(transformKernel(weights) * transformInput(inputs)).
+ * Winograd's transforms in one direction, F(results, weights), for files that are compiled once per
+ * instruction set. The results of a tile are transformOutput(transformKernel(weights) *
+ * transformInput(inputs)).
  */
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
@@ -72,12 +73,13 @@ inline void transformOutput(const Vector* m, Vector* y) {
   }
 }
 
-// The same for six inputs, whatever they are cut into: F(4, 3) or F(2, 5), and the transposes, which gradients need.
-// Row i of the matrices holds the powers of point i, the last one the highest power only.
+// The same for six inputs, whatever they are cut into: F(4, 3) or F(2, 5), and the transposes, which
+// gradients need. Row i of the matrices holds the powers of point i, the last one the highest power only.
 
 /** What each point's products are multiplied with. */
 constexpr float kZeroShare = 1 / (kNear2 * kFar2);
-constexpr float kNearShare = 1 / (2 * kNear2 * (kNear2 - kFar2)), kFarShare = 1 / (2 * kFar2 * (kFar2 - kNear2));
+constexpr float kNearShare = 1 / (2 * kNear2 * (kNear2 - kFar2)),
+                kFarShare = 1 / (2 * kFar2 * (kFar2 - kNear2));
 
 /** Of kWeights weights. */
 template <size_t kWeights>

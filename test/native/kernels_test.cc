@@ -12,9 +12,9 @@
 #include <random>
 #include <string>
 
-#include "cpu/blocks.h"
+#include "cpu/block.h"
 #include "cpu/conv/block.h"
-#include "cpu/stem.h"
+#include "cpu/stem/stem.h"
 #include "engine/make_plan.h"
 #include "engine/network.h"
 #include "test/native/reference.h"
@@ -490,7 +490,9 @@ void checkGemm() {
 /** Networks drawn at random, with each implementation of convolutions in turn. */
 void checkConvolutions() {
   std::mt19937 random(9);
-  const auto draw = [&](int from, int to) { return from + static_cast<int>(random() % static_cast<unsigned>(to - from + 1)); };
+  const auto draw = [&](int from, int to) {
+    return from + static_cast<int>(random() % static_cast<unsigned>(to - from + 1));
+  };
   for (int number = 0; number < 40; ++number) {
     Builder builder(draw(9, 24), draw(9, 24), draw(1, 4));
     builder.rescale(1.0f / 255, draw(0, 3) == 0 ? -0.5f : 0);
@@ -499,7 +501,8 @@ void checkConvolutions() {
       const bool same = draw(0, 1), bias = draw(0, 2) > 0, relu = draw(0, 3) > 0;
       const int widest = same ? 7 : std::min(builder.side(), 7);
       const int window = draw(0, 2) == 0 ? draw(1, widest) : std::min(draw(1, 2) * 2 + 1, widest);
-      const int stride = draw(0, 3) == 0 ? draw(2, 3) : 1, filters = draw(0, 1) ? draw(1, 70) : draw(1, 4) * 8;
+      const int stride = draw(0, 3) == 0 ? draw(2, 3) : 1,
+                filters = draw(0, 1) ? draw(1, 70) : draw(1, 4) * 8;
       builder.conv(filters, window, stride, same, bias, relu ? "relu" : "linear");
       name.append(" ").append(std::to_string(filters)).append(" of ").append(std::to_string(window));
       name.append("/").append(std::to_string(stride)).append(same ? " same" : "");
@@ -520,8 +523,8 @@ void checkConvolutions() {
     const size_t n = static_cast<size_t>(draw(17, 40));
     for (const char* way : {"", "plain", "direct", "winners", "winograd"}) {
       setenv("CONVSWEEP_CONVOLUTION", way, 1);
-      compareStep(name + " by " + way, builder.layers, n, Pixels::Dense, static_cast<unsigned>(100 + number), false, 1e-5,
-                  1e-6);
+      compareStep(name + " by " + way, builder.layers, n, Pixels::Dense, static_cast<unsigned>(100 + number),
+                  false, 1e-5, 1e-6);
     }
   }
   unsetenv("CONVSWEEP_CONVOLUTION");

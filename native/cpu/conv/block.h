@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "backend/buffer.h"
-#include "cpu/blocks.h"
+#include "cpu/block.h"
 #include "cpu/conv/frame.h"
 #include "cpu/conv/implementation.h"
 

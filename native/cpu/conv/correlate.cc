@@ -1,7 +1,7 @@
 // Dense products of windows and kernels. Compiled once per instruction set, see simd.h.
 //
-// Results are computed in tiles that stay in registers: neighbouring windows of a line times a few vectors of filters,
-// over the whole depth. A value of a window is read where it lies, so no patches are written out.
+// Results are computed in tiles that stay in registers: neighbouring windows of a line times a few vectors of
+// filters, over the whole depth. A value of a window is read where it lies, so no patches are written out.
 #include "cpu/conv/kernels_isa.h"
 #include "cpu/simd.h"
 
@@ -9,7 +9,8 @@ namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
 constexpr size_t kWidest = kLanes == 16 ? 4 : 2;
-/** Windows of a tile of `vectors` vectors: accumulators, a vector of the kernel each and one value fill the registers. */
+/** Windows of a tile of `vectors` vectors: accumulators, a vector of the kernel each and one value fill the
+ * registers. */
 constexpr size_t kMost = kLanes == 16 ? 14 : 6;
 constexpr size_t mostWindows(size_t vectors) {
   return kLanes == 16 ? (vectors <= 2 ? 14 : vectors == 3 ? 9 : 6) : 6;
@@ -34,7 +35,8 @@ struct Target {
 };
 
 template <size_t kWindows, size_t kVectors>
-void tile(const Windows& w, const float* first, const float* packed, const float* bias, const Target& target) {
+void tile(const Windows& w, const float* first, const float* packed, const float* bias,
+          const Target& target) {
   Vector sum[kWindows][kVectors];
 #pragma GCC unroll 14
   for (size_t i = 0; i < kWindows; ++i) {
@@ -85,20 +87,12 @@ template <size_t kVectors>
 void line(const Windows& w, const float* packed, const float* bias, Target target) {
   constexpr size_t kMax = mostWindows(kVectors);
   constexpr Tile tiles[14] = {
-      tile<1, kVectors>,
-      tile<2, kVectors>,
-      tile<3, kVectors>,
-      tile<4, kVectors>,
-      tile<5, kVectors>,
-      tile<6, kVectors>,
-      tile<kMax < 7 ? 1 : 7, kVectors>,
-      tile<kMax < 8 ? 1 : 8, kVectors>,
-      tile<kMax < 9 ? 1 : 9, kVectors>,
-      tile<kMax < 10 ? 1 : 10, kVectors>,
-      tile<kMax < 11 ? 1 : 11, kVectors>,
-      tile<kMax < 12 ? 1 : 12, kVectors>,
-      tile<kMax < 13 ? 1 : 13, kVectors>,
-      tile<kMax < 14 ? 1 : 14, kVectors>,
+      tile<1, kVectors>,         tile<2, kVectors>, tile<3, kVectors>,         tile<4, kVectors>,
+      tile<5, kVectors>,         tile<6, kVectors>, tile < kMax < 7 ? 1 : 7,   kVectors >,
+      tile < kMax < 8 ? 1 : 8,   kVectors >,        tile < kMax < 9 ? 1 : 9,   kVectors >,
+      tile < kMax < 10 ? 1 : 10, kVectors >,        tile < kMax < 11 ? 1 : 11, kVectors >,
+      tile < kMax < 12 ? 1 : 12, kVectors >,        tile < kMax < 13 ? 1 : 13, kVectors >,
+      tile < kMax < 14 ? 1 : 14, kVectors >,
   };
   const float* first = w.first;
   size_t left = w.count;
@@ -153,20 +147,12 @@ template <size_t kVectors>
 void sumPanel(const Windows& w, const float* gradient, size_t stride, float* sums, size_t sumsStride) {
   constexpr size_t kMax = mostWindows(kVectors);
   constexpr SumTile tiles[14] = {
-      sumTile<1, kVectors>,
-      sumTile<2, kVectors>,
-      sumTile<3, kVectors>,
-      sumTile<4, kVectors>,
-      sumTile<5, kVectors>,
-      sumTile<6, kVectors>,
-      sumTile<kMax < 7 ? 1 : 7, kVectors>,
-      sumTile<kMax < 8 ? 1 : 8, kVectors>,
-      sumTile<kMax < 9 ? 1 : 9, kVectors>,
-      sumTile<kMax < 10 ? 1 : 10, kVectors>,
-      sumTile<kMax < 11 ? 1 : 11, kVectors>,
-      sumTile<kMax < 12 ? 1 : 12, kVectors>,
-      sumTile<kMax < 13 ? 1 : 13, kVectors>,
-      sumTile<kMax < 14 ? 1 : 14, kVectors>,
+      sumTile<1, kVectors>,         sumTile<2, kVectors>, sumTile<3, kVectors>,         sumTile<4, kVectors>,
+      sumTile<5, kVectors>,         sumTile<6, kVectors>, sumTile < kMax < 7 ? 1 : 7,   kVectors >,
+      sumTile < kMax < 8 ? 1 : 8,   kVectors >,           sumTile < kMax < 9 ? 1 : 9,   kVectors >,
+      sumTile < kMax < 10 ? 1 : 10, kVectors >,           sumTile < kMax < 11 ? 1 : 11, kVectors >,
+      sumTile < kMax < 12 ? 1 : 12, kVectors >,           sumTile < kMax < 13 ? 1 : 13, kVectors >,
+      sumTile < kMax < 14 ? 1 : 14, kVectors >,
   };
   for (size_t row = 0; row < w.rows; ++row) {
     const float* first = w.first + row * w.pitch;
@@ -205,14 +191,16 @@ void pack(const float* kernel, const float* bias, size_t depth, size_t filters, 
   }
 }
 
-void correlate(const Windows& w, const PackedKernel& kernel, bool relu, float* to, size_t stride, bool padded) {
+void correlate(const Windows& w, const PackedKernel& kernel, bool relu, float* to, size_t stride,
+               bool padded) {
   const size_t filters = kernel.filters;
   const float* const bias = kernel.data;
   const float* packed = bias + vectorsOf(filters) * kLanes;
   for (size_t f = 0; f < filters;) {
     const size_t vectors = panelWidth(vectorsOf(filters - f), kernel.count);
     const size_t width = vectors * kLanes;
-    const Target target{to + f, stride, padded ? kLanes : least(filters - f, width) - (vectors - 1) * kLanes, relu};
+    const Target target{to + f, stride, padded ? kLanes : least(filters - f, width) - (vectors - 1) * kLanes,
+                        relu};
     if (vectors == 1) line<1>(w, packed, bias + f, target);
     if (vectors == 2) line<2>(w, packed, bias + f, target);
     if constexpr (kWidest == 4) {

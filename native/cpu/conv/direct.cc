@@ -32,7 +32,8 @@ void DirectForward::run(const Shard& shard, const ConvArrays& arrays, float* scr
     Windows w = windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch));
     size_t lines = 0;
     const auto lineTo = [&](float* to, size_t stride) {
-      kernels_.correlate(w, {packed_.data(), filters, w.count}, !spec_.pool && spec_.relu, to, stride, spec_.pool.has_value());
+      kernels_.correlate(w, {packed_.data(), filters, w.count}, !spec_.pool && spec_.relu, to, stride,
+                         spec_.pool.has_value());
       w.first += w.lineStep;
       ++lines;
     };
@@ -47,15 +48,16 @@ void DirectForward::run(const Shard& shard, const ConvArrays& arrays, float* scr
         lineTo(map + lines * w.count * padded, padded);
       const size_t at = i * pool.out.size() + y * static_cast<size_t>(pool.out.width) * filters;
       all_.poolRow(pool, map, padded, y, spec_.relu, w.lineStep, w.step, arrays.y + at,
-                       arrays.winners ? arrays.winners + at : nullptr);
+                   arrays.winners ? arrays.winners + at : nullptr);
     }
   }
 }
 
 // ---- The gradient of the input ----------------------------------------------------------------------------
 
-// Position p of the framed input meets output (p - t) / stride through weight t, where that is whole. With phase =
-// p % stride and q = p / stride those are outputs q - j through the weights phase + j * stride, j = 0, 1, ...
+// Position p of the framed input meets output (p - t) / stride through weight t, where that is whole. With
+// phase = p % stride and q = p / stride those are outputs q - j through the weights phase + j * stride, j =
+// 0, 1, ...
 
 Frame DirectInputGradient::frameOf(const ConvSpec& s) {
   const Window& w = s.window;
@@ -73,7 +75,8 @@ Frame DirectInputGradient::frameOf(const ConvSpec& s) {
           after(s.in.width, s.out.width, w.strideX, w.padLeft)};
 }
 
-DirectInputGradient::Side DirectInputGradient::sideOf(int phase, int in, int window, int stride, int padding) {
+DirectInputGradient::Side DirectInputGradient::sideOf(int phase, int in, int window, int stride,
+                                                      int padding) {
   const int taps = phase < window ? (window - 1 - phase) / stride + 1 : 0;
   const int q = std::max((padding - phase + stride - 1) / stride, 0);
   const int first = q * stride + phase - padding;
@@ -93,7 +96,8 @@ DirectInputGradient::DirectInputGradient(const Kernels& kernels, const ConvSpec&
       const Side x = sideOf(b, spec_.in.width, w.width, w.strideX, w.padLeft);
       const size_t depth = y.taps * x.taps * frame_.channels;
       if (depth == 0 || y.count == 0 || x.count == 0) continue;
-      phases_.push_back({y, x, Buffer<float>(kernels_.packedSize(depth, static_cast<size_t>(spec_.in.channels)))});
+      phases_.push_back(
+          {y, x, Buffer<float>(kernels_.packedSize(depth, static_cast<size_t>(spec_.in.channels)))});
       largest = std::max(largest, depth);
     }
   }
@@ -123,7 +127,8 @@ void DirectInputGradient::prepare(const float* kernel) {
 void DirectInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
   const size_t channels = static_cast<size_t>(spec_.in.channels), filters = frame_.channels;
   const size_t strideY = static_cast<size_t>(spec_.window.strideY),
-               strideX = static_cast<size_t>(spec_.window.strideX), width = static_cast<size_t>(spec_.in.width);
+               strideX = static_cast<size_t>(spec_.window.strideX),
+               width = static_cast<size_t>(spec_.in.width);
   for (size_t i = shard.first; i < shard.last; ++i) {
     const float* const framed = frame_.put(arrays.yGradient + i * spec_.out.size(), scratch);
     float* const image = arrays.xGradient + i * spec_.in.size();
@@ -140,8 +145,8 @@ void DirectInputGradient::run(const Shard& shard, const ConvArrays& arrays, floa
                         phase.y.taps,
                         phase.x.taps * filters};
         const size_t y = phase.y.first + line * strideY;
-        kernels_.correlate(w, {phase.packed.data(), channels, w.count}, false, image + (y * width + phase.x.first) * channels,
-                           strideX * channels, false);
+        kernels_.correlate(w, {phase.packed.data(), channels, w.count}, false,
+                           image + (y * width + phase.x.first) * channels, strideX * channels, false);
       }
     }
   }
@@ -158,10 +163,12 @@ size_t DirectKernelGradient::scratch() const {
 }
 
 size_t DirectKernelGradient::sums() const {
-  return windowsOf(spec_, frame_, nullptr).depth() * wholeVectors(kernels_, static_cast<size_t>(spec_.out.channels));
+  return windowsOf(spec_, frame_, nullptr).depth() *
+         wholeVectors(kernels_, static_cast<size_t>(spec_.out.channels));
 }
 
-void DirectKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const {
+void DirectKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
+                               float* scratch) const {
   const size_t filters = static_cast<size_t>(spec_.out.channels);
   float* const copy = scratch + frame_.scratch();
   for (size_t i = shard.first; i < shard.last; ++i) {
@@ -171,15 +178,16 @@ void DirectKernelGradient::run(const Shard& shard, const ConvArrays& arrays, flo
       std::memset(copy + spec_.out.size(), 0, kSlack * sizeof(float));
       gradient = copy;
     }
-    kernels_.weightSums(windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch)), gradient,
-                        filters, filters, sums);
+    kernels_.weightSums(windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch)),
+                        gradient, filters, filters, sums);
   }
 }
 
 void DirectKernelGradient::finish(const float* sums, float* gradient) const {
   const size_t filters = static_cast<size_t>(spec_.out.channels), padded = wholeVectors(kernels_, filters);
   const size_t depth = windowsOf(spec_, frame_, nullptr).depth();
-  for (size_t d = 0; d < depth; ++d) std::memcpy(gradient + d * filters, sums + d * padded, filters * sizeof(float));
+  for (size_t d = 0; d < depth; ++d)
+    std::memcpy(gradient + d * filters, sums + d * padded, filters * sizeof(float));
 }
 
 }  // namespace convsweep::cpu

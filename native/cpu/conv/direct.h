@@ -25,8 +25,9 @@ class DirectForward final : public ConvForward {
 };
 
 /**
- * The gradient of the input as a convolution: of the map's gradient with the kernel turned round. Input positions
- * whose places within a stride differ meet different weights, so each such phase is a convolution of its own.
+ * The gradient of the input as a convolution: of the map's gradient with the kernel turned round. Input
+ * positions whose places within a stride differ meet different weights, so each such phase is a convolution
+ * of its own.
  */
 class DirectInputGradient final : public ConvInputGradient {
  public:
@@ -36,8 +37,8 @@ class DirectInputGradient final : public ConvInputGradient {
   void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
 
  private:
-  /** In one direction: of the inputs first, first + stride, ... the i-th meets outputs [begin + i, begin + i + taps)
-   * of the framed map with the weights firstTap, firstTap - stride, ... */
+  /** In one direction: of the inputs first, first + stride, ... the i-th meets outputs [begin + i, begin + i
+   * + taps) of the framed map with the weights firstTap, firstTap - stride, ... */
   struct Side {
     size_t first, count, begin, taps, firstTap;
   };

@@ -2,12 +2,12 @@
 
 #include <memory>
 
-#include "cpu/blocks.h"
+#include "cpu/block.h"
 #include "cpu/team.h"
 
 /**
- * What a way to convolve implements; conv/list.h says which ones there are. Each works on the images of a shard, with
- * scratch memory of its own, so that several threads can share a batch.
+ * What a way to convolve implements; conv/list.h says which ones there are. Each works on the images of a
+ * shard, with scratch memory of its own, so that several threads can share a batch.
  */
 namespace convsweep::cpu {
 

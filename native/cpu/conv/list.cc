@@ -5,7 +5,7 @@
 
 #include "cpu/conv/direct.h"
 #include "cpu/conv/plain.h"
-#include "cpu/conv/pooled.h"
+#include "cpu/conv/winners.h"
 #include "cpu/conv/winograd.h"
 
 namespace convsweep::cpu {
@@ -26,7 +26,8 @@ bool winograd(const ConvSpec& spec) {
   constexpr int kFewest = 8;
   const Window& w = spec.window;
   return w.height == w.width && (w.height == 3 || w.height == 5) && w.strideY == 1 && w.strideX == 1 &&
-         spec.in.channels >= kFewest && spec.out.channels >= kFewest && spec.out.height > 1 && spec.out.width > 1;
+         spec.in.channels >= kFewest && spec.out.channels >= kFewest && spec.out.height > 1 &&
+         spec.out.width > 1;
 }
 bool winogradNotPooled(const ConvSpec& spec) {
   return winograd(spec) && notPooled(spec);

@@ -55,12 +55,14 @@ int32_t winnerAt(const ConvSpec& s, const Frame& frame, int y, int x) {
 }
 
 /** The gradient of an image's unpooled map; `memory` holds one. */
-const float* unpooled(const ConvSpec& s, const Frame& frame, const ConvArrays& arrays, size_t image, float* memory) {
+const float* unpooled(const ConvSpec& s, const Frame& frame, const ConvArrays& arrays, size_t image,
+                      float* memory) {
   if (!s.pool) return arrays.yGradient + image * s.out.size();
   std::fill_n(memory, s.out.size(), 0.0f);
   const size_t at = image * s.pool->out.size();
   eachCandidate(*s.pool, [&](size_t element, size_t map, int y, int x) {
-    if (arrays.winners[at + element] == winnerAt(s, frame, y, x)) memory[map] += arrays.yGradient[at + element];
+    if (arrays.winners[at + element] == winnerAt(s, frame, y, x))
+      memory[map] += arrays.yGradient[at + element];
   });
   return memory;
 }
@@ -100,10 +102,12 @@ void PlainInputGradient::run(const Shard& shard, const ConvArrays& arrays, float
 }
 
 size_t PlainKernelGradient::sums() const {
-  return static_cast<size_t>(spec_.window.height) * spec_.window.width * spec_.in.channels * spec_.out.channels;
+  return static_cast<size_t>(spec_.window.height) * spec_.window.width * spec_.in.channels *
+         spec_.out.channels;
 }
 
-void PlainKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const {
+void PlainKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
+                              float* scratch) const {
   for (size_t i = shard.first; i < shard.last; ++i) {
     const float* const gradient = unpooled(spec_, frame_, arrays, i, scratch);
     const float* const image = arrays.x + i * spec_.in.size();

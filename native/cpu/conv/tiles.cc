@@ -23,8 +23,8 @@ inline void storeUpTo(float* to, Vector v, size_t left) {
 }
 
 template <size_t kWindow>
-void resultsOf(const float* products, size_t step, size_t filters, const float* bias, bool relu, TileResults part,
-               float* to, size_t pitch, size_t stride, bool padded) {
+void resultsOf(const float* products, size_t step, size_t filters, const float* bias, bool relu,
+               TileResults part, float* to, size_t pitch, size_t stride, bool padded) {
   constexpr size_t kOut = kTileSide + 1 - kWindow;
   for (size_t f = 0; f < filters; f += kLanes) {
     Vector columns[kTileSide][kOut];
@@ -55,7 +55,8 @@ void resultsOf(const float* products, size_t step, size_t filters, const float* 
 }
 
 template <size_t kWindow>
-void gradientsOf(const float* gradient, size_t pitch, size_t filters, TileResults part, size_t step, float* to) {
+void gradientsOf(const float* gradient, size_t pitch, size_t filters, TileResults part, size_t step,
+                 float* to) {
   constexpr size_t kOut = kTileSide + 1 - kWindow;
   for (size_t f = 0; f < filters; f += kLanes) {
     Vector rows[kOut][kTileSide];
@@ -112,7 +113,8 @@ void kernelGradientOf(const float* sums, size_t channels, size_t filters, float*
       Vector columns[kTileSide][kWindow];
       for (size_t x = 0; x < kTileSide; ++x) {
         Vector m[kTileSide];
-        for (size_t y = 0; y < kTileSide; ++y) m[y] = load(sums + (y * kTileSide + x) * step + c * padded + f);
+        for (size_t y = 0; y < kTileSide; ++y)
+          m[y] = load(sums + (y * kTileSide + x) * step + c * padded + f);
         sixWeightGradients<kWindow>(m, columns[x]);
       }
       for (size_t y = 0; y < kWindow; ++y) {
@@ -150,13 +152,14 @@ void tileInputs(const float* inputs, size_t pitch, size_t channels, size_t step,
   }
 }
 
-void tileResults(size_t window, const float* products, size_t step, size_t filters, const float* bias, bool relu,
-                 TileResults part, float* to, size_t pitch, size_t stride, bool padded) {
-  (window == 3 ? resultsOf<3> : resultsOf<5>)(products, step, filters, bias, relu, part, to, pitch, stride, padded);
+void tileResults(size_t window, const float* products, size_t step, size_t filters, const float* bias,
+                 bool relu, TileResults part, float* to, size_t pitch, size_t stride, bool padded) {
+  (window == 3 ? resultsOf<3> : resultsOf<5>)(products, step, filters, bias, relu, part, to, pitch, stride,
+                                              padded);
 }
 
-void tileGradients(size_t window, const float* gradient, size_t pitch, size_t filters, TileResults part, size_t step,
-                   float* to) {
+void tileGradients(size_t window, const float* gradient, size_t pitch, size_t filters, TileResults part,
+                   size_t step, float* to) {
   (window == 3 ? gradientsOf<3> : gradientsOf<5>)(gradient, pitch, filters, part, step, to);
 }
 

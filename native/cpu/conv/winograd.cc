@@ -70,16 +70,17 @@ size_t WinogradProduct::scratch() const {
 }
 
 void WinogradProduct::prepare(const float* kernel, const float* bias) {
-  for (size_t f = 0; f < wholeVectors(kernels_, filters_); ++f) bias_.data()[f] = bias && f < filters_ ? bias[f] : 0;
+  for (size_t f = 0; f < wholeVectors(kernels_, filters_); ++f)
+    bias_.data()[f] = bias && f < filters_ ? bias[f] : 0;
   kernels_.tileKernel(tiling_.window, kernel, frame_.channels, filters_, transformed_.data());
   for (size_t p = 0; p < kTileSize; ++p) {
-    kernels_.pack(transformed_.data() + p * frame_.channels * filters_, nullptr, frame_.channels, filters_, batch_,
-                  packed_.data() + p * kernels_.packedSize(frame_.channels, filters_));
+    kernels_.pack(transformed_.data() + p * frame_.channels * filters_, nullptr, frame_.channels, filters_,
+                  batch_, packed_.data() + p * kernels_.packedSize(frame_.channels, filters_));
   }
 }
 
-void WinogradProduct::run(const float* maps, size_t count, float* to, size_t imageSize, size_t stride, bool padded,
-                          float* scratch) const {
+void WinogradProduct::run(const float* maps, size_t count, float* to, size_t imageSize, size_t stride,
+                          bool padded, float* scratch) const {
   const size_t channels = wholeVectors(kernels_, frame_.channels), wide = wholeVectors(kernels_, filters_);
   float* const inputs = scratch + images_ * frame_.scratch();
   float* const products = inputs + kTileSize * batch_ * channels;
@@ -122,13 +123,14 @@ WinogradForward::WinogradForward(const Kernels& kernels, const ConvSpec& spec)
     : all_(kernels),
       kernels_(*kernels.conv),
       spec_(spec),
-      product_(kernels_, inputFrame(spec), forwardTiling(spec), size(spec.out.channels), spec.relu && !spec.pool) {}
+      product_(kernels_, inputFrame(spec), forwardTiling(spec), size(spec.out.channels),
+               spec.relu && !spec.pool) {}
 
 /** The product's, then unpooled maps. */
 size_t WinogradForward::scratch() const {
   if (!spec_.pool) return product_.scratch();
-  const size_t map = size(spec_.out.height) * size(spec_.out.width) *
-                     wholeVectors(kernels_, size(spec_.out.channels));
+  const size_t map =
+      size(spec_.out.height) * size(spec_.out.width) * wholeVectors(kernels_, size(spec_.out.channels));
   return product_.scratch() + product_.images() * map;
 }
 
@@ -150,7 +152,7 @@ void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* s
       for (size_t y = 0; y < size(pool.out.height); ++y) {
         const size_t at = (i + j) * pool.out.size() + y * size(pool.out.width) * filters;
         all_.poolRow(pool, maps + j * mapSize, padded, y, spec_.relu, w.lineStep, w.step, arrays.y + at,
-                         arrays.winners ? arrays.winners + at : nullptr);
+                     arrays.winners ? arrays.winners + at : nullptr);
       }
     }
   }
@@ -161,8 +163,10 @@ void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* s
 WinogradInputGradient::WinogradInputGradient(const Kernels& kernels, const ConvSpec& spec)
     : spec_(spec),
       product_(*kernels.conv, gradientFrame(spec),
-               {size(spec.window.height), size(spec.in.height), size(spec.in.width)}, size(spec.in.channels), false),
-      turned_(size(spec.window.height * spec.window.width) * size(spec.in.channels) * size(spec.out.channels)) {}
+               {size(spec.window.height), size(spec.in.height), size(spec.in.width)}, size(spec.in.channels),
+               false),
+      turned_(size(spec.window.height * spec.window.width) * size(spec.in.channels) *
+              size(spec.out.channels)) {}
 
 void WinogradInputGradient::prepare(const float* kernel) {
   const size_t taps = size(spec_.window.height * spec_.window.width);
@@ -180,7 +184,8 @@ void WinogradInputGradient::prepare(const float* kernel) {
 void WinogradInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
   for (size_t i = shard.first; i < shard.last; i += product_.images()) {
     product_.run(arrays.yGradient + i * spec_.out.size(), std::min(product_.images(), shard.last - i),
-                 arrays.xGradient + i * spec_.in.size(), spec_.in.size(), size(spec_.in.channels), false, scratch);
+                 arrays.xGradient + i * spec_.in.size(), spec_.in.size(), size(spec_.in.channels), false,
+                 scratch);
   }
 }
 
@@ -191,23 +196,25 @@ WinogradKernelGradient::WinogradKernelGradient(const Kernels& kernels, const Con
       spec_(spec),
       tiling_(forwardTiling(spec)),
       frame_(tiling_.widen(inputFrame(spec))) {
-  const size_t floats =
-      kTileSize * (wholeVectors(kernels_, frame_.channels) + wholeVectors(kernels_, size(spec_.out.channels)));
+  const size_t floats = kTileSize * (wholeVectors(kernels_, frame_.channels) +
+                                     wholeVectors(kernels_, size(spec_.out.channels)));
   // Larger than for products: the sums of all 36 go through memory once per batch.
   batch_ = 2 * batchFor(floats, kShardImages * tiling_.perImage());
 }
 
 /** The framed image, the transforms of the inputs and of the gradients. */
 size_t WinogradKernelGradient::scratch() const {
-  return frame_.scratch() + kTileSize * batch_ * (wholeVectors(kernels_, frame_.channels) +
-                                                  wholeVectors(kernels_, size(spec_.out.channels)));
+  return frame_.scratch() +
+         kTileSize * batch_ *
+             (wholeVectors(kernels_, frame_.channels) + wholeVectors(kernels_, size(spec_.out.channels)));
 }
 
 size_t WinogradKernelGradient::sums() const {
   return kTileSize * frame_.channels * wholeVectors(kernels_, size(spec_.out.channels));
 }
 
-void WinogradKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const {
+void WinogradKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
+                                 float* scratch) const {
   const size_t filters = size(spec_.out.channels);
   const size_t channels = wholeVectors(kernels_, frame_.channels), wide = wholeVectors(kernels_, filters);
   float* const inputs = scratch + frame_.scratch();
@@ -217,7 +224,8 @@ void WinogradKernelGradient::run(const Shard& shard, const ConvArrays& arrays, f
   const auto flush = [&] {
     for (size_t p = 0; p < kTileSize; ++p) {
       const Windows rows{inputs + p * batch_ * channels, 1, waiting, 0, channels, 0, 1, frame_.channels};
-      kernels_.weightSums(rows, gradients + p * batch_ * wide, filters, wide, sums + p * frame_.channels * wide);
+      kernels_.weightSums(rows, gradients + p * batch_ * wide, filters, wide,
+                          sums + p * frame_.channels * wide);
     }
     waiting = 0;
   };

@@ -9,8 +9,8 @@
 namespace convsweep::cpu {
 
 /**
- * A map cut into tiles whose results overlap nowhere. Tiles are worked on in batches: of several images where those
- * are small, of a part of one where it is large.
+ * A map cut into tiles whose results overlap nowhere. Tiles are worked on in batches: of several images where
+ * those are small, of a part of one where it is large.
  */
 struct Tiling {
   size_t window, results;
@@ -28,18 +28,22 @@ struct Tiling {
   }
 };
 
-/** Convolution of framed maps [y][x][channels] with a kernel [window][window][channels][filters], stride 1. */
+/** Convolution of framed maps [y][x][channels] with a kernel [window][window][channels][filters], stride 1.
+ */
 class WinogradProduct {
  public:
-  WinogradProduct(const ConvKernels& kernels, const Frame& frame, const Tiling& tiling, size_t filters, bool relu);
+  WinogradProduct(const ConvKernels& kernels, const Frame& frame, const Tiling& tiling, size_t filters,
+                  bool relu);
   /** Images that `run` takes at a time. */
   size_t images() const { return images_; }
   size_t scratch() const;
   void prepare(const float* kernel, const float* bias);
   /**
-   * Results of `count` images, `size` floats apart, windows `stride` apart; in whole vectors of filters if `padded`.
+   * Results of `count` images, `size` floats apart, windows `stride` apart; in whole vectors of filters if
+   * `padded`.
    */
-  void run(const float* maps, size_t count, float* to, size_t size, size_t stride, bool padded, float* scratch) const;
+  void run(const float* maps, size_t count, float* to, size_t size, size_t stride, bool padded,
+           float* scratch) const;
 
  private:
   const ConvKernels& kernels_;
@@ -52,7 +56,8 @@ class WinogradProduct {
   Buffer<float> transformed_, packed_, bias_;
 };
 
-/** Winograd's algorithm: a fourth of the products for 3 x 3 windows, 9 of 25 for 5 x 5, for additions around them. */
+/** Winograd's algorithm: a fourth of the products for 3 x 3 windows, 9 of 25 for 5 x 5, for additions around
+ * them. */
 class WinogradForward final : public ConvForward {
  public:
   WinogradForward(const Kernels& kernels, const ConvSpec& spec);

@@ -1,13 +1,12 @@
 // Max-pooling. Compiled once per instruction set, see simd.h.
-#include "cpu/pool/kernels_isa.h"
-
 #include "cpu/pool/inside.h"
+#include "cpu/pool/kernels_isa.h"
 #include "cpu/simd.h"
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
 
-void poolRow(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep, size_t step,
-             float* to, int32_t* winners) {
+void poolRow(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
+             size_t step, float* to, int32_t* winners) {
   const size_t filters = (size_t)pool.in.channels;
   const size_t width = (size_t)pool.in.width;
   const Window& w = pool.window;

@@ -3,7 +3,7 @@
 // C is computed in tiles that stay in registers, a block of A's columns (B's rows) at a time. B is packed
 // into a panel as wide as a tile, padded with zeros, so that the inner loop reads it in order; A is read
 // where it lies, one value at a time, since one of its strides is 1.
-#include "cpu/gemm_isa.h"
+#include "cpu/dense/kernels_isa.h"
 #include "cpu/simd.h"
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
@@ -191,7 +191,8 @@ void listDepths(size_t rows, size_t depth, const float* a, size_t stride, DepthL
   } else {
     for (size_t p = 0; p < depth; p += kLanes) {
       uint32_t any = 0;
-      for (size_t i = 0; i < rows; ++i) any |= lanesNotZero(loadPart(a + i * stride + p, least(depth - p, kLanes)));
+      for (size_t i = 0; i < rows; ++i)
+        any |= lanesNotZero(loadPart(a + i * stride + p, least(depth - p, kLanes)));
       for (; any != 0; any &= any - 1) list.depths[n++] = (uint8_t)(p + (size_t)__builtin_ctz(any));
     }
   }
@@ -200,8 +201,8 @@ void listDepths(size_t rows, size_t depth, const float* a, size_t stride, DepthL
 
 }  // namespace
 
-void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate, float* scratch,
-          DepthList* lists) {
+void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
+          float* scratch, DepthList* lists) {
   for (size_t p0 = 0; p0 < k; p0 += kDepth) {
     const size_t depth = least(kDepth, k - p0);
     const bool byColumn = a.rowStride == 1;

@@ -1,4 +1,4 @@
-#include "cpu/stem.h"
+#include "cpu/stem/stem.h"
 
 #include <algorithm>
 #include <bit>

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cpu/binding.h"
-#include "cpu/blocks.h"
-#include "cpu/stem_kernels.h"
+#include "cpu/block.h"
+#include "cpu/stem/kernels.h"
 
 namespace convsweep::cpu {
 

@@ -22,7 +22,7 @@ constexpr size_t kRowStride = 32;
 constexpr size_t kMaxWidth = 64;
 
 /** `size` in whole groups. */
-constexpr size_t wholeGroups(size_t size) {
+[[gnu::always_inline]] constexpr size_t wholeGroups(size_t size) {
   return (size + kGroup - 1) / kGroup * kGroup;
 }
 
@@ -33,11 +33,13 @@ struct StemShape {
   size_t filters1, filters2;
   size_t planes1, planes2;
 
-  size_t positions1() const { return height1 * width1; }
-  size_t positions2() const { return height2 * width2; }
-  size_t map1() const { return planes1 * positions1() * kGroup; }
-  size_t map2() const { return positions2() * planes2 * kGroup; }
-  size_t listScratch() const { return 3 * wholeGroups(positions2()) * planes2 * kGroup; }
+  [[gnu::always_inline]] size_t positions1() const { return height1 * width1; }
+  [[gnu::always_inline]] size_t positions2() const { return height2 * width2; }
+  [[gnu::always_inline]] size_t map1() const { return planes1 * positions1() * kGroup; }
+  [[gnu::always_inline]] size_t map2() const { return positions2() * planes2 * kGroup; }
+  [[gnu::always_inline]] size_t listScratch() const {
+    return 3 * wholeGroups(positions2()) * planes2 * kGroup;
+  }
 };
 
 /**
@@ -74,8 +76,8 @@ struct TileKind {
   bool tall, wide;
 
   static constexpr size_t kCount = 4;
-  constexpr size_t index() const { return 2 * tall + wide; }
-  constexpr size_t products() const { return (tall ? 6 : 4) * (wide ? 6 : 4); }
+  [[gnu::always_inline]] constexpr size_t index() const { return 2 * tall + wide; }
+  [[gnu::always_inline]] constexpr size_t products() const { return (tall ? 6 : 4) * (wide ? 6 : 4); }
 };
 
 struct StemKernels {

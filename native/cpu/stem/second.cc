@@ -1,6 +1,6 @@
 // The second convolution of a stem. Compiled once per instruction set, see simd.h.
 #include "cpu/simd.h"
-#include "cpu/stem_isa.h"
+#include "cpu/stem/kernels_isa.h"
 #include "cpu/winograd.h"
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
