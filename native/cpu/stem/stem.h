@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -59,11 +60,22 @@ class ConvStem final : public CpuBlock {
   struct TileQueue {
     TileKind kind;
     size_t waiting = 0;
-    Buffer<float> batch, transformed;
+    Buffer<float> batch;
     std::vector<TileTarget> targets;
   };
 
-  /** First maps are kept in slots: one per image in training, one for all in inference. */
+  /** What each worker has for itself. */
+  struct Worker {
+    explicit Worker(const StemKernels& kernels, const StemShape& shape);
+    // Of one image or one batch of tiles.
+    Buffer<uint8_t> pixels;
+    Buffer<float> rows, products, gradient1, quads, listScratch, factors, normalised, sums;
+    Buffer<int32_t> offsets, reach;
+    Buffer<uint32_t> begins;
+    std::array<TileQueue, TileKind::kCount> queues;
+  };
+
+  /** First maps are kept in slots: one per image in training, one per worker in inference. */
   size_t slotBytes() const;
   float* values1(size_t slot);
   uint8_t* winners1(size_t slot);
@@ -79,19 +91,29 @@ class ConvStem final : public CpuBlock {
   uint64_t* drawn(size_t slot) { return drawn_.data() + slot * drawnWords(); }
   size_t drawnWords() const { return (shape_.positions1() + 63) / 64; }
   /** Of the taken pixels; makes the slot's positions blank where only its previous image had ink. */
-  void findInk(size_t image, size_t slot);
+  void findInk(const uint8_t* pixels, size_t image, size_t slot);
   void erase(size_t slot, size_t first, uint64_t stale);
-  void findReach(size_t slot);
+  void findReach(size_t slot, int32_t* reach);
   /** Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one.
    */
-  void takePixels(size_t image, size_t n);
+  void takePixels(Worker& worker, size_t image, size_t n);
+
+  /** Where an image's second map begins; after each shard there are four positions that may be read. */
+  size_t at2(size_t image) const {
+    return image * shape_.map2() + image / kShardImages * 4 * norm2_.channels;
+  }
 
   void packFirst();
   void packSecond();
-  void forwardFirst(size_t image, size_t n, bool training);
-  void forwardSecond(size_t image, bool training);
-  void flush(TileQueue& queue, bool training);
+  /** `sums`: null in inference. */
+  void forwardFirst(Worker& worker, size_t image, size_t n, size_t slot, float* sums);
+  /** `sums`: in training of the shard, else null. */
+  void forwardSecond(Worker& worker, size_t image, size_t slot, double* sums);
+  void flush(Worker& worker, TileQueue& queue, double* sums);
+  /** What is left of a shard, whose images are done. */
+  void endShard(Worker& worker, const Shard& shard, double* sums);
   void fillBlanks(size_t image, bool training);
+  void normalise(Worker& worker, const Shard& shard, float* out);
 
   void useMoving(Norm& norm) const;
   /** `sums` of x - pivot and its square; updates the moving statistics. */
@@ -101,6 +123,8 @@ class ConvStem final : public CpuBlock {
    * coefficients. */
   void normBackward(Norm& norm, size_t c, size_t n, double gradients, double products) const;
 
+  void backwardSecond(Worker& worker, size_t image, float* biasSums, float* weightSums);
+  void backwardFirst(Worker& worker, size_t image, size_t n, float* biasSums, float* weightSums);
   void finishSecond(size_t n);
   void finishFirst(size_t blanks);
 
@@ -124,16 +148,17 @@ class ConvStem final : public CpuBlock {
   // Of the weights.
   Buffer<float> weights1_, bias1_, blank1_;
   Buffer<float> kernel2_, bias2_, blank2_, weights2_;
-  // Sums over the batch.
-  Buffer<float> sums1_, sums2_;
+  std::array<Buffer<float>, TileKind::kCount> transformed2_;
+  /** Floats of an image's sums. */
+  size_t imageSums() const { return 2 * std::max(norm1_.channels, norm2_.channels); }
+
+  // Sums: of each image, of each shard, then over the batch.
+  Buffer<float> imageSums_;
+  Buffer<float> shardSums1_, shardSums2_;
+  std::vector<double> shardStatistics2_;
   std::vector<double> statistics1_, statistics2_, normSums2_, biasSums1_, biasSums2_, firstGradientSums_;
 
-  // Of one image or one batch of tiles.
-  Buffer<uint8_t> pixels_;
-  Buffer<float> rows_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
-  Buffer<int32_t> offsets_, reach_;
-  Buffer<uint32_t> begins_;
-  std::array<TileQueue, TileKind::kCount> queues_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace convsweep::cpu
