@@ -30,6 +30,7 @@ interface SweepCommandOptions extends TrainingOptions {
   device: SweepDeviceName;
   precision: Precision;
   jobs?: number;
+  threads?: number;
   limit?: number;
   resume?: boolean;
   watch?: number;
@@ -107,6 +108,7 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
       device: options.device,
       precision: options.precision,
       ...(options.jobs !== undefined && { jobs: options.jobs }),
+      ...(options.threads !== undefined && { threads: options.threads }),
       ...(options.limit !== undefined && { limit: options.limit }),
       resume: options.resume ?? false,
       signal,

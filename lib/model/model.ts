@@ -56,6 +56,11 @@ export interface ModelOptions {
   device?: DeviceName;
   /** Of convolutions and matrix products. Default `auto`: `tf32` on a GPU, as in Keras, `fp32` on the CPU. */
   precision?: Precision;
+  /**
+   * On the CPU: the most threads that work on one call. They are those that no other call needs; results do not depend on
+   * their number. Default: as many as there are cores.
+   */
+  threads?: number;
   optimizer?: Partial<Adam>;
 }
 
@@ -95,6 +100,7 @@ export class Model implements Trainer {
       'seed',
       'device',
       'precision',
+      'threads',
       'optimizer',
     ]);
     const {
@@ -107,6 +113,7 @@ export class Model implements Trainer {
     } = options;
     validateName('name', name);
     requireInteger('seed', seed, 0);
+    if (options.threads !== undefined) requireInteger('threads', options.threads);
     this.name = name;
     this.seed = seed;
     this.optimizer = resolveAdam(optimizer);
@@ -122,6 +129,7 @@ export class Model implements Trainer {
           device: this.#device.index,
           seed: deriveSeed(seed, 'dropout'),
           precision: this.precision,
+          threads: options.threads ?? this.#device.concurrency,
         }),
     );
     this.#write(packWeights(this.#architecture, initialWeights(this.#architecture, seed)));
@@ -135,9 +143,9 @@ export class Model implements Trainer {
    */
   static async load(
     path: string,
-    options: Pick<ModelOptions, 'device' | 'precision' | 'seed'> = {},
+    options: Pick<ModelOptions, 'device' | 'precision' | 'threads' | 'seed'> = {},
   ): Promise<Model> {
-    rejectUnknownOptions('Model.load', options, ['device', 'precision', 'seed']);
+    rejectUnknownOptions('Model.load', options, ['device', 'precision', 'threads', 'seed']);
     requirePath(path);
     const { name, layers, inputShape, weights, optimizer, origins } = await readKerasFile(path);
     const [height, width, channels] = inputShape as [number, number, number];

@@ -16,6 +16,8 @@ export interface BuildContext {
   device: DeviceName;
   /** To be given to the model. */
   precision: Precision;
+  /** To be given to the model. */
+  threads?: number;
   /** `[height, width, channels]` of the images. */
   inputShape: [number, number, number];
   classes: number;
@@ -61,6 +63,11 @@ export interface SweepOptions<G extends Grid = Grid> {
    * as many as the device can use.
    */
   jobs?: number;
+  /**
+   * On the CPU: the most threads that work on one trial; more than one do where fewer trials are left than cores. The
+   * results do not depend on it. Default: as many as there are cores.
+   */
+  threads?: number;
   /** Train only the first trials. Default: all. */
   limit?: number;
   /**
@@ -91,6 +98,7 @@ export interface SweepSettings {
   device: SweepDeviceName;
   precision: Precision;
   jobs: number | undefined;
+  threads: number | undefined;
   /** Number of trials. */
   total: number;
   resume: boolean;
@@ -114,6 +122,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     'device',
     'precision',
     'jobs',
+    'threads',
     'limit',
     'resume',
     'signal',
@@ -132,6 +141,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     device = 'auto',
     precision = 'auto',
     jobs,
+    threads,
     limit,
     resume = false,
     signal,
@@ -161,6 +171,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     throw invalidArgument('shuffle', '"batches", "samples" or "none"', shuffle);
   }
   if (jobs !== undefined) requireInteger('jobs', jobs);
+  if (threads !== undefined) requireInteger('threads', threads);
   if (limit !== undefined) requireInteger('limit', limit);
   const trials = splits.length * points.length;
   return {
@@ -178,6 +189,7 @@ export function resolveSweepOptions<G extends Grid>(options: SweepOptions<G>): S
     device,
     precision,
     jobs,
+    threads,
     total: Math.min(limit ?? trials, trials),
     resume,
     signal,
