@@ -80,8 +80,8 @@ struct ConvKernels {
   // Winograd's algorithm. The transforms of a tile are in whole vectors of channels, its 36 products `step`
   // apart.
 
-  /** The transform of 6 x 6 inputs [y][x][channel], lines `pitch` apart. Reads whole vectors. */
-  void (*tileInputs)(const float* inputs, size_t pitch, size_t channels, size_t step, float* to);
+  /** The transform of 6 x 6 positions of a map from (y, x) on; outside the map lie zeros. */
+  void (*tileInputs)(const float* map, const Extent& extent, int y, int x, size_t step, float* to);
   /** From products to results [y][x][filter] in the map, lines `pitch` and windows `stride` apart. */
   void (*tileResults)(size_t window, const float* products, size_t step, size_t filters, const float* bias,
                       bool relu, TileResults part, float* to, size_t pitch, size_t stride, bool padded);
