@@ -37,8 +37,10 @@ class HostLoss final : public Loss {
   const Totals& totals() const { return totals_; }
 
  private:
-  /** (softmax - onehot) / n. The label's own entry is minus the sum of the others: exact where softmax is
-   * near 1. */
+  /**
+   * (softmax - onehot) / n. The label's own entry is minus the sum of the others: exact where softmax is near
+   * 1.
+   */
   void writeGradient(double sum, size_t label, float* gradient, size_t n) const {
     double others = 0;
     for (size_t c = 0; c < logits_.size; ++c) {

@@ -57,8 +57,10 @@ class WinogradProduct {
   Buffer<float> transformed_, packed_, bias_;
 };
 
-/** Winograd's algorithm: a fourth of the products for 3 x 3 windows, 9 of 25 for 5 x 5, for additions around
- * them. */
+/**
+ * Winograd's algorithm: a fourth of the products for 3 x 3 windows, 9 of 25 for 5 x 5, for additions around
+ * them.
+ */
 class WinogradForward final : public ConvForward {
  public:
   WinogradForward(const Kernels& kernels, const ConvSpec& spec);

@@ -132,8 +132,10 @@ uint64_t everySecond(uint64_t x) {
   return (x | x >> 16) & 0x00000000ffffffff;
 }
 
-/** Of a row of windows, each 2 pixels right of the one before, a bit for each with a bit in any of its
- * columns. */
+/**
+ * Of a row of windows, each 2 pixels right of the one before, a bit for each with a bit in any of its
+ * columns.
+ */
 uint64_t inkedWindows(uint64_t columns, size_t width, size_t size) {
   uint64_t windows = columns;
   for (size_t i = 1; i < size; ++i) windows |= columns >> i;

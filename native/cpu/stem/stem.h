@@ -38,8 +38,10 @@ class ConvStem final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
 
-  /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training
-   * forward. */
+  /**
+   * Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training
+   * forward.
+   */
   int firstWinner(size_t image, size_t y, size_t x, size_t filter);
   int secondWinner(size_t image, size_t y, size_t x, size_t filter);
 
@@ -82,7 +84,8 @@ class ConvStem final : public CpuBlock {
   void findInk(size_t image, size_t slot);
   void erase(size_t slot, size_t first, uint64_t stale);
   void findReach(size_t slot);
-  /** Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one.
+  /**
+   * Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one.
    */
   void takePixels(size_t image, size_t n);
 
@@ -97,8 +100,10 @@ class ConvStem final : public CpuBlock {
   /** `sums` of x - pivot and its square; updates the moving statistics. */
   void useBatch(Norm& norm, size_t n, const std::vector<double>& sums, const float* pivot) const;
   void fold(Norm& norm, size_t c, double mean, double variance) const;
-  /** From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the
-   * coefficients. */
+  /**
+   * From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the
+   * coefficients.
+   */
   void normBackward(Norm& norm, size_t c, size_t n, double gradients, double products) const;
 
   void finishSecond(size_t n);
