@@ -125,8 +125,8 @@ std::vector<Job> jobs() {
                  .conv(64, 3, true)
                  .conv(64, 3, true)
                  .pool()
-                 .conv(128, 3, true)
                  .flatten()
+                 .dense(128)
                  .dense(10, "softmax"));
   add("MLP", Chain(digit).flatten().dense(512).dense(512).dense(10, "softmax"));
   add("conv-norm-relu", Chain(colour)

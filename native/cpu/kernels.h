@@ -49,7 +49,8 @@ struct Kernels {
    */
   void (*poolRow)(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
                   size_t step, float* to, int32_t* winners);
-  /** dx of an image: each gradient at its winner's place. `winners`: as of lines and positions of the image.
+  /**
+   * dx of an image: each gradient at its winner's place. `winners`: as of lines and positions of the image.
    */
   void (*poolBackward)(const PoolSpec& pool, const float* gradient, const int32_t* winners, float* dx);
 
@@ -61,15 +62,19 @@ struct Kernels {
 
   /** Mean and biased variance of each column, in two passes, accumulated in double per 64 rows. */
   void (*moments)(const float* x, size_t rows, size_t columns, float* mean, float* variance);
-  /** out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c]; in this form exact where mean is large against
-   * deviation. */
+  /**
+   * out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c]; in this form exact where mean is large against
+   * deviation.
+   */
   void (*normalise)(const float* x, size_t rows, size_t columns, const float* mean, const float* scale,
                     const float* shift, float* out);
   /** dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. */
   void (*normSums)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
                    const float* inverseDeviation, float* dgamma, float* dbeta);
-  /** dx = gamma * inverseDeviation * (gradient - dbeta * share - xhat * dgamma * share), share: 1 / rows of
-   * the batch */
+  /**
+   * dx = gamma * inverseDeviation * (gradient - dbeta * share - xhat * dgamma * share), share: 1 / rows of
+   * the batch
+   */
   void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
                        const float* inverseDeviation, const float* gamma, const float* dgamma,
                        const float* dbeta, float share, float* dx);
@@ -85,8 +90,8 @@ struct Kernels {
 /** The instruction sets compiled in that this machine has, best first. */
 std::vector<std::string> instructionSets();
 /**
- * The best of them, or the one that the environment variable CONVSWEEP_ISA names.
- * Throws Error DEVICE_UNAVAILABLE if that one is not available.
+ * The best of them, or the one that the environment variable CONVSWEEP_ISA names. Throws Error
+ * DEVICE_UNAVAILABLE if that one is not available.
  */
 const Kernels& kernels();
 

@@ -53,8 +53,10 @@ class HostLoss final : public Loss {
     if (n > 0) writeGradient(exponentials, sum, label, logits_.gradient + image * classes, n);
   }
 
-  /** (softmax - onehot) / n. The label's own entry is minus the sum of the others: exact where softmax is
-   * near 1. */
+  /**
+   * (softmax - onehot) / n. The label's own entry is minus the sum of the others: exact where softmax is near
+   * 1.
+   */
   void writeGradient(const double* exponentials, double sum, size_t label, float* gradient, size_t n) const {
     double others = 0;
     for (size_t c = 0; c < logits_.size; ++c) {

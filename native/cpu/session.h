@@ -11,6 +11,7 @@
 #include "backend/error.h"
 #include "cpu/binding.h"
 #include "cpu/block.h"
+#include "cpu/conv/list.h"
 #include "cpu/input.h"
 #include "cpu/kernels.h"
 #include "cpu/loss.h"
@@ -34,7 +35,7 @@ class HostSession final : public Session {
       blocks_.push_back(std::move(block));
     };
     std::span<const BlockSpec> specs = plan.blocks;
-    if (const auto stem = stemOf(plan)) {
+    if (const auto stem = mayTake("stem") ? stemOf(plan) : std::nullopt) {
       input_ = std::make_unique<ByteInput>(binding_);
       add(std::make_unique<ConvStem>(context_, binding_, *stem));
       specs = specs.subspan(StemSpec::kBlocks);

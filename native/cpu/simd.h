@@ -42,8 +42,10 @@ inline size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-/** The first `width` lanes, of which there are at most kLanes; the others are 0 and their memory is not
- * touched. */
+/**
+ * The first `width` lanes, of which there are at most kLanes; the others are 0 and their memory is not
+ * touched.
+ */
 inline Vector loadPart(const float* p, size_t width) {
 #if defined(__AVX512F__)
   return _mm512_maskz_loadu_ps((__mmask16)((1u << width) - 1), p);

@@ -8,8 +8,10 @@
 
 namespace convsweep::cpu {
 
-/** Images of a shard. */
+/** Images of a shard at least. */
 constexpr size_t kShardImages = 16;
+/** Of a batch, since each has sums of its own. */
+constexpr size_t kMostShards = 16;
 /** Values of a part of an array whose elements have nothing to do with each other. */
 constexpr size_t kStretch = 1 << 14;
 
@@ -18,8 +20,12 @@ struct Shard {
   size_t index, first, last;
 };
 
+/** Images of each shard of a batch of `n` but the last. */
+constexpr size_t shardImages(size_t n) {
+  return std::max(kShardImages, (n + kMostShards - 1) / kMostShards);
+}
 constexpr size_t shardsOf(size_t n) {
-  return (n + kShardImages - 1) / kShardImages;
+  return (n + shardImages(n) - 1) / shardImages(n);
 }
 
 /**
@@ -48,8 +54,9 @@ class Team {
   /** Calls body(shard, worker) for each shard of `n` images; shards may be worked on in any order. */
   template <typename Body>
   void forEachShard(size_t n, const Body& body) const {
-    forEachPart(n, kShardImages, [&](size_t first, size_t last, size_t worker) {
-      body(Shard{first / kShardImages, first, last}, worker);
+    const size_t images = shardImages(n);
+    forEachPart(n, images, [&](size_t first, size_t last, size_t worker) {
+      body(Shard{first / images, first, last}, worker);
     });
   }
 

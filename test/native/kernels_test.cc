@@ -527,6 +527,12 @@ void checkConvolutions() {
                   false, 1e-5, 1e-6);
     }
   }
+  const auto notebook = stemNetwork(28, 28, 28, 28, {30});
+  for (const char* way : {"stem", "plain", "direct", "winners", "winograd"}) {
+    setenv("CONVSWEEP_CONVOLUTION", way, 1);
+    compareStep(std::string("notebook by ") + way, notebook, 24, Pixels::Strokes, 150,
+                way == std::string("stem"), 1e-5, 1e-6);
+  }
   unsetenv("CONVSWEEP_CONVOLUTION");
 }
 

@@ -17,8 +17,10 @@ class ConvBlock final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
 
-  /** Where in its pooling window an output's origin lies, row-major, or -1 if ReLU clipped it. After a
-   * training forward. */
+  /**
+   * Where in its pooling window an output's origin lies, row-major, or -1 if ReLU clipped it. After a
+   * training forward.
+   */
   int winner(size_t image, size_t element) const;
 
  private:

@@ -37,8 +37,10 @@ class DirectInputGradient final : public ConvInputGradient {
   void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
 
  private:
-  /** In one direction: of the inputs first, first + stride, ... the i-th meets outputs [begin + i, begin + i
-   * + taps) of the framed map with the weights firstTap, firstTap - stride, ... */
+  /**
+   * In one direction: of the inputs first, first + stride, ... the i-th meets outputs [begin + i, begin + i +
+   * taps) of the framed map with the weights firstTap, firstTap - stride, ...
+   */
   struct Side {
     size_t first, count, begin, taps, firstTap;
   };

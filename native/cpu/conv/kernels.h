@@ -12,8 +12,10 @@
  */
 namespace convsweep::cpu {
 
-/** Windows of `rows` runs each, the runs `pitch` apart; the windows of a line `step` apart, the lines
- * `lineStep`. */
+/**
+ * Windows of `rows` runs each, the runs `pitch` apart; the windows of a line `step` apart, the lines
+ * `lineStep`.
+ */
 struct Windows {
   const float* first;
   size_t lines, count;
@@ -23,8 +25,10 @@ struct Windows {
   [[gnu::always_inline]] constexpr size_t depth() const { return rows * run; }
 };
 
-/** A kernel [depth][filters] and its bias as `correlate` reads them, packed for lines of about `count`
- * windows. */
+/**
+ * A kernel [depth][filters] and its bias as `correlate` reads them, packed for lines of about `count`
+ * windows.
+ */
 struct PackedKernel {
   const float* data;
   size_t filters, count;
@@ -80,25 +84,28 @@ struct ConvKernels {
   // Winograd's algorithm. The transforms of a tile are in whole vectors of channels, its 36 products `step`
   // apart.
 
-  /** The transform of 6 x 6 inputs [y][x][channel], lines `pitch` apart. Reads whole vectors. */
-  void (*tileInputs)(const float* inputs, size_t pitch, size_t channels, size_t step, float* to);
+  /** The transform of 6 x 6 positions of a map from (y, x) on; outside the map lie zeros. */
+  void (*tileInputs)(const float* map, const Extent& extent, int y, int x, size_t step, float* to);
   /** From products to results [y][x][filter] in the map, lines `pitch` and windows `stride` apart. */
   void (*tileResults)(size_t window, const float* products, size_t step, size_t filters, const float* bias,
                       bool relu, TileResults part, float* to, size_t pitch, size_t stride, bool padded);
-  /** The transform of a tile of gradients, laid out as those results; what lies outside the map counts as 0.
+  /**
+   * The transform of a tile of gradients, laid out as those results; what lies outside the map counts as 0.
    */
   void (*tileGradients)(size_t window, const float* gradient, size_t pitch, size_t filters, TileResults part,
                         size_t step, float* to);
   /** The transform of a kernel [window][window][channel][filter]: to[product][channel][filter]. */
   void (*tileKernel)(size_t window, const float* kernel, size_t channels, size_t filters, float* to);
-  /** The gradient of the kernel from that of its transform, sums[product][channel][filter in whole vectors].
+  /**
+   * The gradient of the kernel from that of its transform, sums[product][channel][filter in whole vectors].
    */
   void (*tileKernelGradient)(size_t window, const float* sums, size_t channels, size_t filters, float* to);
 
   /** Lists, per filter, the gradients that are not 0. `begins`: filters + 1 indices. */
   void (*listByFilter)(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
                        const WinnerList& list, uint32_t* begins);
-  /** sums[filter][rows][run in whole vectors] += gradient * patch. `image`: readable a vector past its end.
+  /**
+   * sums[filter][rows][run in whole vectors] += gradient * patch. `image`: readable a vector past its end.
    */
   void (*addPatches)(const float* image, size_t pitch, size_t rows, size_t run, size_t filters,
                      const WinnerList& list, const uint32_t* begins, float* sums);

@@ -11,6 +11,11 @@
 namespace convsweep::cpu {
 namespace {
 
+std::string_view wanted() {
+  const char* const name = std::getenv("CONVSWEEP_CONVOLUTION");
+  return name ? name : "";
+}
+
 bool always(const ConvSpec&) {
   return true;
 }
@@ -70,11 +75,9 @@ constexpr Implementation<ConvKernelGradient> kKernelGradient[] = {
 template <typename Interface, size_t kCount>
 std::unique_ptr<Interface> choose(const Implementation<Interface> (&list)[kCount], const Kernels& kernels,
                                   const ConvSpec& spec) {
-  const char* const wanted = std::getenv("CONVSWEEP_CONVOLUTION");
-  if (wanted) {
-    for (const auto& one : list) {
-      if (std::string_view(wanted) == one.name && one.applies(spec)) return one.make(kernels, spec);
-    }
+  const std::string_view name = wanted();
+  for (const auto& one : list) {
+    if (name == one.name && one.applies(spec)) return one.make(kernels, spec);
   }
   for (const auto& one : list) {
     if (one.applies(spec)) return one.make(kernels, spec);
@@ -83,6 +86,10 @@ std::unique_ptr<Interface> choose(const Implementation<Interface> (&list)[kCount
 }
 
 }  // namespace
+
+bool mayTake(const char* implementation) {
+  return wanted().empty() || wanted() == implementation;
+}
 
 std::unique_ptr<ConvForward> makeForward(const Kernels& kernels, const ConvSpec& spec) {
   return choose(kForward, kernels, spec);

@@ -22,6 +22,38 @@ inline void storeUpTo(float* to, Vector v, size_t left) {
   }
 }
 
+/** `kWhole`: all of the tile lies in the map. */
+template <bool kWhole>
+void inputsOf(const float* map, const Extent& extent, int y0, int x0, size_t step, float* to) {
+  const size_t channels = (size_t)extent.channels;
+  const ptrdiff_t pitch = (ptrdiff_t)extent.width * extent.channels;
+  const ptrdiff_t first = y0 * pitch + (ptrdiff_t)x0 * extent.channels;
+  for (size_t c = 0; c < channels; c += kLanes) {
+    Vector rows[kTileSide][kTileSide];
+#pragma GCC unroll 6
+    for (size_t y = 0; y < kTileSide; ++y) {
+      Vector d[kTileSide];
+#pragma GCC unroll 6
+      for (size_t x = 0; x < kTileSide; ++x) {
+        const bool inside = kWhole || ((unsigned)(y0 + (int)y) < (unsigned)extent.height &&
+                                       (unsigned)(x0 + (int)x) < (unsigned)extent.width);
+        const ptrdiff_t at = first + (ptrdiff_t)y * pitch + (ptrdiff_t)(x * channels + c);
+        d[x] = inside ? loadUpTo(map + at, channels - c) : Vector{};
+      }
+      transformInput<4>(d, rows[y]);
+    }
+#pragma GCC unroll 6
+    for (size_t x = 0; x < kTileSide; ++x) {
+      Vector d[kTileSide], t[kTileSide];
+#pragma GCC unroll 6
+      for (size_t y = 0; y < kTileSide; ++y) d[y] = rows[y][x];
+      transformInput<4>(d, t);
+#pragma GCC unroll 6
+      for (size_t y = 0; y < kTileSide; ++y) store(to + (y * kTileSide + x) * step + c, t[y]);
+    }
+  }
+}
+
 template <size_t kWindow>
 void resultsOf(const float* products, size_t step, size_t filters, const float* bias, bool relu,
                TileResults part, float* to, size_t pitch, size_t stride, bool padded) {
@@ -130,26 +162,10 @@ void kernelGradientOf(const float* sums, size_t channels, size_t filters, float*
 
 }  // namespace
 
-void tileInputs(const float* inputs, size_t pitch, size_t channels, size_t step, float* to) {
-  for (size_t c = 0; c < channels; c += kLanes) {
-    Vector rows[kTileSide][kTileSide];
-#pragma GCC unroll 6
-    for (size_t y = 0; y < kTileSide; ++y) {
-      Vector d[kTileSide];
-#pragma GCC unroll 6
-      for (size_t x = 0; x < kTileSide; ++x) d[x] = load(inputs + y * pitch + x * channels + c);
-      transformInput<4>(d, rows[y]);
-    }
-#pragma GCC unroll 6
-    for (size_t x = 0; x < kTileSide; ++x) {
-      Vector d[kTileSide], t[kTileSide];
-#pragma GCC unroll 6
-      for (size_t y = 0; y < kTileSide; ++y) d[y] = rows[y][x];
-      transformInput<4>(d, t);
-#pragma GCC unroll 6
-      for (size_t y = 0; y < kTileSide; ++y) store(to + (y * kTileSide + x) * step + c, t[y]);
-    }
-  }
+void tileInputs(const float* map, const Extent& extent, int y, int x, size_t step, float* to) {
+  constexpr int kSide = (int)kTileSide;
+  const bool whole = y >= 0 && x >= 0 && y + kSide <= extent.height && x + kSide <= extent.width;
+  (whole ? inputsOf<true> : inputsOf<false>)(map, extent, y, x, step, to);
 }
 
 void tileResults(size_t window, const float* products, size_t step, size_t filters, const float* bias,

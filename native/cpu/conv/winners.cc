@@ -70,7 +70,8 @@ void WinnersInputGradient::run(const Shard& shard, const ConvArrays& arrays, flo
 WinnersKernelGradient::WinnersKernelGradient(const Kernels& kernels, const ConvSpec& spec)
     : kernels_(*kernels.conv), spec_(spec), frame_(inputFrame(spec)) {}
 
-/** The framed input, which vectors are read past the end of, the list, where each filter's part of it begins.
+/**
+ * The framed input, which vectors are read past the end of, the list, where each filter's part of it begins.
  */
 size_t WinnersKernelGradient::scratch() const {
   return frame_.size() + kSlack + 2 * listSize(*spec_.pool) + static_cast<size_t>(spec_.out.channels) + 1;

@@ -19,74 +19,60 @@ size_t batchFor(size_t floats, size_t most) {
 }
 
 Tiling forwardTiling(const ConvSpec& s) {
-  return {size(s.window.height), size(s.out.height), size(s.out.width)};
+  return {size(s.window.height), s.in, s.out, s.window.padTop, s.window.padLeft};
 }
 
-/** The gradient's frame: its convolution with the turned kernel covers the whole input. */
-Frame gradientFrame(const ConvSpec& s) {
+/** Of the gradient's convolution with the turned kernel, whose results cover the whole input. */
+Tiling gradientTiling(const ConvSpec& s) {
   const Window& w = s.window;
-  return {size(s.out.height),
-          size(s.out.width),
-          size(s.out.channels),
-          size(w.height - 1 - w.padTop),
-          size(w.width - 1 - w.padLeft),
-          size(s.in.height + w.padTop - s.out.height),
-          size(s.in.width + w.padLeft - s.out.width)};
+  return {size(w.height), s.out, s.in, w.height - 1 - w.padTop, w.width - 1 - w.padLeft};
 }
 
 }  // namespace
 
-Tiling::Tiling(size_t window, size_t height, size_t width)
+Tiling::Tiling(size_t window, const Extent& in, const Extent& out, int top, int left)
     : window(window),
       results(resultsSide(window)),
-      height(height),
-      width(width),
+      in(in),
+      height(size(out.height)),
+      width(size(out.width)),
+      top(top),
+      left(left),
       rows((height + results - 1) / results),
       columns((width + results - 1) / results) {}
 
-Frame Tiling::widen(Frame frame) const {
-  frame.bottom = rows * results + window - 1 - frame.top - frame.height;
-  frame.right = columns * results + window - 1 - frame.left - frame.width;
-  return frame;
-}
-
 // ---- Products ---------------------------------------------------------------------------------------------
 
-WinogradProduct::WinogradProduct(const ConvKernels& kernels, const Frame& frame, const Tiling& tiling,
-                                 size_t filters, bool relu)
-    : kernels_(kernels), tiling_(tiling), frame_(tiling.widen(frame)), filters_(filters), relu_(relu) {
-  const size_t channels = wholeVectors(kernels_, frame_.channels), padded = wholeVectors(kernels_, filters_);
-  batch_ = batchFor(kTileSize * (channels + padded), kShardImages * tiling_.perImage());
+WinogradProduct::WinogradProduct(const ConvKernels& kernels, const Tiling& tiling, size_t filters, bool relu)
+    : kernels_(kernels), tiling_(tiling), filters_(filters), relu_(relu) {
+  const size_t deep = wholeVectors(kernels_, channels()), wide = wholeVectors(kernels_, filters_);
+  batch_ = batchFor(kTileSize * (deep + wide), kShardImages * tiling_.perImage());
   images_ = std::max<size_t>(batch_ / tiling_.perImage(), 1);
-  transformed_.ensure(kTileSize * frame_.channels * filters_);
-  packed_.ensure(kTileSize * kernels_.packedSize(frame_.channels, filters_));
-  bias_.ensure(padded);
+  transformed_.ensure(kTileSize * channels() * filters_);
+  packed_.ensure(kTileSize * kernels_.packedSize(channels(), filters_));
+  bias_.ensure(wide);
 }
 
-/** The framed images, the inputs' transforms, the products. */
+/** The inputs' transforms, the products. */
 size_t WinogradProduct::scratch() const {
-  const size_t channels = wholeVectors(kernels_, frame_.channels), padded = wholeVectors(kernels_, filters_);
-  return images_ * frame_.scratch() + kTileSize * batch_ * (channels + padded);
+  return kTileSize * batch_ * (wholeVectors(kernels_, channels()) + wholeVectors(kernels_, filters_));
 }
 
 void WinogradProduct::prepare(const float* kernel, const float* bias) {
   for (size_t f = 0; f < wholeVectors(kernels_, filters_); ++f)
     bias_.data()[f] = bias && f < filters_ ? bias[f] : 0;
-  kernels_.tileKernel(tiling_.window, kernel, frame_.channels, filters_, transformed_.data());
+  kernels_.tileKernel(tiling_.window, kernel, channels(), filters_, transformed_.data());
   for (size_t p = 0; p < kTileSize; ++p) {
-    kernels_.pack(transformed_.data() + p * frame_.channels * filters_, nullptr, frame_.channels, filters_,
-                  batch_, packed_.data() + p * kernels_.packedSize(frame_.channels, filters_));
+    kernels_.pack(transformed_.data() + p * channels() * filters_, nullptr, channels(), filters_, batch_,
+                  packed_.data() + p * kernels_.packedSize(channels(), filters_));
   }
 }
 
 void WinogradProduct::run(const float* maps, size_t count, float* to, size_t imageSize, size_t stride,
                           bool padded, float* scratch) const {
-  const size_t channels = wholeVectors(kernels_, frame_.channels), wide = wholeVectors(kernels_, filters_);
-  float* const inputs = scratch + images_ * frame_.scratch();
-  float* const products = inputs + kTileSize * batch_ * channels;
-  const size_t all = count * tiling_.perImage(), side = tiling_.results;
-  const size_t mapSize = frame_.height * frame_.width * frame_.channels;
-  const float* framed = nullptr;
+  const size_t deep = wholeVectors(kernels_, channels()), wide = wholeVectors(kernels_, filters_);
+  float* const products = scratch + kTileSize * batch_ * deep;
+  const size_t all = count * tiling_.perImage();
   for (size_t begin = 0; begin < all;) {
     // Batches of about the same size.
     const size_t left = all - begin, parts = (left + batch_ - 1) / batch_, tiles = (left + parts - 1) / parts;
@@ -97,21 +83,19 @@ void WinogradProduct::run(const float* maps, size_t count, float* to, size_t ima
       }
     };
     each([&](size_t t, size_t image, size_t y, size_t x) {
-      if (!framed || (y == 0 && x == 0))
-        framed = frame_.put(maps + image * mapSize, scratch + image * frame_.scratch());
-      kernels_.tileInputs(framed + y * side * frame_.pitch() + x * side * frame_.channels, frame_.pitch(),
-                          frame_.channels, batch_ * channels, inputs + t * channels);
+      kernels_.tileInputs(maps + image * tiling_.in.size(), tiling_.in, tiling_.inputY(y), tiling_.inputX(x),
+                          batch_ * deep, scratch + t * deep);
     });
     for (size_t p = 0; p < kTileSize; ++p) {
-      const Windows rows{inputs + p * batch_ * channels, 1, tiles, 0, channels, 0, 1, frame_.channels};
-      const float* const packed = packed_.data() + p * kernels_.packedSize(frame_.channels, filters_);
+      const Windows rows{scratch + p * batch_ * deep, 1, tiles, 0, deep, 0, 1, channels()};
+      const float* const packed = packed_.data() + p * kernels_.packedSize(channels(), filters_);
       kernels_.correlate(rows, {packed, filters_, batch_}, false, products + p * batch_ * wide, wide, true);
     }
     each([&](size_t t, size_t image, size_t y, size_t x) {
+      const size_t at = (y * tiling_.width + x) * tiling_.results * stride;
       kernels_.tileResults(tiling_.window, products + t * wide, batch_ * wide, filters_, bias_.data(), relu_,
-                           tiling_.part(y, x),
-                           to + image * imageSize + (y * side * tiling_.width + x * side) * stride,
-                           tiling_.width * stride, stride, padded);
+                           tiling_.part(y, x), to + image * imageSize + at, tiling_.width * stride, stride,
+                           padded);
     });
     begin += tiles;
   }
@@ -123,8 +107,7 @@ WinogradForward::WinogradForward(const Kernels& kernels, const ConvSpec& spec)
     : all_(kernels),
       kernels_(*kernels.conv),
       spec_(spec),
-      product_(kernels_, inputFrame(spec), forwardTiling(spec), size(spec.out.channels),
-               spec.relu && !spec.pool) {}
+      product_(kernels_, forwardTiling(spec), size(spec.out.channels), spec.relu && !spec.pool) {}
 
 /** The product's, then unpooled maps. */
 size_t WinogradForward::scratch() const {
@@ -162,9 +145,7 @@ void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* s
 
 WinogradInputGradient::WinogradInputGradient(const Kernels& kernels, const ConvSpec& spec)
     : spec_(spec),
-      product_(*kernels.conv, gradientFrame(spec),
-               {size(spec.window.height), size(spec.in.height), size(spec.in.width)}, size(spec.in.channels),
-               false),
+      product_(*kernels.conv, gradientTiling(spec), size(spec.in.channels), false),
       turned_(size(spec.window.height * spec.window.width) * size(spec.in.channels) *
               size(spec.out.channels)) {}
 
@@ -192,51 +173,43 @@ void WinogradInputGradient::run(const Shard& shard, const ConvArrays& arrays, fl
 // ---- The gradient of the kernel ---------------------------------------------------------------------------
 
 WinogradKernelGradient::WinogradKernelGradient(const Kernels& kernels, const ConvSpec& spec)
-    : kernels_(*kernels.conv),
-      spec_(spec),
-      tiling_(forwardTiling(spec)),
-      frame_(tiling_.widen(inputFrame(spec))) {
-  const size_t floats = kTileSize * (wholeVectors(kernels_, frame_.channels) +
-                                     wholeVectors(kernels_, size(spec_.out.channels)));
+    : kernels_(*kernels.conv), spec_(spec), tiling_(forwardTiling(spec)) {
+  const size_t floats =
+      wholeVectors(kernels_, size(spec.in.channels)) + wholeVectors(kernels_, size(spec.out.channels));
   // Larger than for products: the sums of all 36 go through memory once per batch.
-  batch_ = 2 * batchFor(floats, kShardImages * tiling_.perImage());
+  batch_ = 2 * batchFor(kTileSize * floats, kShardImages * tiling_.perImage());
 }
 
-/** The framed image, the transforms of the inputs and of the gradients. */
+/** The transforms of the inputs and of the gradients. */
 size_t WinogradKernelGradient::scratch() const {
-  return frame_.scratch() +
-         kTileSize * batch_ *
-             (wholeVectors(kernels_, frame_.channels) + wholeVectors(kernels_, size(spec_.out.channels)));
+  return kTileSize * batch_ *
+         (wholeVectors(kernels_, size(spec_.in.channels)) + wholeVectors(kernels_, size(spec_.out.channels)));
 }
 
 size_t WinogradKernelGradient::sums() const {
-  return kTileSize * frame_.channels * wholeVectors(kernels_, size(spec_.out.channels));
+  return kTileSize * size(spec_.in.channels) * wholeVectors(kernels_, size(spec_.out.channels));
 }
 
 void WinogradKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
                                  float* scratch) const {
-  const size_t filters = size(spec_.out.channels);
-  const size_t channels = wholeVectors(kernels_, frame_.channels), wide = wholeVectors(kernels_, filters);
-  float* const inputs = scratch + frame_.scratch();
-  float* const gradients = inputs + kTileSize * batch_ * channels;
-  const size_t side = tiling_.results;
+  const size_t channels = size(spec_.in.channels), filters = size(spec_.out.channels);
+  const size_t deep = wholeVectors(kernels_, channels), wide = wholeVectors(kernels_, filters);
+  float* const gradients = scratch + kTileSize * batch_ * deep;
   size_t waiting = 0;
   const auto flush = [&] {
     for (size_t p = 0; p < kTileSize; ++p) {
-      const Windows rows{inputs + p * batch_ * channels, 1, waiting, 0, channels, 0, 1, frame_.channels};
-      kernels_.weightSums(rows, gradients + p * batch_ * wide, filters, wide,
-                          sums + p * frame_.channels * wide);
+      const Windows rows{scratch + p * batch_ * deep, 1, waiting, 0, deep, 0, 1, channels};
+      kernels_.weightSums(rows, gradients + p * batch_ * wide, filters, wide, sums + p * channels * wide);
     }
     waiting = 0;
   };
   for (size_t i = shard.first; i < shard.last; ++i) {
-    const float* const framed = frame_.put(arrays.x + i * spec_.in.size(), scratch);
     const float* const gradient = arrays.yGradient + i * spec_.out.size();
     for (size_t y = 0; y < tiling_.rows; ++y) {
       for (size_t x = 0; x < tiling_.columns; ++x) {
-        kernels_.tileInputs(framed + y * side * frame_.pitch() + x * side * frame_.channels, frame_.pitch(),
-                            frame_.channels, batch_ * channels, inputs + waiting * channels);
-        kernels_.tileGradients(tiling_.window, gradient + (y * side * tiling_.width + x * side) * filters,
+        kernels_.tileInputs(arrays.x + i * spec_.in.size(), spec_.in, tiling_.inputY(y), tiling_.inputX(x),
+                            batch_ * deep, scratch + waiting * deep);
+        kernels_.tileGradients(tiling_.window, gradient + (y * tiling_.width + x) * tiling_.results * filters,
                                tiling_.width * filters, filters, tiling_.part(y, x), batch_ * wide,
                                gradients + waiting * wide);
         if (++waiting == batch_) flush();
@@ -247,7 +220,8 @@ void WinogradKernelGradient::run(const Shard& shard, const ConvArrays& arrays, f
 }
 
 void WinogradKernelGradient::finish(const float* sums, float* gradient) const {
-  kernels_.tileKernelGradient(tiling_.window, sums, frame_.channels, size(spec_.out.channels), gradient);
+  kernels_.tileKernelGradient(tiling_.window, sums, size(spec_.in.channels), size(spec_.out.channels),
+                              gradient);
 }
 
 }  // namespace convsweep::cpu

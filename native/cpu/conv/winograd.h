@@ -3,37 +3,37 @@
 #include <algorithm>
 
 #include "backend/buffer.h"
-#include "cpu/conv/frame.h"
 #include "cpu/conv/implementation.h"
 
 namespace convsweep::cpu {
 
-/**
- * A map cut into tiles whose results overlap nowhere. Tiles are worked on in batches: of several images where
- * those are small, of a part of one where it is large.
- */
+/** A map of results cut into tiles. `top` and `left`: zeros before the map of the inputs. */
 struct Tiling {
   size_t window, results;
+  Extent in;
   /** Of the results. */
   size_t height, width;
+  int top, left;
   size_t rows, columns;
 
-  Tiling(size_t window, size_t height, size_t width);
+  Tiling(size_t window, const Extent& in, const Extent& out, int top, int left);
   size_t perImage() const { return rows * columns; }
-  /** Widens the frame of the inputs to whole tiles. */
-  Frame widen(Frame frame) const;
   /** The results of tile (y, x) that are in the map. */
   TileResults part(size_t y, size_t x) const {
     return {std::min(results, height - y * results), std::min(results, width - x * results)};
   }
+  /** Where the inputs of the y-th and x-th tile begin. */
+  int inputY(size_t y) const { return static_cast<int>(y * results) - top; }
+  int inputX(size_t x) const { return static_cast<int>(x * results) - left; }
 };
 
-/** Convolution of framed maps [y][x][channels] with a kernel [window][window][channels][filters], stride 1.
+/**
+ * Convolution of maps [y][x][channels] with a kernel [window][window][channels][filters] at stride 1. Tiles
+ * are worked on in batches: of several images where those have few, of a part of one where it has many.
  */
 class WinogradProduct {
  public:
-  WinogradProduct(const ConvKernels& kernels, const Frame& frame, const Tiling& tiling, size_t filters,
-                  bool relu);
+  WinogradProduct(const ConvKernels& kernels, const Tiling& tiling, size_t filters, bool relu);
   /** Images that `run` takes at a time. */
   size_t images() const { return images_; }
   size_t scratch() const;
@@ -46,9 +46,10 @@ class WinogradProduct {
            float* scratch) const;
 
  private:
+  size_t channels() const { return static_cast<size_t>(tiling_.in.channels); }
+
   const ConvKernels& kernels_;
   const Tiling tiling_;
-  const Frame frame_;
   const size_t filters_;
   const bool relu_;
   /** Tiles of a batch at most. */
@@ -56,8 +57,10 @@ class WinogradProduct {
   Buffer<float> transformed_, packed_, bias_;
 };
 
-/** Winograd's algorithm: a fourth of the products for 3 x 3 windows, 9 of 25 for 5 x 5, for additions around
- * them. */
+/**
+ * Winograd's algorithm: a fourth of the products for 3 x 3 windows, 9 of 25 for 5 x 5, for additions around
+ * them.
+ */
 class WinogradForward final : public ConvForward {
  public:
   WinogradForward(const Kernels& kernels, const ConvSpec& spec);
@@ -98,7 +101,6 @@ class WinogradKernelGradient final : public ConvKernelGradient {
   const ConvKernels& kernels_;
   const ConvSpec spec_;
   const Tiling tiling_;
-  const Frame frame_;
   size_t batch_;
 };
 

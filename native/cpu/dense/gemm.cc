@@ -48,8 +48,10 @@ void packPanel(Matrix b, size_t depth, size_t columns, size_t vectors, float* pa
   }
 }
 
-/** How a tile leaves its sums: C, its row stride, columns in the last vector, and whether to add to what is
- * there. */
+/**
+ * How a tile leaves its sums: C, its row stride, columns in the last vector, and whether to add to what is
+ * there.
+ */
 struct Target {
   float* c;
   size_t stride, lastWidth;

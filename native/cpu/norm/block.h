@@ -91,7 +91,8 @@ class NormBlock final : public CpuBlock {
     const double all = static_cast<double>(n);
     for (size_t c = 0; c < channels; ++c) {
       const auto share = [&](size_t p) {
-        return static_cast<double>(std::min(n - p * kShardImages, parts > 1 ? kShardImages : n)) / all;
+        const size_t images = parts > 1 ? shardImages(n) : n;
+        return static_cast<double>(std::min(n - p * images, images)) / all;
       };
       const float* const moments = sums_.data() + c;
       double mean = 0, variance = 0;

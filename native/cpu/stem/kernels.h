@@ -84,8 +84,10 @@ struct StemKernels {
   /** Tiles that `secondMultiply` works on at a time. */
   size_t tiles;
 
-  /** Bit x of rows[y] is set where the pixel is not 0. `pixels` here and below: readable 64 bytes past its
-   * end. */
+  /**
+   * Bit x of rows[y] is set where the pixel is not 0. `pixels` here and below: readable 64 bytes past its
+   * end.
+   */
   void (*inkRows)(const StemShape& shape, const uint8_t* pixels, uint64_t* rows);
   /**
    * The pixels' horizontal Winograd transform F(2, 3), exact in floats: for window x of row y, with d the
@@ -101,8 +103,10 @@ struct StemKernels {
                        const float* bias, const float* blank, const Ahead& ahead, float* values,
                        uint8_t* winners, float* sums);
 
-  /** The Winograd transform of a kernel [9][filters1][planes2 * 16]:
-   * transformed[products][plane2][filters1][16]. */
+  /**
+   * The Winograd transform of a kernel [9][filters1][planes2 * 16]:
+   * transformed[products][plane2][filters1][16].
+   */
   void (*secondKernel)(const StemShape& shape, TileKind kind, const float* kernel, float* transformed);
   /** Writes the Winograd transform of the tile that begins at window (y, x) as row `slot` of a batch. */
   void (*secondTile)(const StemShape& shape, TileKind kind, const float* values1, size_t y, size_t x,
@@ -110,8 +114,9 @@ struct StemKernels {
   /** The matrix products of a batch: products[products][tiles][planes2 * 16]. */
   void (*secondMultiply)(const StemShape& shape, TileKind kind, const float* batch, const float* transformed,
                          float* products);
-  /** Transforms `count` tiles back, pools, clips. `sums` of the results less `blank`, as in
-   * `firstForward`. */
+  /**
+   * Transforms `count` tiles back, pools, clips. `sums` of the results less `blank`, as in `firstForward`.
+   */
   void (*secondPool)(const StemShape& shape, TileKind kind, const float* products, size_t count,
                      const float* bias, const float* blank, const TileTarget* targets, float* sums);
 

@@ -318,7 +318,8 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
 
 namespace {
 
-/** Rows of a pooling window whose products are added up together: the more, the fewer sums go through memory.
+/**
+ * Rows of a pooling window whose products are added up together: the more, the fewer sums go through memory.
  */
 constexpr size_t kPlaceRows = kLanes == 16 ? 2 : 1;
 

@@ -163,8 +163,10 @@ uint64_t everySecond(uint64_t x) {
   return (x | x >> 16) & 0x00000000ffffffff;
 }
 
-/** Of a row of windows, each 2 pixels right of the one before, a bit for each with a bit in any of its
- * columns. */
+/**
+ * Of a row of windows, each 2 pixels right of the one before, a bit for each with a bit in any of its
+ * columns.
+ */
 uint64_t inkedWindows(uint64_t columns, size_t width, size_t size) {
   uint64_t windows = columns;
   for (size_t i = 1; i < size; ++i) windows |= columns >> i;
@@ -390,7 +392,8 @@ void ConvStem::forward(size_t n, Mode mode) {
     first_.zero(slots_ * slotBytes());
     drawn_.assign(words, 0);
   }
-  const size_t values2 = at2(shardsOf(n) * kShardImages);
+  shardImages_ = shardImages(n);
+  const size_t values2 = at2(shardsOf(n) * shardImages_);
   values2_.ensure(values2);
   ink_.ensure(n * (1 + shape_.positions1() + shape_.height2));
   packFirst();

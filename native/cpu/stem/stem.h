@@ -39,8 +39,10 @@ class ConvStem final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
 
-  /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training
-   * forward. */
+  /**
+   * Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training
+   * forward.
+   */
   int firstWinner(size_t image, size_t y, size_t x, size_t filter);
   int secondWinner(size_t image, size_t y, size_t x, size_t filter);
 
@@ -94,13 +96,14 @@ class ConvStem final : public CpuBlock {
   void findInk(const uint8_t* pixels, size_t image, size_t slot);
   void erase(size_t slot, size_t first, uint64_t stale);
   void findReach(size_t slot, int32_t* reach);
-  /** Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one.
+  /**
+   * Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one.
    */
   void takePixels(Worker& worker, size_t image, size_t n);
 
   /** Where an image's second map begins; after each shard there are four positions that may be read. */
   size_t at2(size_t image) const {
-    return image * shape_.map2() + image / kShardImages * 4 * norm2_.channels;
+    return image * shape_.map2() + image / shardImages_ * 4 * norm2_.channels;
   }
 
   void packFirst();
@@ -119,8 +122,10 @@ class ConvStem final : public CpuBlock {
   /** `sums` of x - pivot and its square; updates the moving statistics. */
   void useBatch(Norm& norm, size_t n, const std::vector<double>& sums, const float* pivot) const;
   void fold(Norm& norm, size_t c, double mean, double variance) const;
-  /** From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the
-   * coefficients. */
+  /**
+   * From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the
+   * coefficients.
+   */
   void normBackward(Norm& norm, size_t c, size_t n, double gradients, double products) const;
 
   void backwardSecond(Worker& worker, size_t image, float* biasSums, float* weightSums);
@@ -138,7 +143,7 @@ class ConvStem final : public CpuBlock {
   // Of the batch.
   Buffer<uint8_t> first_, winners2_;
   Buffer<float> values2_;
-  size_t slots_ = 0;
+  size_t slots_ = 0, shardImages_ = kShardImages;
   /** drawnWords() per slot, and one more, since the bits of a row are read from two. */
   std::vector<uint64_t> drawn_;
   /** y * 256 + x of each position of the first map. */
