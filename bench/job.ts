@@ -2,13 +2,12 @@
  * The one job that every contestant does, and the files that hand it to those written in Python: train the notebook's
  * model on 7,000 embedded digits in batches of 128, validating on the other 3,000 after each epoch.
  */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { loadDigits } from '../lib/data/digits.js';
 import { type EpochPlan, epochPlan } from '../lib/data/epoch-plan.js';
 import { holdout, type Split } from '../lib/data/splits.js';
 import { notebookModel } from '../lib/model/notebook.js';
 import { settledStartEpoch } from '../lib/training/start-epoch.js';
+import { Arrays } from './arrays.js';
 
 export const WIDTHS: [number, number, number] = [60, 60, 60];
 export const BATCH_SIZE = 128;
@@ -41,49 +40,34 @@ export function denseFlops(): { inference: number; training: number } {
 }
 
 /**
- * Writes `job.json` (sizes, and where each array lies) and `job.bin` (the arrays, raw and little-endian): both sides'
- * images and labels in their order, every epoch's order as positions in the training images, the initial weights.
+ * Writes the sizes and, as {@link Arrays}, both sides' images and labels in their order, every epoch's order as positions in the training images, the initial weights.
  */
 export async function writeJob(folder: string, job: Job): Promise<void> {
   const { train, validation, startFromEpoch } = job;
-  const chunks: Uint8Array[] = [];
-  const arrays: Record<string, { type: string; shape: number[]; offset: number }> = {};
-  let length = 0;
-  const add = (name: string, shape: number[], data: Uint8Array | Uint32Array | Float32Array): void => {
-    const type = data instanceof Uint8Array ? 'uint8' : data instanceof Uint32Array ? 'uint32' : 'float32';
-    arrays[name] = { type, shape, offset: length };
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    const padding = new Uint8Array(-bytes.length & 3);
-    chunks.push(bytes, padding);
-    length += bytes.length + padding.length;
-  };
-
+  const arrays = new Arrays();
   for (const [side, data] of Object.entries({ train, validation })) {
     const images = Buffer.concat(Array.from(data.rows, (_, position) => data.image(position)));
-    add(`${side}/images`, [data.size, ...data.imageShape], images);
-    add(`${side}/labels`, [data.size], data.labels());
+    arrays.add(`${side}/images`, [data.size, ...data.imageShape], images);
+    arrays.add(`${side}/labels`, [data.size], data.labels());
   }
 
   const positionOf = new Map(Array.from(train.rows, (row, position) => [row, position]));
   const plans = Array.from({ length: EPOCHS }, (_, epoch) => planOf(job, epoch));
   const flat = (lists: Uint32Array[]) => Uint32Array.from(lists.flatMap((list) => [...list]));
   const orders = plans.map((plan) => plan.rows.map((row) => positionOf.get(row)!));
-  add('order', [EPOCHS, train.size], flat(orders));
-  add('batchSizes', [EPOCHS, plans[0]!.batchSizes.length], flat(plans.map((plan) => plan.batchSizes)));
+  arrays.add('order', [EPOCHS, train.size], flat(orders));
+  arrays.add('batchSizes', [EPOCHS, plans[0]!.batchSizes.length], flat(plans.map((plan) => plan.batchSizes)));
 
   using model = notebookModel(WIDTHS, { seed: SEED, device: 'cpu' });
   const weights = model.getWeights();
-  for (const { name, shape, data } of weights) add(`weights/${name}`, [...shape], data);
+  for (const { name, shape, data } of weights) arrays.add(`weights/${name}`, [...shape], data);
 
-  const description = {
+  await arrays.write(folder, {
     widths: WIDTHS,
     batchSize: BATCH_SIZE,
     epochs: EPOCHS,
     patience: PATIENCE,
     startFromEpoch,
     weights: weights.map(({ name }) => name),
-    arrays,
-  };
-  await writeFile(join(folder, 'job.json'), JSON.stringify(description));
-  await writeFile(join(folder, 'job.bin'), chunks);
+  });
 }

@@ -9,7 +9,7 @@ import { resolveDevice } from '../lib/native.js';
 import { earlyStopping } from '../lib/training/early-stopping.js';
 import { modelCheckpoint } from '../lib/training/model-checkpoint.js';
 import { BATCH_SIZE, EPOCHS, loadJob, PATIENCE, planOf, SEED, WIDTHS } from './job.js';
-import type { Answers, EpochTimes, Memory, Request, TrialTime } from './protocol.js';
+import type { Answers, EpochTimes, JobRequest, Memory, TrialTime } from './protocol.js';
 
 const { addon } = resolveDevice('cpu');
 const job = await loadJob();
@@ -78,7 +78,7 @@ async function measureMemory(models: number): Promise<Memory> {
   return models === 1 ? memory : { ...memory, perTrial: (used.at(-1)! - used[0]!) / (models - 1) };
 }
 
-async function answer(request: Request): Promise<Answers[Request['run']]> {
+async function answer(request: JobRequest): Promise<Answers[JobRequest['run']]> {
   const each = <T>(run: () => Promise<T>): Promise<T[]> =>
     Promise.all(Array.from({ length: request.models }, run));
   switch (request.run) {

@@ -10,12 +10,23 @@ export interface Ready {
   version: string;
 }
 
-export type Request =
+/** Of the notebook's job. */
+export type JobRequest =
   /** `count` epochs from the initial weights, of `models` models at the same time. */
   | { run: 'epochs'; count: number; models: number }
   /** One whole trial, or `models` of them at the same time. */
   | { run: 'trial'; models: number }
   | { run: 'memory'; models: number };
+
+/** Of the suite: a network trains or infers for so long, after it has been built and has warmed up. */
+export interface SliceRequest {
+  run: 'slice';
+  network: string;
+  mode: 'training' | 'inference';
+  seconds: number;
+}
+
+export type Request = JobRequest | SliceRequest;
 
 /** Seconds of each epoch of one model, and where its first epoch got to. */
 export interface EpochTimes {
@@ -43,4 +54,5 @@ export interface Answers {
   epochs: { models: EpochTimes[] };
   trial: { models: TrialTime[] };
   memory: Memory;
+  slice: { imagesPerSecond: number };
 }

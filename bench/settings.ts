@@ -28,11 +28,16 @@ export interface Setting {
 
 const here = join(packageRoot(), 'dist', 'bench');
 const sources = join(packageRoot(), 'bench');
-const python = join(
+export const python = join(
   sources,
   '.venv',
   ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']),
 );
+
+/** @param name of a file in `bench/peers` */
+export function peerScript(name: string): string {
+  return join(sources, 'peers', name);
+}
 
 /** This package with every instruction set that the machine has, best first. */
 export function ourSettings(): Setting[] {
@@ -60,7 +65,7 @@ export function ourSettings(): Setting[] {
 export function peerSettings(jobFolder: string): Setting[] {
   const run = (script: string, ...args: string[]): WorkerCommand => ({
     command: python,
-    args: [join(sources, 'peers', script), '--job', jobFolder, ...args],
+    args: [peerScript(script), '--job', jobFolder, ...args],
   });
   const pinned = (script: string, ...args: string[]) => ({
     alone: [run(script, '--core', '0', ...args)],
@@ -145,7 +150,7 @@ export function peerSettings(jobFolder: string): Setting[] {
       ...common,
       product: 'TensorFlow.js',
       name: 'wasm, one thread',
-      workers: [{ command: process.execPath, args: [join(sources, 'peers', 'tfjs_wasm.mjs'), jobFolder] }],
+      workers: [{ command: process.execPath, args: [peerScript('tfjs_wasm.mjs'), jobFolder] }],
       cores: 1,
       measured: 'once',
       note: 'Some steps, extrapolated. As published the wasm backend cannot train a convolution; the benchmark adds the missing kernel. In Node it has one thread.',

@@ -74,6 +74,8 @@ export interface NativeNetworkOptions {
   seed: number;
   /** Default `auto`. */
   precision?: Precision;
+  /** On the CPU: the most threads that a call uses. Default: the addon's all. */
+  threads?: number;
 }
 
 /** Means over the images seen: in training over the forward passes before each update, as Keras logs them. */

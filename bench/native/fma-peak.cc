@@ -43,8 +43,9 @@ static void multiplyAdd() {
   }
 }
 
-/** The sum over threads that all run from `start` to `end`; each counts what it finished, in the time it
- * took. */
+/**
+ * The sum over threads that all run from `start` to `end`; each counts what it finished, in the time it took.
+ */
 static double gigaflops(int threads, Clock::time_point start, Seconds length) {
   std::vector<double> rates(threads);
   std::vector<std::thread> workers;

@@ -5,8 +5,10 @@
 
 namespace convsweep::bench {
 
-/** Processor time of this thread: what other programs take does not count, what they do to caches and clock
- * does. */
+/**
+ * Processor time of this thread: what other programs take does not count, what they do to caches and clock
+ * does.
+ */
 inline double now() {
   timespec time;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

@@ -3,28 +3,36 @@ import argparse
 import json
 import os
 import sys
+import time
 
 import numpy
 
 
-class Job:
-    """The arrays and numbers that bench/job.ts wrote."""
+class Arrays:
+    """The arrays that bench/arrays.ts wrote, and their description."""
 
     def __init__(self, folder):
         with open(os.path.join(folder, "job.json")) as file:
             self.description = json.load(file)
         self._bytes = numpy.fromfile(os.path.join(folder, "job.bin"), dtype=numpy.uint8)
-        self.widths = self.description["widths"]
-        self.batch_size = self.description["batchSize"]
-        self.epochs = self.description["epochs"]
-        self.patience = self.description["patience"]
-        self.start_from_epoch = self.description["startFromEpoch"]
 
     def array(self, name):
         entry = self.description["arrays"][name]
         size = int(numpy.prod(entry["shape"])) * numpy.dtype(entry["type"]).itemsize
         data = self._bytes[entry["offset"] : entry["offset"] + size]
         return data.view(entry["type"]).reshape(entry["shape"])
+
+
+class Job(Arrays):
+    """The arrays and numbers that bench/job.ts wrote."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.widths = self.description["widths"]
+        self.batch_size = self.description["batchSize"]
+        self.epochs = self.description["epochs"]
+        self.patience = self.description["patience"]
+        self.start_from_epoch = self.description["startFromEpoch"]
 
     def weights(self):
         """The initial weights in Keras' order."""
@@ -50,8 +58,8 @@ def resident_bytes():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def serve(version, epochs, trial):
-    """Answers requests until standard input ends. `epochs(count)` and `trial()` do the work of one model."""
+def serve(version, **runs):
+    """Answers requests until standard input ends: each names one of `runs`, which gets the rest of the request."""
     answers = sys.stdout
     # Whatever a library prints belongs elsewhere.
     sys.stdout = sys.stderr
@@ -62,9 +70,34 @@ def serve(version, epochs, trial):
     say({"ready": True, "version": version})
     for line in sys.stdin:
         request = json.loads(line)
-        if request["run"] == "epochs":
-            say({"models": [epochs(request["count"])]})
-        elif request["run"] == "trial":
-            say({"models": [trial()]})
-        else:
-            say({"process": resident_bytes()})
+        say(runs[request.pop("run")](**request))
+
+
+def serve_job(version, epochs, trial):
+    """Serves bench/job.ts' job. `epochs(count)` and `trial()` do the work of one model."""
+    serve(
+        version,
+        epochs=lambda count, models: {"models": [epochs(count)]},
+        trial=lambda models: {"models": [trial()]},
+        memory=lambda models: {"process": resident_bytes()},
+    )
+
+
+def serve_slices(version, networks, prepare):
+    """Serves bench/suite's slices. `prepare(network)` gives a function for each mode that runs all images once, and
+    their number."""
+    prepared = {}
+
+    def slice(network, mode, seconds):
+        if network not in prepared:
+            prepared[network] = prepare(networks[network])
+        run, images = prepared[network][mode], prepared[network]["images"]
+        run()
+        begin, passes, elapsed = time.perf_counter(), 0, 0
+        while elapsed < seconds:
+            run()
+            passes += 1
+            elapsed = time.perf_counter() - begin
+        return {"imagesPerSecond": passes * images / elapsed}
+
+    serve(version, slice=slice)

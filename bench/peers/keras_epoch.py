@@ -10,7 +10,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from job import Job, arguments, serve
+from job import Job, arguments, serve_job
 
 options = arguments(**{"xla": "compile the model with XLA", "fewer-calls": "11 steps per call (steps_per_execution)"})
 job = Job(options.job)
@@ -155,4 +155,4 @@ def trial():
 
 
 epochs(1)
-serve(f"Keras {keras.__version__} on TensorFlow {tensorflow.__version__}", epochs, trial)
+serve_job(f"Keras {keras.__version__} on TensorFlow {tensorflow.__version__}", epochs, trial)

@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 
-from job import Job, arguments, serve
+from job import Job, arguments, serve_job
 
 options = arguments(
     **{
@@ -185,4 +185,4 @@ def trial():
 
 
 epochs(1)
-serve(f"PyTorch {torch.__version__}", epochs, trial)
+serve_job(f"PyTorch {torch.__version__}", epochs, trial)

@@ -1,20 +1,17 @@
 import type { Command } from 'commander';
 import { Model } from '../model/model.js';
-import type { DeviceName, Precision } from '../native.js';
 import { writeEvaluation } from '../report/evaluation/evaluation-folder.js';
 import { evaluationText } from '../report/evaluation/evaluation-text.js';
 import { evaluateModel } from '../report/evaluation/model-evaluation.js';
 import { type ImageOptions, loadSource, PARTS, requireSelection } from './data-source.js';
-import { withDevice } from './device-options.js';
+import { type DeviceOptions, modelOptions, withDevice } from './device-options.js';
 import { evaluatedImages } from './evaluated-images.js';
 import { choice, integer, percentage } from './options.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
-interface EvaluateOptions extends ImageOptions {
+interface EvaluateOptions extends ImageOptions, DeviceOptions {
   out: string;
   all?: boolean;
-  device: DeviceName;
-  precision: Precision;
   json?: boolean;
 }
 
@@ -42,9 +39,9 @@ export function addEvaluate(program: Command): void {
     .option('--out <dir>', 'folder for the report and its pictures', 'evaluation')
     .option('--all', 'keep images that the model was trained on, which are left out otherwise');
   withImages(command).action(async (path: string, options: EvaluateOptions) => {
-    const { data, device, precision, all = false } = options;
+    const { data, all = false } = options;
     requireSelection(options);
-    using model = await Model.load(path, { device, precision });
+    using model = await Model.load(path, modelOptions(options));
     const { images, remark } = evaluatedImages(path, model.origins, await loadSource(data), options, all);
     note(remark);
     const { signal, release } = interruption(() => note('Interrupted.'));

@@ -1,17 +1,15 @@
 import type { Command } from 'commander';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
-import type { DeviceName, Precision } from '../native.js';
 import { predictedClasses } from '../sweep/accuracy.js';
 import { type ImageOptions, loadSource, requireSelection, selectImages } from './data-source.js';
+import { type DeviceOptions, modelOptions } from './device-options.js';
 import { withImages } from './evaluate.js';
 import { readInputImages } from './image-input.js';
 import { integer } from './options.js';
 import { print, printJson } from './terminal.js';
 
-interface PredictOptions extends ImageOptions {
-  device: DeviceName;
-  precision: Precision;
+interface PredictOptions extends ImageOptions, DeviceOptions {
   json?: boolean;
 }
 
@@ -64,8 +62,7 @@ export function addPredict(program: Command): void {
 }
 
 async function predictFiles(path: string, files: readonly string[], options: PredictOptions): Promise<void> {
-  const { device, precision } = options;
-  using model = await Model.load(path, { device, precision });
+  using model = await Model.load(path, modelOptions(options));
   const images = await readInputImages(files, model.inputShape);
   const predictions = predictionsOf(
     model,
@@ -87,7 +84,6 @@ async function predictPositions(
   positions: readonly string[],
   options: PredictOptions,
 ): Promise<void> {
-  const { device, precision } = options;
   requireSelection(options);
   const images = selectImages(await loadSource(options.data), options);
   const chosen =
@@ -98,7 +94,7 @@ async function predictPositions(
     if (position >= images.size)
       throw invalidArgument(ARGUMENT, `integers from 0 to ${images.size - 1}`, position);
   }
-  using model = await Model.load(path, { device, precision });
+  using model = await Model.load(path, modelOptions(options));
   const subset = images.subset(chosen);
   const labels = subset.labels();
   const predictions = predictionsOf(model, await model.predict(subset));

@@ -34,6 +34,7 @@ export interface SweepCommandOptions extends TrainingOptions {
   device: SweepDeviceName;
   precision: Precision;
   jobs?: number;
+  threads?: number;
   limit?: number;
   resume?: boolean;
   plan?: boolean;
@@ -164,6 +165,7 @@ export function sweepOptions(
     device: options.device,
     precision: options.precision,
     ...(options.jobs !== undefined && { jobs: options.jobs }),
+    ...(options.threads !== undefined && { threads: options.threads }),
     ...(options.limit !== undefined && { limit: options.limit }),
     mixed: options.mixed ?? false,
     ...(options.queue !== undefined && { queue: options.queue }),

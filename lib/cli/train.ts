@@ -7,22 +7,19 @@ import { ConvsweepError, invalidArgument } from '../errors.js';
 import { makeFolder } from '../files.js';
 import { Model } from '../model/model.js';
 import { notebookModel } from '../model/notebook.js';
-import type { DeviceName, Precision } from '../native.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { settledStartEpoch } from '../training/start-epoch.js';
-import { withDevice } from './device-options.js';
+import { type DeviceOptions, modelOptions, withDevice } from './device-options.js';
 import { integers, percentage } from './options.js';
 import { interruption, note, printJson, tell } from './terminal.js';
 import { startEpochText, type TrainingOptions, withTraining } from './training-options.js';
 
-interface TrainOptions extends TrainingOptions {
+interface TrainOptions extends TrainingOptions, DeviceOptions {
   out: string;
   data?: string;
   neurons: number[];
   split: number;
-  device: DeviceName;
-  precision: Precision;
   json?: boolean;
 }
 
@@ -47,7 +44,7 @@ export function addTrain(program: Command): void {
 }
 
 async function train(options: TrainOptions): Promise<void> {
-  const { out, data, split, epochs, patience, batch, shuffle, seed, device, precision, json } = options;
+  const { out, data, split, epochs, patience, batch, shuffle, seed, json } = options;
   const images = data === undefined ? await loadDigits() : (await loadIdx(data)).all;
   const sides = holdout(images, { percent: split, seed });
   const start =
@@ -71,8 +68,7 @@ async function train(options: TrainOptions): Promise<void> {
   try {
     using model = notebookModel(options.neurons as [number, number, number], {
       seed,
-      device,
-      precision,
+      ...modelOptions(options),
       inputShape: images.imageShape,
       classes: images.classes,
     });
@@ -91,7 +87,7 @@ async function train(options: TrainOptions): Promise<void> {
         `Training diverged: val_loss was not a finite number in any epoch from ${start.epoch + 1} on; nothing was written to ${out}`,
       );
     }
-    using best = await Model.load(out, { device, precision });
+    using best = await Model.load(out, modelOptions(options));
     const { loss, accuracy } = await best.evaluate(sides.validation, { signal });
     if (json) printJson({ model: out, loss, accuracy, startFromEpoch: start, history: history.history });
     else tell(`${out}: val_loss ${loss.toFixed(4)}, val_accuracy ${accuracy.toFixed(4)}`);

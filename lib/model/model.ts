@@ -49,6 +49,11 @@ export interface ModelOptions extends BlueprintOptions {
   device?: DeviceName;
   /** Of convolutions and matrix products. Default `auto`: `tf32` on a GPU, as in Keras, `fp32` on the CPU. */
   precision?: Precision;
+  /**
+   * On the CPU: the most threads that work on one call. They are those that no other call needs; results do not depend on
+   * their number. Default: as many as there are cores.
+   */
+  threads?: number;
 }
 
 /** Options of calls that run over images without training. */
@@ -92,10 +97,12 @@ export class Model implements TrainingModel {
       'seed',
       'device',
       'precision',
+      'threads',
       'optimizer',
     ]);
-    const { seed = 0, device, precision = 'auto', ...paper } = options;
+    const { seed = 0, device, precision = 'auto', threads, ...paper } = options;
     requireInteger('seed', seed, 0);
+    if (threads !== undefined) requireInteger('threads', threads);
     this.seed = seed;
     this.#blueprint = new Blueprint(layers, paper);
     this.#device = resolveDevice(device);
@@ -108,6 +115,7 @@ export class Model implements TrainingModel {
           device: this.#device.index,
           seed: deriveSeed(seed, 'dropout'),
           precision: this.precision,
+          threads: threads ?? this.#device.concurrency,
         }),
     );
     this.#write(packWeights(this.#architecture, initialWeights(this.#architecture, seed)));
@@ -121,9 +129,9 @@ export class Model implements TrainingModel {
    */
   static async load(
     path: string,
-    options: Pick<ModelOptions, 'device' | 'precision' | 'seed'> = {},
+    options: Pick<ModelOptions, 'device' | 'precision' | 'threads' | 'seed'> = {},
   ): Promise<Model> {
-    rejectUnknownOptions('Model.load', options, ['device', 'precision', 'seed']);
+    rejectUnknownOptions('Model.load', options, ['device', 'precision', 'threads', 'seed']);
     requirePath(path);
     const { name, layers, inputShape, weights, optimizer, origins } = await readKerasFile(path);
     const [height, width, channels] = inputShape as [number, number, number];

@@ -4,7 +4,7 @@ import { type Model, type ModelOptions, sequential } from './model.js';
 
 /** Options of {@link notebookModel}. */
 export interface NotebookModelOptions
-  extends Pick<ModelOptions, 'seed' | 'device' | 'precision' | 'inputShape'> {
+  extends Pick<ModelOptions, 'seed' | 'device' | 'precision' | 'threads' | 'inputShape'> {
   /** Units of the final softmax. Default 10. */
   classes?: number;
   /** Of Adam. Default 0.001. */
@@ -19,7 +19,7 @@ export function notebookModel(
   widths: readonly [number, number, number],
   options: NotebookModelOptions = {},
 ): Model {
-  const known = ['seed', 'device', 'precision', 'inputShape', 'classes', 'learningRate'];
+  const known = ['seed', 'device', 'precision', 'threads', 'inputShape', 'classes', 'learningRate'];
   rejectUnknownOptions('notebookModel', options, known);
   const { classes, learningRate, ...rest } = options;
   const optimizer = learningRate === undefined ? {} : { learningRate };

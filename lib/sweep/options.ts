@@ -43,6 +43,11 @@ export interface SweepOptions<G extends Grid = Grid> {
    * as many as the device can use.
    */
   jobs?: number;
+  /**
+   * On the CPU: the most threads that work on one trial; more than one do where fewer trials are left than cores. The
+   * results do not depend on it. Default: as many as there are cores.
+   */
+  threads?: number;
   /** Train only the first trials. Default: all. */
   limit?: number;
   /**
@@ -82,6 +87,7 @@ const RULES = {
   device: { default: 'auto' },
   precision: { default: 'auto' },
   jobs: { check: integer(0) },
+  threads: { check: integer() },
   limit: { check: integer() },
   resume: { default: false },
   mixed: { default: false },

@@ -48,7 +48,7 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Tri
   const checkpoint = modelCheckpoint(folder.file(file), { startFromEpoch, deferred: true });
   const report: Callback = { onEpochEnd: context.onEpoch };
   const { layers, inputShape, optimizer } = builtBlueprint(settings.build, parameters, split.train);
-  const model = new Model(layers, { inputShape, optimizer, seed, device, precision });
+  const model = new Model(layers, { inputShape, optimizer, seed, device, precision, ...threadsOf(settings) });
   const { history, fitSeconds } = await useModel(model, async () => {
     const fitBegin = performance.now();
     const fitSecondsUntilNow = (): number => (state?.fitSeconds ?? 0) + (performance.now() - fitBegin) / 1000;
@@ -98,11 +98,15 @@ export async function runTrial(trial: Trial, context: TrialContext): Promise<Tri
   return { status: 'finished', ...common, ...result, bestEpoch: checkpoint.bestEpoch! };
 }
 
+function threadsOf({ threads }: SweepSettings): { threads?: number } {
+  return threads === undefined ? {} : { threads };
+}
+
 /** What the file of a trial's best state is worth. */
-async function test(trial: Trial, { device, precision, folder, signal }: TrialContext) {
+async function test(trial: Trial, { settings, device, precision, folder, signal }: TrialContext) {
   const { validation, unseen } = trial.split;
   const file = checkpointFile(trial.number);
-  const best = await Model.load(folder.file(file), { device, precision });
+  const best = await Model.load(folder.file(file), { device, precision, ...threadsOf(settings) });
   return useModel(best, async () => {
     const accuracy = async (data: typeof validation): Promise<number> =>
       accuracyOf(data.labels(), predictedClasses(await best.predict(data, { signal }), best.classes));

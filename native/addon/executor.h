@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -8,13 +9,15 @@
 #include <thread>
 #include <vector>
 
+#include "addon/task_team.h"
 #include "engine/network.h"
 
 namespace convsweep {
 
 /**
  * The process' training threads. Not libuv's pool: an epoch may take minutes, and would starve file and DNS
- * work there. Threads start on demand, up to `limit`; tasks beyond it queue.
+ * work there. Threads start on demand, up to `limit`; tasks beyond it queue. A thread without a task helps
+ * with those of others, as long as none waits.
  */
 class Executor {
  public:
@@ -26,7 +29,9 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  /** Runs `task`, which must not throw and heeds `control`. Throws Error NATIVE if there is no thread for it.
+  /**
+   * Runs `task`, which must not throw and heeds `control`; meanwhile `control->team` is there for it. Throws
+   * Error NATIVE if there is no thread for it.
    */
   void submit(std::shared_ptr<Control> control, Task task);
   /** Drops the task with this `control` if it has not begun; returns whether it did. */
@@ -39,17 +44,29 @@ class Executor {
   struct Entry {
     std::shared_ptr<Control> control;
     Task task;
+    std::shared_ptr<TaskTeam> team;
   };
   void work();
+  void runNext(std::unique_lock<std::mutex>& lock);
+  /** Wakes or starts up to so many threads, to help. */
+  void call(size_t helpers);
+  void start();
+  /** A team that a thread could help; null if there is none. */
+  std::shared_ptr<TaskTeam> inNeed() const;
 
   const size_t limit_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Entry> waiting_;
-  std::vector<std::shared_ptr<Control>> running_;
+  std::vector<Entry> running_;
   std::vector<std::thread> threads_;
-  size_t idle_ = 0;
   bool stopping_ = false;
+  // What the threads of a team read without the lock; written under it.
+  std::atomic<size_t> idle_{0};
+  /** There are no more threads to start. */
+  std::atomic<bool> full_{false};
+  /** Something waits, or the end has come: helpers leave. */
+  std::atomic<bool> needed_{false};
 };
 
 }  // namespace convsweep

@@ -9,6 +9,7 @@
 
 #include "backend/adam.h"
 #include "backend/plan.h"
+#include "backend/thread_team.h"
 
 /**
  * What a backend implements. The engine sees a network as a chain of fused blocks: input -> block -> ... ->
@@ -70,6 +71,12 @@ struct StateView {
 class Session {
  public:
   virtual ~Session() = default;
+
+  /**
+   * Who may work on what follows, until the next call of this; null stands for the calling thread alone. Of
+   * no use to a backend that computes elsewhere.
+   */
+  virtual void shareWith(ThreadTeam*) {}
 
   virtual Input& input() = 0;
   virtual std::span<const std::unique_ptr<Block>> blocks() = 0;

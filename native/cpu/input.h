@@ -3,7 +3,8 @@
 #include "backend/backend.h"
 #include "backend/buffer.h"
 #include "cpu/binding.h"
-#include "cpu/blocks.h"
+#include "cpu/block.h"
+#include "cpu/team.h"
 
 namespace convsweep::cpu {
 
@@ -20,9 +21,14 @@ class ByteInput final : public Input {
 /** Rescales pixels into an array that blocks read. */
 class HostInput final : public Input {
  public:
-  HostInput(const Kernels& kernels, const Plan& plan, Binding& binding)
-      : kernels_(kernels), scale_(plan.inputScale), offset_(plan.inputOffset), binding_(binding) {
+  HostInput(const Kernels& kernels, const Team& team, const Plan& plan, Binding& binding)
+      : kernels_(kernels),
+        team_(team),
+        scale_(plan.inputScale),
+        offset_(plan.inputOffset),
+        binding_(binding) {
     node_.size = plan.imageSize;
+    node_.pixels = true;
   }
   const Node& output() const { return node_; }
 
@@ -30,13 +36,15 @@ class HostInput final : public Input {
     binding_.first = first;
     values_.ensure(n * node_.size + kSlack);
     node_.values = values_.data();
-    for (size_t i = 0; i < n; ++i) {
-      kernels_.rescale(binding_.image(i), node_.size, scale_, offset_, values_.data() + i * node_.size);
-    }
+    team_.forEachShard(n, [&](const Shard& shard, size_t) {
+      for (size_t i = shard.first; i < shard.last; ++i)
+        kernels_.rescale(binding_.image(i), node_.size, scale_, offset_, values_.data() + i * node_.size);
+    });
   }
 
  private:
   const Kernels& kernels_;
+  const Team& team_;
   float scale_, offset_;
   Binding& binding_;
   Node node_;

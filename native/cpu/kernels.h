@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "backend/plan.h"
-#include "cpu/matrix.h"
-#include "cpu/stem_kernels.h"
+#include "cpu/conv/kernels.h"
+#include "cpu/dense/matrix.h"
+#include "cpu/stem/kernels.h"
 
 /**
  * The loops that are compiled once per instruction set and chosen at run time. All arrays are dense and
@@ -21,9 +22,13 @@ constexpr size_t kSlack = 16;
 struct Kernels {
   const char* name;
 
-  /** C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. */
+  /**
+   * C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. `lists`: one
+   * for each kListRows rows of A, begun ones too, where A has many zeros side by side, whose products are
+   * then left out; or null.
+   */
   void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
-               float* scratch);
+               float* scratch, DepthList* lists);
 
   /** out = x * scale + offset */
   void (*rescale)(const uint8_t* x, size_t size, float scale, float offset, float* out);
@@ -38,43 +43,55 @@ struct Kernels {
   void (*columnSums)(const float* x, size_t rows, size_t columns, float* sums);
 
   /**
-   * One image's patches: out[position][window y][window x][channel], zero where the window leaves the image.
-   * Reads and writes up to kSlack floats past their ends.
+   * Row `y` of an image's pooled map, clipped at 0 if `relu`. `map`: [y][x][channel], positions `stride`
+   * apart, read in whole vectors. `winners`: of the position of the window's first largest value, y *
+   * lineStep + x * step; null in inference.
    */
-  void (*im2col)(const float* image, Extent in, Extent out, const Window& window, float* patches);
-  /** Adds patches back onto the image they came from. */
-  void (*col2im)(const float* patches, Extent in, Extent out, const Window& window, float* image);
-  /** One image's pooling; `winners`: the index of the first largest value within its window. */
-  void (*maxPool)(const float* x, const PoolSpec& spec, float* out, uint16_t* winners);
-  /** Adds each gradient to its winner's place in `dx`. */
-  void (*maxPoolBackward)(const float* gradient, const uint16_t* winners, const PoolSpec& spec, float* dx);
+  void (*poolRow)(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
+                  size_t step, float* to, int32_t* winners);
+  /**
+   * dx of an image: each gradient at its winner's place. `winners`: as of lines and positions of the image.
+   */
+  void (*poolBackward)(const PoolSpec& pool, const float* gradient, const int32_t* winners, float* dx);
+
+  /** factors[i] = dropoutFactor(key, first + i, rate), out = x * factors. */
+  void (*dropout)(const float* x, size_t first, size_t size, uint64_t key, float rate, float* factors,
+                  float* out);
+  /** out = x * y */
+  void (*multiply)(const float* x, const float* y, size_t size, float* out);
 
   /** Mean and biased variance of each column, in two passes, accumulated in double per 64 rows. */
   void (*moments)(const float* x, size_t rows, size_t columns, float* mean, float* variance);
-  /** out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c]; in this form exact where mean is large against
-   * deviation. */
+  /**
+   * out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c]; in this form exact where mean is large against
+   * deviation.
+   */
   void (*normalise)(const float* x, size_t rows, size_t columns, const float* mean, const float* scale,
                     const float* shift, float* out);
   /** dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. */
   void (*normSums)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
                    const float* inverseDeviation, float* dgamma, float* dbeta);
-  /** dx = gamma * inverseDeviation * (gradient - dbeta / rows - xhat * dgamma / rows) */
+  /**
+   * dx = gamma * inverseDeviation * (gradient - dbeta * share - xhat * dgamma * share), share: 1 / rows of
+   * the batch
+   */
   void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
                        const float* inverseDeviation, const float* gamma, const float* dgamma,
-                       const float* dbeta, float* dx);
+                       const float* dbeta, float share, float* dx);
 
   /** One Adam step over flat arrays; `stepSize` is bias-corrected. */
   void (*adam)(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,
                float beta2, float epsilon);
 
+  const ConvKernels* conv;
   const StemKernels* stem;
 };
 
 /** The instruction sets compiled in that this machine has, best first. */
 std::vector<std::string> instructionSets();
 /**
- * The best of them, or the one that the environment variable CONVSWEEP_ISA names.
- * Throws Error DEVICE_UNAVAILABLE if that one is not available.
+ * The best of them, or the one that the environment variable CONVSWEEP_ISA names. Throws Error
+ * DEVICE_UNAVAILABLE if that one is not available.
  */
 const Kernels& kernels();
 

@@ -10,19 +10,19 @@
 #include "backend/buffer.h"
 #include "backend/error.h"
 #include "cpu/binding.h"
-#include "cpu/blocks.h"
+#include "cpu/block.h"
+#include "cpu/conv/list.h"
 #include "cpu/input.h"
 #include "cpu/kernels.h"
 #include "cpu/loss.h"
-#include "cpu/stem.h"
+#include "cpu/stem/stem.h"
 
 namespace convsweep::cpu {
 
 class HostSession final : public Session {
  public:
   HostSession(const Plan& plan, uint32_t seed)
-      : plan_(plan), gemmScratch_(kGemmScratch), context_{kernels(),     state_, gemmScratch_,
-                                                          imageScratch_, step_,  seed} {
+      : plan_(plan), context_{kernels(), state_, team_, scratch_, step_, seed} {
     const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
     // All of them before any is touched: if one is too much, the machine has not been filled with the others.
     for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));
@@ -35,19 +35,21 @@ class HostSession final : public Session {
       blocks_.push_back(std::move(block));
     };
     std::span<const BlockSpec> specs = plan.blocks;
-    if (const auto stem = stemOf(plan)) {
+    if (const auto stem = mayTake("stem") ? stemOf(plan) : std::nullopt) {
       input_ = std::make_unique<ByteInput>(binding_);
       add(std::make_unique<ConvStem>(context_, binding_, *stem));
       specs = specs.subspan(StemSpec::kBlocks);
     } else {
-      auto input = std::make_unique<HostInput>(kernels(), plan, binding_);
+      auto input = std::make_unique<HostInput>(kernels(), team_, plan, binding_);
       last = &input->output();
       input_ = std::move(input);
     }
     for (const BlockSpec& spec : specs) add(makeBlock(context_, *last, spec));
     outputs_ = last;
-    loss_ = std::make_unique<HostLoss>(*last, binding_);
+    loss_ = std::make_unique<HostLoss>(team_, *last, binding_);
   }
+
+  void shareWith(ThreadTeam* team) override { team_.use(team); }
 
   Input& input() override { return *input_; }
   std::span<const std::unique_ptr<Block>> blocks() override { return blocks_; }
@@ -55,8 +57,11 @@ class HostSession final : public Session {
   void beginStep(int64_t t) override { step_ = t; }
 
   void adam(const Adam& adam) override {
-    kernels().adam(state_.parameters.data(), state_.m.data(), state_.v.data(), state_.gradients.data(),
-                   plan_.parameterCount, adam.stepSize(step_), adam.beta1, adam.beta2, adam.epsilon);
+    team_.forEachPart(plan_.parameterCount, kStretch, [&](size_t first, size_t last, size_t) {
+      kernels().adam(state_.parameters.data() + first, state_.m.data() + first, state_.v.data() + first,
+                     state_.gradients.data() + first, last - first, adam.stepSize(step_), adam.beta1,
+                     adam.beta2, adam.epsilon);
+    });
   }
 
   void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) override {
@@ -109,7 +114,8 @@ class HostSession final : public Session {
 
   const Plan plan_;
   State state_;
-  Buffer<float> gemmScratch_, imageScratch_;
+  Team team_;
+  Buffer<float> scratch_;
   int64_t step_ = 1;
   Context context_;
   Binding binding_;

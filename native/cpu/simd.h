@@ -42,6 +42,34 @@ inline size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
+/**
+ * The first `width` lanes, of which there are at most kLanes; the others are 0 and their memory is not
+ * touched.
+ */
+inline Vector loadPart(const float* p, size_t width) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps((__mmask16)((1u << width) - 1), p);
+#elif defined(__AVX2__)
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)width), lanes));
+#else
+  Vector v = {};
+  for (size_t i = 0; i < width; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+
+inline void storePart(float* p, Vector v, size_t width) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << width) - 1), v);
+#elif defined(__AVX2__)
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)width), lanes), v);
+#else
+  for (size_t i = 0; i < width; ++i) p[i] = v[i];
+#endif
+}
+
 typedef float Four __attribute__((vector_size(16)));
 typedef float FourUnaligned __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -102,6 +130,16 @@ inline Vector wherePositive(Vector y, Vector x) {
 #endif
 }
 
+/** a > b ? x : y per lane. */
+inline Integers whereLarger(Vector a, Vector b, Integers x, Integers y) {
+#if defined(__AVX512F__)
+  return (Integers)_mm512_mask_mov_epi32((__m512i)y, _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), (__m512i)x);
+#else
+  const Integers larger = a > b;
+  return (larger & x) | (~larger & y);
+#endif
+}
+
 /** The low bytes of `v`. */
 inline void storeBytes(uint8_t* to, Integers v) {
 #if defined(__AVX512F__)
@@ -138,6 +176,22 @@ inline uint32_t lanesNotZero(Vector v) {
 #else
   uint32_t lanes = 0;
   for (size_t i = 0; i < kLanes; ++i) lanes |= (uint32_t)(v[i] != 0) << i;
+  return lanes;
+#endif
+}
+
+/** A bit per lane that is `value`. */
+inline uint32_t lanesEqual(Integers v, int32_t value) {
+#if defined(__AVX512F__)
+  return _mm512_cmpeq_epi32_mask((__m512i)v, _mm512_set1_epi32(value));
+#elif defined(__AVX2__)
+  const __m256i equal = _mm256_cmpeq_epi32((__m256i)v, _mm256_set1_epi32(value));
+  return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(equal));
+#elif defined(__SSE2__)
+  return (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32((__m128i)v, _mm_set1_epi32(value))));
+#else
+  uint32_t lanes = 0;
+  for (size_t i = 0; i < kLanes; ++i) lanes |= (uint32_t)(v[i] == value) << i;
   return lanes;
 #endif
 }

@@ -61,6 +61,7 @@ Metrics Network::trainEpoch(const DeviceDataset& dataset, std::span<const uint32
                             std::span<const uint32_t> batchSizes, Control& control) {
   require(plan_.softmax, "training needs a final softmax");
   const Growth growth(bytes_);
+  session_->shareWith(control.team);
   session_->bind(dataset, rows);
   session_->resetTotals();
   size_t first = 0;
@@ -77,6 +78,7 @@ Metrics Network::evaluate(const DeviceDataset& dataset, std::span<const uint32_t
                           Control& control) {
   require(plan_.softmax, "evaluation needs a final softmax");
   const Growth growth(bytes_);
+  session_->shareWith(control.team);
   session_->bind(dataset, rows);
   session_->resetTotals();
   for (size_t first = 0; first < rows.size(); first += batchSize) {
@@ -94,6 +96,7 @@ Metrics Network::evaluate(const DeviceDataset& dataset, std::span<const uint32_t
 void Network::predict(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize,
                       bool training, float* out, Control& control) {
   const Growth growth(bytes_);
+  session_->shareWith(control.team);
   session_->bind(dataset, rows);
   session_->beginStep(iterations_ + 1);
   if (training) batchSize = rows.size();
@@ -109,6 +112,7 @@ void Network::predict(const DeviceDataset& dataset, std::span<const uint32_t> ro
 double Network::gradients(const DeviceDataset& dataset, std::span<const uint32_t> rows, float* out) {
   require(plan_.softmax, "gradients need a final softmax");
   const Growth growth(bytes_);
+  session_->shareWith(nullptr);
   std::vector<float> statistics(plan_.statisticCount);
   StateView kept;
   kept.statistics = statistics;

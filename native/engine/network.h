@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "backend/plan.h"
 #include "backend/taken.h"
+#include "backend/thread_team.h"
 #include "engine/layer.h"
 
 namespace convsweep {
@@ -28,6 +29,10 @@ struct Control {
   std::atomic<uint64_t> images{0};
   std::atomic<double> loss{0};
   std::atomic<double> accuracy{0};
+  /** The most threads that a call uses; 0 stands for all. Set before the first call. */
+  size_t threads = 0;
+  /** Who may work on the call in flight; null where its own thread is alone. Only that thread uses this. */
+  ThreadTeam* team = nullptr;
 };
 
 /** A sequential network and its optimizer. One call at a time; any thread. */

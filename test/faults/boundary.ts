@@ -85,6 +85,9 @@ each([-1, 1, 2], 'betas', (beta1) => network(undefined, { adam: { ...adam, beta1
 each(notIntegers, 'for device', (device) => network(undefined, { device }));
 each([addon.devices().length, 1000], 'the device exists', (device) => network(undefined, { device }));
 each(notIntegers, 'for seed', (seed) => network(undefined, { seed }));
+each([0, -1, 1.5, '2', null, 2 ** 31], 'for threads', (threads) =>
+  network(undefined, { threads: threads as never }),
+);
 each([null, 1, 'fp64'], 'precision', (precision) => network(undefined, { precision }));
 wrong.push(['Class', () => (addon.Network as unknown as () => unknown)()]);
 

@@ -1,13 +1,16 @@
 // Drives the executor and networks from several threads, as JavaScript's threads do: training side by side
-// over one data set, progress and aborts meanwhile, withdrawals, and teardown under load. Meant for
-// ThreadSanitizer.
+// over one data set, progress and aborts meanwhile, withdrawals, and teardown under load; networks that
+// several threads work on. Meant for ThreadSanitizer.
 #include "addon/executor.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <future>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 
 #include "backend/error.h"
@@ -24,33 +27,62 @@ void check(bool condition, const std::string& what) {
   ++failures;
 }
 
-constexpr size_t kImages = 24, kPixels = 12 * 12;
+constexpr size_t kImages = 240, kBatch = 80, kPixels = 12 * 12;
 
-/** A small network of the notebook's kind, so that it runs the stem. */
-std::vector<Layer> layersOf() {
-  std::vector<Layer> layers;
-  std::vector<int> shape{12, 12, 1};
-  const auto add = [&](const char* type, std::vector<int> out, int window = 1, int stride = 1) -> Layer& {
+class Builder {
+ public:
+  Layer& add(const char* type, std::vector<int> out, int window = 1, int stride = 1) {
     Layer layer;
     layer.type = type;
-    layer.inputShape = shape;
-    layer.outputShape = shape = std::move(out);
+    layer.inputShape = shape_;
+    layer.outputShape = shape_ = std::move(out);
     layer.window = {window, window};
     layer.strides = {stride, stride};
     layer.momentum = 0.99;
     layer.epsilon = 1e-3f;
     return layers.emplace_back(layer);
-  };
-  add("Conv2D", {10, 10, 3}, 3).activation = "relu";
-  add("MaxPooling2D", {5, 5, 3}, 2, 2);
-  add("BatchNormalization", {5, 5, 3});
-  add("Conv2D", {3, 3, 5}, 3).activation = "relu";
-  add("MaxPooling2D", {1, 1, 5}, 2, 2);
-  add("BatchNormalization", {1, 1, 5});
-  add("Flatten", {5});
-  add("Dropout", {5}).rate = 0.1f;
-  add("Dense", {4}).activation = "softmax";
-  return layers;
+  }
+  std::vector<Layer> layers;
+
+ private:
+  std::vector<int> shape_{12, 12, 1};
+};
+
+/** A small network of the notebook's kind, so that it runs the stem. */
+std::vector<Layer> notebookLayers() {
+  Builder network;
+  network.add("Conv2D", {10, 10, 3}, 3).activation = "relu";
+  network.add("MaxPooling2D", {5, 5, 3}, 2, 2);
+  network.add("BatchNormalization", {5, 5, 3});
+  network.add("Conv2D", {3, 3, 5}, 3).activation = "relu";
+  network.add("MaxPooling2D", {1, 1, 5}, 2, 2);
+  network.add("BatchNormalization", {1, 1, 5});
+  network.add("Flatten", {5});
+  network.add("Dropout", {5}).rate = 0.1f;
+  network.add("Dense", {20}).activation = "relu";
+  network.add("BatchNormalization", {20});
+  network.add("Dense", {4}).activation = "softmax";
+  return network.layers;
+}
+
+/** One with every kind of block on its own, beginning with no convolution that the stem knows. */
+std::vector<Layer> otherLayers() {
+  Builder network;
+  network.add("Rescaling", {12, 12, 1}).scale = 1.0f / 255;
+  network.add("Conv2D", {8, 8, 6}, 5).activation = "relu";
+  network.add("BatchNormalization", {8, 8, 6});
+  network.add("MaxPooling2D", {4, 4, 6}, 2, 2);
+  network.add("Activation", {4, 4, 6}).activation = "relu";
+  network.add("Conv2D", {2, 2, 7}, 3);
+  network.add("BatchNormalization", {2, 2, 7});
+  network.add("Activation", {2, 2, 7}).activation = "relu";
+  network.add("Flatten", {28});
+  network.add("Dropout", {28}).rate = 0.3f;
+  network.add("Rescaling", {28}).scale = 1.5f;
+  network.add("Dense", {33}).activation = "relu";
+  network.add("BatchNormalization", {33});
+  network.add("Dense", {4}).activation = "softmax";
+  return network.layers;
 }
 
 struct Trial {
@@ -68,7 +100,7 @@ struct Trial {
 
 class Harness {
  public:
-  Harness() : layers_(layersOf()), rows_(kImages), sizes_(kImages / 8, 8) {
+  Harness() : rows_(kImages), sizes_(kImages / kBatch, kBatch) {
     std::vector<uint8_t> images(kImages * kPixels), labels(kImages);
     for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<uint8_t>(i * 37 % 251);
     for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<uint8_t>(i % 4);
@@ -76,7 +108,11 @@ class Harness {
     std::iota(rows_.begin(), rows_.end(), 0u);
   }
 
-  std::unique_ptr<Trial> trial() const { return std::make_unique<Trial>(layers_); }
+  std::unique_ptr<Trial> trial(const std::vector<Layer>& layers = notebookLayers()) const {
+    return std::make_unique<Trial>(layers);
+  }
+  const DeviceDataset& dataset() const { return *dataset_; }
+  std::span<const uint32_t> rows() const { return rows_; }
 
   /** Trains `epochs`; the future is there when the task is over. */
   std::future<void> submit(Executor& executor, Trial& trial, int epochs) const {
@@ -94,7 +130,6 @@ class Harness {
   }
 
  private:
-  const std::vector<Layer> layers_;
   std::unique_ptr<DeviceDataset> dataset_;
   std::vector<uint32_t> rows_, sizes_;
 };
@@ -184,6 +219,123 @@ void checkSharing(const Harness& harness) {
   }
 }
 
+/** Everything that a network has after two epochs with so many threads, its validation and predictions too.
+ */
+std::vector<float> outcome(const Harness& harness, const std::vector<Layer>& layers, size_t threads) {
+  Executor executor(threads);
+  const auto trial = harness.trial(layers);
+  harness.submit(executor, *trial, 2).wait();
+  Network& network = trial->network;
+  const Plan& plan = network.plan();
+  std::vector<float> parameters(plan.parameterCount), statistics(plan.statisticCount),
+      all(kImages * plan.outputSize + 2);
+  std::promise<void> ended;
+  executor.submit(trial->control, [&] {
+    // Batches that are no multiples of a shard.
+    const Metrics metrics = network.evaluate(harness.dataset(), harness.rows(), 70, *trial->control);
+    all[0] = static_cast<float>(metrics.loss);
+    all[1] = static_cast<float>(metrics.accuracy);
+    network.predict(harness.dataset(), harness.rows(), 50, false, all.data() + 2, *trial->control);
+    ended.set_value();
+  });
+  ended.get_future().wait();
+  network.readState({parameters, statistics, {}, {}});
+  all.insert(all.end(), parameters.begin(), parameters.end());
+  all.insert(all.end(), statistics.begin(), statistics.end());
+  return all;
+}
+
+void checkEqualBits(const Harness& harness) {
+  for (const auto& layers : {notebookLayers(), otherLayers()}) {
+    const std::vector<float> alone = outcome(harness, layers, 1);
+    check(std::all_of(alone.begin(), alone.end(), [](float x) { return std::isfinite(x); }), "all is finite");
+    for (const size_t threads : {2, 3, 5}) {
+      const std::vector<float> shared = outcome(harness, layers, threads);
+      check(shared.size() == alone.size() &&
+                std::memcmp(shared.data(), alone.data(), alone.size() * sizeof(float)) == 0,
+            "the same bits with " + std::to_string(threads) + " threads as with one");
+    }
+  }
+}
+
+/** Runs `work` as a task with `threads` threads at most. */
+template <typename Work>
+void runTask(Executor& executor, size_t threads, const Work& work) {
+  const auto control = std::make_shared<Control>();
+  control->threads = threads;
+  std::promise<void> ended;
+  executor.submit(control, [&] {
+    work(*control->team);
+    ended.set_value();
+  });
+  ended.get_future().wait();
+}
+
+/** All tasks are done, once each, by workers that do one at a time; idle threads do come. */
+void checkTeams() {
+  Executor executor(4);
+  for (const size_t threads : {0, 1, 3}) {
+    std::atomic<bool> helped = false;
+    runTask(executor, threads, [&](ThreadTeam& team) {
+      check(team.workers() == (threads == 0 ? 4 : threads), "as many workers as were asked for");
+      std::vector<std::atomic<int>> busy(team.workers());
+      for (int round = 0; round < 2000; ++round) {
+        std::vector<int> done(static_cast<size_t>(round % 9));
+        team.run(done.size(), [&](size_t task, size_t worker) {
+          check(worker < team.workers() && busy[worker]++ == 0, "a worker does one task at a time");
+          if (worker > 0) helped = true;
+          ++done[task];
+          --busy[worker];
+        });
+        check(std::all_of(done.begin(), done.end(), [](int times) { return times == 1; }), "each task once");
+      }
+      // However late they come, as long as there is work.
+      while (threads != 1 && !helped)
+        team.run(8, [&](size_t, size_t worker) { helped = helped || worker > 0; });
+    });
+    check(helped == (threads != 1), "idle threads help, unless they may not");
+  }
+}
+
+/** What is thrown on a helper's thread arrives; the team works on afterwards. */
+void checkFailures() {
+  Executor executor(3);
+  runTask(executor, 0, [&](ThreadTeam& team) {
+    for (int round = 0; round < 200; ++round) {
+      bool thrown = false;
+      std::atomic<int> calls = 0;
+      try {
+        team.run(6, [&](size_t task, size_t) {
+          ++calls;
+          if (task % 2 == 1) throw std::runtime_error("task");
+        });
+      } catch (const std::runtime_error&) {
+        thrown = true;
+      }
+      check(thrown && calls == 6, "an exception waits for all tasks");
+    }
+  });
+}
+
+/** Helpers leave a team for a task of their own: more trials than threads come and go. */
+void checkHelpersLeave(const Harness& harness) {
+  Executor executor(3);
+  const auto forever = harness.trial();
+  const std::future<void> ended = harness.submit(executor, *forever, kForever);
+  for (int round = 0; round < 30; ++round) {
+    std::vector<std::unique_ptr<Trial>> trials;
+    std::vector<std::future<void>> running;
+    for (int i = 0; i < 4; ++i) {
+      trials.push_back(harness.trial());
+      running.push_back(harness.submit(executor, *trials.back(), 1));
+    }
+    for (const auto& future : running) future.wait();
+    for (const auto& trial : trials) check(trial->loss == trials[0]->loss, "equal trials, equal losses");
+  }
+  forever->control->abort = true;
+  ended.wait();
+}
+
 }  // namespace
 }  // namespace convsweep::test
 
@@ -195,6 +347,10 @@ int main() {
   checkWithdrawals(harness);
   checkTeardown(harness);
   checkSharing(harness);
+  checkTeams();
+  checkFailures();
+  checkHelpersLeave(harness);
+  checkEqualBits(harness);
   std::printf(failures ? "%d failures\n" : "all passed\n", failures.load());
   return failures ? 1 : 0;
 }

@@ -12,8 +12,9 @@
 #include <random>
 #include <string>
 
-#include "cpu/blocks.h"
-#include "cpu/stem.h"
+#include "cpu/block.h"
+#include "cpu/conv/block.h"
+#include "cpu/stem/stem.h"
 #include "engine/make_plan.h"
 #include "engine/network.h"
 #include "test/native/reference.h"
@@ -41,20 +42,25 @@ class Builder {
     layer.offset = offset;
     return *this;
   }
-  Builder& conv(int filters, int window = 3, int stride = 1, bool same = false, bool bias = true) {
+  Builder& conv(int filters, int window = 3, int stride = 1, bool same = false, bool bias = true,
+                const char* activation = "relu") {
     const auto extent = [&](int in) {
       return same ? (in + stride - 1) / stride : (in - window) / stride + 1;
     };
     Layer& layer = add("Conv2D", {extent(shape_[0]), extent(shape_[1]), filters});
-    layer.activation = "relu";
+    layer.activation = activation;
     layer.window = {window, window};
     layer.strides = {stride, stride};
     layer.useBias = bias;
     return *this;
   }
-  Builder& pool() {
-    Layer& layer = add("MaxPooling2D", {shape_[0] / 2, shape_[1] / 2, shape_[2]});
-    layer.window = layer.strides = {2, 2};
+  Builder& pool(int window = 2, int stride = 2, bool same = false) {
+    const auto extent = [&](int in) {
+      return same ? (in + stride - 1) / stride : (in - window) / stride + 1;
+    };
+    Layer& layer = add("MaxPooling2D", {extent(shape_[0]), extent(shape_[1]), shape_[2]});
+    layer.window = {window, window};
+    layer.strides = {stride, stride};
     return *this;
   }
   Builder& norm() {
@@ -72,6 +78,8 @@ class Builder {
     return *this;
   }
   std::vector<Layer> layers;
+  /** The lesser of the map's sides. */
+  int side() const { return std::min(shape_[0], shape_[1]); }
 
  private:
   Layer& add(const char* type, std::vector<int> out) {
@@ -178,6 +186,8 @@ Decision decisionsOf(Session& session, const Plan& plan) {
       const size_t f = element % filters, x = element / filters % width, y = element / filters / width;
       return block == 0 ? stem->firstWinner(image, y, x, f) : stem->secondWinner(image, y, x, f);
     }
+    if (const auto* conv = dynamic_cast<cpu::ConvBlock*>(session.blocks()[block - skipped].get()))
+      return conv->winner(image, element);
     const auto* dense = std::get_if<DenseSpec>(&plan.blocks[block]);
     if (!dense || !dense->relu) return -2;
     const auto& node = dynamic_cast<const cpu::CpuBlock&>(*session.blocks()[block - skipped]).output();
@@ -413,9 +423,10 @@ void checkTies() {
   const PoolSpec spec{{2, 4, 3}, {1, 2, 3}, {2, 2, 2, 2, 0, 0}};
   std::vector<float> x(24, 1.5f), out(6);
   x[(1 * 4 + 3) * 3 + 2] = 2;  // last place of the second window's third channel
-  std::vector<uint16_t> winners(6, 99);
-  cpu::kernels().maxPool(x.data(), spec, out.data(), winners.data());
-  check(winners == std::vector<uint16_t>({0, 0, 0, 0, 0, 3}), "the first of equal values wins");
+  x.resize(24 + cpu::kSlack);
+  std::vector<int32_t> winners(6, 99);
+  cpu::kernels().poolRow(spec, x.data(), 3, 0, false, 10, 1, out.data(), winners.data());
+  check(winners == std::vector<int32_t>({0, 0, 0, 2, 2, 13}), "the first of equal values wins");
 
   std::mt19937 random(6);
   const Plan plan = makePlan(stemNetwork(28, 28, 28, 28, {16}));
@@ -449,14 +460,17 @@ void checkGemm() {
                                 {7, 50, 5},
                                 {29, 33, 64},
                                 {3, 3, 3}}) {
-    for (int layout = 0; layout < 8; ++layout) {
-      const bool transposeA = layout & 1, transposeB = layout & 2, add = layout & 4;
+    std::vector<cpu::DepthList> lists((m + cpu::kListRows - 1) / cpu::kListRows);
+    for (int layout = 0; layout < 16; ++layout) {
+      const bool transposeA = layout & 1, transposeB = layout & 2, add = layout & 4, skipping = layout & 8;
       std::vector<float> a(m * k), b(k * n), c(m * n, 0.5f), scratch(cpu::kGemmScratch);
       std::generate(a.begin(), a.end(), [&] { return uniform(random); });
+      // Zeros side by side in both directions.
+      for (size_t i = 0; i < a.size(); ++i) a[i] = skipping && (i / 3 + i / 50) % 3 != 0 ? 0 : a[i];
       std::generate(b.begin(), b.end(), [&] { return uniform(random); });
       cpu::kernels().gemm(m, n, k, {a.data(), transposeA ? 1 : k, transposeA ? m : 1},
                           {b.data(), transposeB ? 1 : n, transposeB ? k : 1}, c.data(), n, add,
-                          scratch.data());
+                          scratch.data(), skipping ? lists.data() : nullptr);
       double worst = 0;
       for (size_t i = 0; i < m; ++i) {
         for (size_t j = 0; j < n; ++j) {
@@ -471,6 +485,55 @@ void checkGemm() {
                               std::to_string(k) + " in layout " + std::to_string(layout));
     }
   }
+}
+
+/** Networks drawn at random, with each implementation of convolutions in turn. */
+void checkConvolutions() {
+  std::mt19937 random(9);
+  const auto draw = [&](int from, int to) {
+    return from + static_cast<int>(random() % static_cast<unsigned>(to - from + 1));
+  };
+  for (int number = 0; number < 40; ++number) {
+    Builder builder(draw(9, 24), draw(9, 24), draw(1, 4));
+    builder.rescale(1.0f / 255, draw(0, 3) == 0 ? -0.5f : 0);
+    std::string name = std::to_string(number) + ":";
+    for (int layers = draw(1, 3); layers > 0; --layers) {
+      const bool same = draw(0, 1), bias = draw(0, 2) > 0, relu = draw(0, 3) > 0;
+      const int widest = same ? 7 : std::min(builder.side(), 7);
+      const int window = draw(0, 2) == 0 ? draw(1, widest) : std::min(draw(1, 2) * 2 + 1, widest);
+      const int stride = draw(0, 3) == 0 ? draw(2, 3) : 1,
+                filters = draw(0, 1) ? draw(1, 70) : draw(1, 4) * 8;
+      builder.conv(filters, window, stride, same, bias, relu ? "relu" : "linear");
+      name.append(" ").append(std::to_string(filters)).append(" of ").append(std::to_string(window));
+      name.append("/").append(std::to_string(stride)).append(same ? " same" : "");
+      name.append(bias ? "" : " no bias").append(relu ? "" : " linear");
+      if (draw(0, 1)) {
+        const int pool = draw(0, 2) ? 2 : draw(1, 3), step = draw(0, 2) ? pool : draw(1, 3);
+        const bool samePool = pool > builder.side() || draw(0, 3) == 0;
+        builder.pool(pool, step, samePool);
+        name.append(" pool ").append(std::to_string(pool)).append("/").append(std::to_string(step));
+        name.append(samePool ? " same" : "");
+      }
+      if (draw(0, 2) == 0) {
+        builder.norm();
+        name += " norm";
+      }
+    }
+    builder.flatten().dense(10, "softmax");
+    const size_t n = static_cast<size_t>(draw(17, 40));
+    for (const char* way : {"", "plain", "direct", "winners", "winograd"}) {
+      setenv("CONVSWEEP_CONVOLUTION", way, 1);
+      compareStep(name + " by " + way, builder.layers, n, Pixels::Dense, static_cast<unsigned>(100 + number),
+                  false, 1e-5, 1e-6);
+    }
+  }
+  const auto notebook = stemNetwork(28, 28, 28, 28, {30});
+  for (const char* way : {"stem", "plain", "direct", "winners", "winograd"}) {
+    setenv("CONVSWEEP_CONVOLUTION", way, 1);
+    compareStep(std::string("notebook by ") + way, notebook, 24, Pixels::Strokes, 150,
+                way == std::string("stem"), 1e-5, 1e-6);
+  }
+  unsetenv("CONVSWEEP_CONVOLUTION");
 }
 
 int run() {
@@ -522,6 +585,7 @@ int run() {
   Builder wide(66, 20, 1);
   wide.rescale(1.0f / 255, 0).conv(4).pool().norm().conv(6).pool().norm().flatten().dense(10, "softmax");
   compareStep("general path, too high for the stem", wide.layers, 16, Pixels::Dense, 26, false, 1e-5, 0);
+  checkConvolutions();
   checkRepeatability();
   checkInference();
   checkNotANumber();

@@ -24,8 +24,10 @@ using Decision = std::function<int(size_t block, size_t image, size_t element)>;
 struct ReferenceResult {
   double loss = 0;
   std::vector<double> gradients, statistics;
-  /** Decisions taken over from the network, and the largest gap among them, relative to the block's largest
-   * value. */
+  /**
+   * Decisions taken over from the network, and the largest gap among them, relative to the block's largest
+   * value.
+   */
   size_t adopted = 0;
   double largestGap = 0;
 };

@@ -377,6 +377,7 @@ describe('refuses', () => {
       'Unknown option optimiser for sequential; did you mean optimizer?',
     ],
     ['a negative seed', { seed: -1 }, 'at least 0 for seed but received -1'],
+    ['no thread', { threads: 0 }, 'Expected a positive integer for threads but received 0'],
     ['another device', { device: 'tpu' as never }, 'device but received "tpu"'],
     ['a name with spaces', { name: 'my model' }, 'name but received "my model"'],
     ['a learning rate of 0', { optimizer: { learningRate: 0 } }, 'optimizer.learningRate but received 0'],

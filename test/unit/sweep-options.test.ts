@@ -23,6 +23,7 @@ describe('resolveSweepOptions', () => {
       device: 'auto',
       precision: 'auto',
       jobs: undefined,
+      threads: undefined,
       total: 27,
       resume: false,
     });
@@ -36,6 +37,7 @@ describe('resolveSweepOptions', () => {
   test.each<[object, string, RegExp]>([
     [{ neurons: [60] }, 'INVALID_ARGUMENT', /Unknown option neurons for sweep/],
     [{ epoch: 3 }, 'INVALID_ARGUMENT', /did you mean epochs\?/],
+    [{ threads: 1.5 }, 'INVALID_ARGUMENT', /Expected a positive integer for threads but received 1.5/],
     [{ out: '' }, 'INVALID_ARGUMENT', /Expected the path of a folder for out but received ""/],
     [{ splits: [] }, 'INVALID_ARGUMENT', /a non-empty array of { name, train, validation } for splits/],
     [{ splits: [undefined] }, 'INVALID_ARGUMENT', /{ name, train, validation } for splits\[0\]/],

@@ -1,6 +1,7 @@
 // The second convolution of a stem. Compiled once per instruction set, see simd.h.
 #include "cpu/simd.h"
-#include "cpu/stem_isa.h"
+#include "cpu/stem/kernels_isa.h"
+#include "cpu/winograd.h"
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
@@ -10,71 +11,6 @@ constexpr size_t kParts = kGroup / kLanes;
 /** Tiles whose products with one plane stay in registers. */
 constexpr size_t kTileRows = kLanes == 16 ? 13 : kLanes == 8 ? 6 : 2;
 static_assert(kTiles % kTileRows == 0);
-
-// ---- Winograd's transforms in one direction, F(kOut, 3) ---------------------------------------------------
-
-// F(4, 3) evaluates at 0, +-3/4, +-3/2 and infinity. With these points, whose powers are exact, its results
-// are twice as accurate as with the usual 0, +-1, +-2.
-constexpr float kNear = 0.75f, kNear2 = kNear * kNear;
-constexpr float kFar = 1.5f, kFar2 = kFar * kFar;
-
-/** Of kOut + 2 inputs. */
-template <size_t kOut>
-inline void transformInput(const Vector* d, Vector* t) {
-  if constexpr (kOut == 2) {
-    t[0] = d[0] - d[2];
-    t[1] = d[1] + d[2];
-    t[2] = d[2] - d[1];
-    t[3] = d[1] - d[3];
-  } else {
-    const Vector even = d[4] - kFar2 * d[2], odd = kNear * (d[3] - kFar2 * d[1]);
-    const Vector even2 = d[4] - kNear2 * d[2], odd2 = kFar * (d[3] - kNear2 * d[1]);
-    t[0] = d[4] - (kNear2 + kFar2) * d[2] + kNear2 * kFar2 * d[0];
-    t[1] = even + odd;
-    t[2] = even - odd;
-    t[3] = even2 + odd2;
-    t[4] = even2 - odd2;
-    t[5] = d[5] - (kNear2 + kFar2) * d[3] + kNear2 * kFar2 * d[1];
-  }
-}
-
-/** Of three weights. */
-template <size_t kOut>
-inline void transformKernel(const Vector* g, Vector* t) {
-  if constexpr (kOut == 2) {
-    const Vector outer = g[0] + g[2];
-    t[0] = g[0];
-    t[1] = (outer + g[1]) * 0.5f;
-    t[2] = (outer - g[1]) * 0.5f;
-    t[3] = g[2];
-  } else {
-    const Vector near = g[0] + kNear2 * g[2], far = g[0] + kFar2 * g[2];
-    const float nearShare = 1 / (2 * kNear2 * (kNear2 - kFar2)),
-                farShare = 1 / (2 * kFar2 * (kFar2 - kNear2));
-    t[0] = g[0] * (1 / (kNear2 * kFar2));
-    t[1] = (near + kNear * g[1]) * nearShare;
-    t[2] = (near - kNear * g[1]) * nearShare;
-    t[3] = (far + kFar * g[1]) * farShare;
-    t[4] = (far - kFar * g[1]) * farShare;
-    t[5] = g[2];
-  }
-}
-
-/** To kOut results. */
-template <size_t kOut>
-inline void transformOutput(const Vector* m, Vector* y) {
-  const Vector sum = m[1] + m[2], difference = m[1] - m[2];
-  if constexpr (kOut == 2) {
-    y[0] = m[0] + sum;
-    y[1] = difference - m[3];
-  } else {
-    const Vector sum2 = m[3] + m[4], difference2 = m[3] - m[4];
-    y[0] = m[0] + sum + sum2;
-    y[1] = kNear * difference + kFar * difference2;
-    y[2] = kNear2 * sum + kFar2 * sum2;
-    y[3] = kNear * kNear2 * difference + kFar * kFar2 * difference2 + m[5];
-  }
-}
 
 template <size_t kHigh, size_t kWide>
 void kernelOf(const StemShape& s, const float* kernel, float* transformed) {
@@ -382,7 +318,8 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
 
 namespace {
 
-/** Rows of a pooling window whose products are added up together: the more, the fewer sums go through memory.
+/**
+ * Rows of a pooling window whose products are added up together: the more, the fewer sums go through memory.
  */
 constexpr size_t kPlaceRows = kLanes == 16 ? 2 : 1;
 

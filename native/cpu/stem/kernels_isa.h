@@ -1,8 +1,8 @@
 #pragma once
 
-#include "cpu/stem_kernels.h"
+#include "cpu/stem/kernels.h"
 
-/** The kernels of stem_kernels.h in the instruction set that the including file is compiled for. */
+/** The kernels of stem/kernels.h in the instruction set that the including file is compiled for. */
 namespace convsweep::cpu::CONVSWEEP_ISA {
 
 /** StemKernels::tiles: a multiple of the tiles whose products stay in registers. */

@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "backend/buffer.h"
 #include "cpu/kernels.h"
+#include "cpu/team.h"
 
 namespace convsweep::cpu {
 
@@ -18,9 +19,9 @@ struct State {
 struct Context {
   const Kernels& kernels;
   State& state;
-  Buffer<float>& gemmScratch;
-  /** For one image's patches and unpooled maps; each block asks for what it needs before it uses it. */
-  Buffer<float>& imageScratch;
+  const Team& team;
+  /** Of all workers; each block asks for what it needs before it uses it. */
+  Buffer<float>& scratch;
   const int64_t& step;
   uint32_t seed;
 };
@@ -28,6 +29,8 @@ struct Context {
 /** A place in the chain where values and their gradients lie, n x size each. */
 struct Node {
   size_t size = 0;
+  /** The network's input. */
+  bool pixels = false;
   const float* values = nullptr;
   /** Null where nobody needs a gradient: at the input. Written in full by the block that follows. */
   float* gradient = nullptr;
@@ -47,6 +50,12 @@ class CpuBlock : public Block {
   float* prepare(size_t n, Mode mode);
 
   const Kernels& kernels() const { return context_.kernels; }
+  const Team& team() const { return context_.team; }
+  /** Memory for each worker, `size` floats apart. */
+  float* scratch(size_t size) {
+    context_.scratch.ensure(team().workers() * size);
+    return context_.scratch.data();
+  }
   float* parameters(size_t offset) const { return context_.state.parameters.data() + offset; }
   float* gradients(size_t offset) const { return context_.state.gradients.data() + offset; }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 namespace convsweep::cpu {
 
@@ -8,6 +9,16 @@ namespace convsweep::cpu {
 struct Matrix {
   const float* data;
   size_t rowStride, columnStride;
+};
+
+/** Rows of A that a matrix product takes together where it skips zeros. */
+constexpr size_t kListRows = 8;
+
+/** At which depths, of a block of them, one of kListRows rows of A is not 0. */
+struct DepthList {
+  static constexpr size_t kMost = 128;
+  size_t count;
+  uint8_t depths[kMost];
 };
 
 /** Floats of scratch that a matrix product wants: one panel of B. */

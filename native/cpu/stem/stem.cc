@@ -1,4 +1,4 @@
-#include "cpu/stem.h"
+#include "cpu/stem/stem.h"
 
 #include <algorithm>
 #include <bit>
@@ -38,12 +38,29 @@ float clipped(double x) {
   return x < 0 ? 0.0f : static_cast<float>(x);
 }
 
+TileKind kindOf(size_t index) {
+  return {index / 2 == 1, index % 2 == 1};
+}
+
 void clear(Buffer<float>& buffer) {
   buffer.zero(buffer.capacity());
 }
 
-void addTo(std::vector<double>& totals, const Buffer<float>& sums) {
-  for (size_t i = 0; i < totals.size(); ++i) totals[i] += static_cast<double>(sums.data()[i]);
+void addTo(double* totals, const float* sums, size_t size) {
+  for (size_t i = 0; i < size; ++i) totals[i] += static_cast<double>(sums[i]);
+}
+
+/** Adds the parts' sums, in their order. */
+void addParts(std::vector<double>& totals, const float* sums, size_t parts, size_t stride) {
+  std::fill(totals.begin(), totals.end(), 0.0);
+  for (size_t part = 0; part < parts; ++part) addTo(totals.data(), sums + part * stride, totals.size());
+}
+
+/** Adds the parts' sums to those of the first. */
+void addParts(Buffer<float>& sums, size_t parts, size_t size) {
+  for (size_t part = 1; part < parts; ++part) {
+    for (size_t i = 0; i < size; ++i) sums.data()[i] += sums.data()[part * size + i];
+  }
 }
 
 }  // namespace
@@ -87,35 +104,49 @@ ConvStem::ConvStem(const Context& context, const Binding& binding, const StemSpe
                               {&kernel2_, kTaps * shape_.filters1 * c2},
                               {&bias2_, c2},
                               {&blank2_, c2},
-                              {&weights2_, c1 * shape_.filters2 * kTaps},
-                              {&sums1_, kTaps * c1},
-                              {&sums2_, c1 * shape_.filters2 * kTaps},
-                              {&rows_, shape_.height * 4 * kRowStride},
-                              {&products_, TileKind{true, true}.products() * stem().tiles * c2},
-                              {&channelSums_, 2 * std::max(c1, c2)},
-                              {&gradient1_, shape_.map1()}}) {
+                              {&weights2_, c1 * shape_.filters2 * kTaps}}) {
     buffer->ensure(size);
     clear(*buffer);
   }
-  for (TileQueue& queue : queues_) {
-    queue.kind = {(&queue - queues_.data()) / 2 == 1, (&queue - queues_.data()) % 2 == 1};
-    queue.batch.ensure(queue.kind.products() * stem().tiles * c1);
-    clear(queue.batch);
-    queue.transformed.ensure(queue.kind.products() * shape_.filters1 * c2);
-    clear(queue.transformed);
-    queue.targets.resize(stem().tiles);
+  for (size_t kind = 0; kind < TileKind::kCount; ++kind) {
+    transformed2_[kind].ensure(kindOf(kind).products() * shape_.filters1 * c2);
+    clear(transformed2_[kind]);
   }
   for (size_t y = 0; y < shape_.height1; ++y) {
     for (size_t x = 0; x < shape_.width1; ++x) positions1_.push_back(static_cast<uint16_t>(y << 8 | x));
   }
-  pixels_.ensure(shape_.height * shape_.width + 64);
-  pixels_.zero(pixels_.capacity());
   statistics1_.resize(2 * c1);
   statistics2_.resize(2 * c2);
   normSums2_.resize(2 * c2);
   biasSums1_.resize(2 * c1);
   firstGradientSums_.resize(c1);
   biasSums2_.resize(c2);
+}
+
+ConvStem::Worker::Worker(const StemKernels& kernels, const StemShape& s) {
+  const size_t c1 = s.planes1 * kGroup, c2 = s.planes2 * kGroup;
+  pixels.ensure(s.height * s.width + 64);
+  pixels.zero(pixels.capacity());
+  for (auto [buffer, size] : {std::pair{&rows, s.height * 4 * kRowStride},
+                              {&products, TileKind{true, true}.products() * kernels.tiles * c2},
+                              {&gradient1, s.map1()},
+                              {&quads, (s.height - 1) * (s.width - 1) * 4 + kSlack},
+                              {&listScratch, s.listScratch()},
+                              {&factors, s.map2() + kGroup},
+                              {&normalised, s.map2() + kGroup},
+                              {&sums, 2 * c2}}) {
+    buffer->ensure(size);
+    clear(*buffer);
+  }
+  offsets.ensure(s.map2() + kGroup);
+  reach.ensure(4 * s.positions2());
+  begins.ensure(std::max(4 * s.positions2(), s.filters2) + 1);
+  for (TileQueue& queue : queues) {
+    queue.kind = kindOf(static_cast<size_t>(&queue - queues.data()));
+    queue.batch.ensure(queue.kind.products() * kernels.tiles * c1);
+    clear(queue.batch);
+    queue.targets.resize(kernels.tiles);
+  }
 }
 
 // ---- Ink --------------------------------------------------------------------------------------------------
@@ -132,8 +163,10 @@ uint64_t everySecond(uint64_t x) {
   return (x | x >> 16) & 0x00000000ffffffff;
 }
 
-/** Of a row of windows, each 2 pixels right of the one before, a bit for each with a bit in any of its
- * columns. */
+/**
+ * Of a row of windows, each 2 pixels right of the one before, a bit for each with a bit in any of its
+ * columns.
+ */
 uint64_t inkedWindows(uint64_t columns, size_t width, size_t size) {
   uint64_t windows = columns;
   for (size_t i = 1; i < size; ++i) windows |= columns >> i;
@@ -179,9 +212,9 @@ uint16_t* ConvStem::inkedRows2(size_t image) {
   return inkAt(image) + 1 + shape_.positions1();
 }
 
-void ConvStem::findInk(size_t image, size_t slot) {
+void ConvStem::findInk(const uint8_t* pixels, size_t image, size_t slot) {
   uint64_t rows[kMaxWidth];
-  stem().inkRows(shape_, pixels_.data(), rows);
+  stem().inkRows(shape_, pixels, rows);
   const auto anyOf = [&](size_t y, size_t size) {
     uint64_t any = 0;
     for (size_t i = 0; i < size; ++i) any |= rows[y + i];
@@ -222,7 +255,7 @@ void ConvStem::erase(size_t slot, size_t first, uint64_t stale) {
 }
 
 /** Of an image that a training forward has left in its slot. */
-void ConvStem::findReach(size_t slot) {
+void ConvStem::findReach(size_t slot, int32_t* reach) {
   const auto row = [&](size_t y) {
     const size_t at = y * shape_.width1;
     const uint64_t* const words = drawn(slot) + at / 64;
@@ -231,7 +264,7 @@ void ConvStem::findReach(size_t slot) {
   for (size_t y = 0; y < 2 * shape_.height2; ++y) {
     const uint64_t any = row(y) | row(y + 1) | row(y + 2);
     uint64_t patches = any | any >> 1 | any >> 2;
-    int32_t* to = reach_.data() + y / 2 * shape_.width2 * 4 + y % 2 * 2;
+    int32_t* to = reach + y / 2 * shape_.width2 * 4 + y % 2 * 2;
     for (size_t x = 0; x < shape_.width2; ++x, patches >>= 2, to += 4) {
       to[0] = -static_cast<int32_t>(patches & 1);
       to[1] = -static_cast<int32_t>(patches >> 1 & 1);
@@ -239,9 +272,9 @@ void ConvStem::findReach(size_t slot) {
   }
 }
 
-void ConvStem::takePixels(size_t image, size_t n) {
+void ConvStem::takePixels(Worker& worker, size_t image, size_t n) {
   const size_t size = shape_.height * shape_.width;
-  std::memcpy(pixels_.data(), binding_.image(image), size);
+  std::memcpy(worker.pixels.data(), binding_.image(image), size);
   if (image + 1 == n) return;
   // Rows of a shuffled dataset come from anywhere.
   Prefetch({binding_.image(image + 1), size}, 1).step();
@@ -292,9 +325,9 @@ void ConvStem::packSecond() {
       }
     }
   }
-  for (TileQueue& queue : queues_) {
-    stem().secondKernel(shape_, queue.kind, kernel2_.data(), queue.transformed.data());
-  }
+  team().forEachPart(TileKind::kCount, 1, [&](size_t kind, size_t, size_t) {
+    stem().secondKernel(shape_, kindOf(kind), kernel2_.data(), transformed2_[kind].data());
+  });
   for (size_t f = 0; f < filters2; ++f) {
     bias2_.data()[f] = static_cast<float>(shifted[f]);
     blank2_.data()[f] = clipped(shifted[f]);
@@ -350,83 +383,111 @@ void ConvStem::normBackward(Norm& norm, size_t c, size_t n, double gradients, do
 void ConvStem::forward(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
   float* const out = prepare(n, mode);
-  slots_ = training ? n : 1;
+  const size_t workers = team().workers();
+  while (workers_.size() < workers) workers_.push_back(std::make_unique<Worker>(stem(), shape_));
+  slots_ = training ? n : workers;
   if (const size_t words = slots_ * drawnWords() + 1; drawn_.size() < words) {
     drawn_.clear();  // so that after a failure the next call asks for memory again
     first_.ensure(slots_ * slotBytes());
     first_.zero(slots_ * slotBytes());
     drawn_.assign(words, 0);
   }
-  const size_t values2 = n * shape_.map2() + 4 * norm2_.channels;
+  shardImages_ = shardImages(n);
+  const size_t values2 = at2(shardsOf(n) * shardImages_);
   values2_.ensure(values2);
   ink_.ensure(n * (1 + shape_.positions1() + shape_.height2));
-  if (training) {
-    winners2_.ensure(values2);
-  }
   packFirst();
   if (training) {
-    std::fill(statistics1_.begin(), statistics1_.end(), 0.0);
-    std::fill(statistics2_.begin(), statistics2_.end(), 0.0);
-    for (size_t i = 0; i < n; ++i) forwardFirst(i, n, true);
+    winners2_.ensure(values2);
+    imageSums_.ensure(n * imageSums());
+    team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+      for (size_t i = shard.first; i < shard.last; ++i)
+        forwardFirst(*workers_[worker], i, n, i, imageSums_.data() + i * imageSums());
+    });
+    addParts(statistics1_, imageSums_.data(), n, imageSums());
     useBatch(norm1_, n, statistics1_, blank1_.data());
     packSecond();
-    for (size_t i = 0; i < n; ++i) forwardSecond(i, true);
-    for (TileQueue& queue : queues_) flush(queue, true);
+    const size_t size = statistics2_.size();
+    shardStatistics2_.assign(shardsOf(n) * size, 0.0);
+    team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+      double* const sums = shardStatistics2_.data() + shard.index * size;
+      for (size_t i = shard.first; i < shard.last; ++i) forwardSecond(*workers_[worker], i, i, sums);
+      endShard(*workers_[worker], shard, sums);
+    });
+    std::fill(statistics2_.begin(), statistics2_.end(), 0.0);
+    for (size_t i = 0; i < shardStatistics2_.size(); ++i) statistics2_[i % size] += shardStatistics2_[i];
     useBatch(norm2_, n, statistics2_, blank2_.data());
+    team().forEachShard(n,
+                        [&](const Shard& shard, size_t worker) { normalise(*workers_[worker], shard, out); });
   } else {
     useMoving(norm1_);
     useMoving(norm2_);
     packSecond();
-    for (size_t i = 0; i < n; ++i) {
-      forwardFirst(i, n, false);
-      forwardSecond(i, false);
-    }
-    for (TileQueue& queue : queues_) flush(queue, false);
-  }
-  // Not before the tiles, which may cover blank positions too.
-  for (size_t i = 0; i < n; ++i) fillBlanks(i, training);
-  for (size_t i = 0; i < n; ++i) {
-    stem().secondNormalise(shape_, values2_.data() + i * shape_.map2(), norm2_.scale.data(),
-                           norm2_.shift.data(), out + i * to_.size);
+    team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+      for (size_t i = shard.first; i < shard.last; ++i) {
+        forwardFirst(*workers_[worker], i, n, worker, nullptr);
+        forwardSecond(*workers_[worker], i, worker, nullptr);
+      }
+      endShard(*workers_[worker], shard, nullptr);
+      normalise(*workers_[worker], shard, out);
+    });
   }
 }
 
-void ConvStem::forwardFirst(size_t image, size_t n, bool training) {
-  const size_t slot = training ? image : 0;
-  takePixels(image, n);
-  findInk(image, slot);
-  stem().firstRows(shape_, pixels_.data(), rows_.data());
-  stem().firstForward(shape_, rows_.data(), inkOf(image), weights1_.data(), bias1_.data(), blank1_.data(),
-                      kept(slot + 1), values1(slot), training ? winners1(slot) : nullptr,
-                      training ? channelSums_.data() : nullptr);
-  if (training) addTo(statistics1_, channelSums_);
+void ConvStem::normalise(Worker& worker, const Shard& shard, float* out) {
+  for (size_t i = shard.first; i < shard.last; ++i) {
+    // The kernel writes past the image's end, and past the shard's end another worker may be writing.
+    const bool last = (shard.last - i - 1) * to_.size < kGroup;
+    float* const to = out + i * to_.size;
+    stem().secondNormalise(shape_, values2_.data() + at2(i), norm2_.scale.data(), norm2_.shift.data(),
+                           last ? worker.normalised.data() : to);
+    if (last) std::memcpy(to, worker.normalised.data(), to_.size * sizeof(float));
+  }
 }
 
-void ConvStem::forwardSecond(size_t image, bool training) {
-  const size_t slot = training ? image : 0;
+void ConvStem::forwardFirst(Worker& worker, size_t image, size_t n, size_t slot, float* sums) {
+  const bool training = sums != nullptr;
+  takePixels(worker, image, n);
+  findInk(worker.pixels.data(), image, slot);
+  stem().firstRows(shape_, worker.pixels.data(), worker.rows.data());
+  stem().firstForward(shape_, worker.rows.data(), inkOf(image), weights1_.data(), bias1_.data(),
+                      blank1_.data(), training ? kept(slot + 1) : Ahead{}, values1(slot),
+                      training ? winners1(slot) : nullptr, sums);
+}
+
+void ConvStem::forwardSecond(Worker& worker, size_t image, size_t slot, double* sums) {
+  const bool training = sums != nullptr;
   const uint16_t* const inked = inkedRows2(image);
-  Prefetch next(keptValues(slot + 1), (shape_.width2 + 1) / 2 * ((shape_.height2 + 1) / 2));
+  Prefetch next(training ? keptValues(slot + 1) : Ahead{},
+                (shape_.width2 + 1) / 2 * ((shape_.height2 + 1) / 2));
   for (size_t y = 0; y < shape_.height2; y += 2) {
     const bool tall = y + 1 < shape_.height2;
     for (size_t x = 0; x < shape_.width2; x += 2) {
       next.step();
       if (((inked[y] | (tall ? inked[y + 1] : 0)) >> x & 3) == 0) continue;
-      TileQueue& queue = queues_[TileKind{tall, x + 1 < shape_.width2}.index()];
+      TileQueue& queue = worker.queues[TileKind{tall, x + 1 < shape_.width2}.index()];
       stem().secondTile(shape_, queue.kind, values1(slot), y, x, queue.waiting, queue.batch.data());
-      const size_t at = image * shape_.map2() + (y * shape_.width2 + x) * norm2_.channels;
+      const size_t at = at2(image) + (y * shape_.width2 + x) * norm2_.channels;
       queue.targets[queue.waiting++] = {values2_.data() + at, training ? winners2_.data() + at : nullptr};
-      if (queue.waiting == stem().tiles) flush(queue, training);
+      if (queue.waiting == stem().tiles) flush(worker, queue, sums);
     }
   }
 }
 
-void ConvStem::flush(TileQueue& queue, bool training) {
+void ConvStem::flush(Worker& worker, TileQueue& queue, double* sums) {
   if (queue.waiting == 0) return;
-  stem().secondMultiply(shape_, queue.kind, queue.batch.data(), queue.transformed.data(), products_.data());
-  stem().secondPool(shape_, queue.kind, products_.data(), queue.waiting, bias2_.data(), blank2_.data(),
-                    queue.targets.data(), training ? channelSums_.data() : nullptr);
-  if (training) addTo(statistics2_, channelSums_);
+  stem().secondMultiply(shape_, queue.kind, queue.batch.data(), transformed2_[queue.kind.index()].data(),
+                        worker.products.data());
+  stem().secondPool(shape_, queue.kind, worker.products.data(), queue.waiting, bias2_.data(), blank2_.data(),
+                    queue.targets.data(), sums ? worker.sums.data() : nullptr);
+  if (sums) addTo(sums, worker.sums.data(), statistics2_.size());
   queue.waiting = 0;
+}
+
+void ConvStem::endShard(Worker& worker, const Shard& shard, double* sums) {
+  for (TileQueue& queue : worker.queues) flush(worker, queue, sums);
+  // Not before the tiles, which may cover blank positions too.
+  for (size_t i = shard.first; i < shard.last; ++i) fillBlanks(i, sums != nullptr);
 }
 
 void ConvStem::fillBlanks(size_t image, bool training) {
@@ -434,7 +495,7 @@ void ConvStem::fillBlanks(size_t image, bool training) {
   for (size_t y = 0; y < shape_.height2; ++y) {
     for (uint32_t left = all & ~uint32_t{inkedRows2(image)[y]}; left != 0; left &= left - 1) {
       const size_t x = static_cast<size_t>(std::countr_zero(left));
-      const size_t at = image * shape_.map2() + (y * shape_.width2 + x) * norm2_.channels;
+      const size_t at = at2(image) + (y * shape_.width2 + x) * norm2_.channels;
       std::memcpy(values2_.data() + at, blank2_.data(), norm2_.channels * sizeof(float));
       if (training) std::memset(winners2_.data() + at, 0, norm2_.channels);
     }
@@ -444,55 +505,64 @@ void ConvStem::fillBlanks(size_t image, bool training) {
 // ---- Backward ---------------------------------------------------------------------------------------------
 
 void ConvStem::backward(size_t n) {
-  std::fill(normSums2_.begin(), normSums2_.end(), 0.0);
-  std::fill(biasSums1_.begin(), biasSums1_.end(), 0.0);
-  std::fill(biasSums2_.begin(), biasSums2_.end(), 0.0);
-  clear(sums1_);
-  clear(sums2_);
-  factors_.ensure(shape_.map2() + kGroup);
-  offsets_.ensure(shape_.map2() + kGroup);
-  begins_.ensure(std::max(4 * shape_.positions2(), shape_.filters2) + 1);
-  reach_.ensure(4 * shape_.positions2());
-  quads_.ensure((shape_.height - 1) * (shape_.width - 1) * 4 + kSlack);
-  listScratch_.ensure(shape_.listScratch());
-  const Products list{factors_.data(), offsets_.data()};
+  const size_t shards = shardsOf(n), size1 = kTaps * norm1_.channels;
+  const size_t size2 = norm1_.channels * shape_.filters2 * kTaps;
+  for (auto [sums, size] : {std::pair{&shardSums1_, size1}, {&shardSums2_, size2}})
+    sums->ensure(shards * size);
+  const auto sumsOf = [&](size_t image) { return imageSums_.data() + image * imageSums(); };
 
-  for (size_t i = 0; i < n; ++i) {
-    stem().secondNormSums(shape_, to_.gradient + i * to_.size, values2_.data() + i * shape_.map2(),
-                          norm2_.mean.data(), channelSums_.data());
-    addTo(normSums2_, channelSums_);
-  }
+  team().forEachImage(n, [&](size_t i) {
+    stem().secondNormSums(shape_, to_.gradient + i * to_.size, values2_.data() + at2(i), norm2_.mean.data(),
+                          sumsOf(i));
+  });
+  addParts(normSums2_, imageSums_.data(), n, imageSums());
   for (size_t c = 0; c < shape_.filters2; ++c) {
     normBackward(norm2_, c, n, normSums2_[c], normSums2_[norm2_.channels + c]);
   }
 
-  for (size_t i = 0; i < n; ++i) {
-    float* const gradient2 = values2_.data() + i * shape_.map2();
-    findReach(i);
-    stem().secondGradient(shape_, to_.gradient + i * to_.size, norm2_.coefficients.data(),
-                          winners2_.data() + i * shape_.map2(), reach_.data(), gradient2,
-                          channelSums_.data());
-    addTo(biasSums2_, channelSums_);
-    stem().listByFilter(shape_, gradient2, winners2_.data() + i * shape_.map2(), listScratch_.data(), list,
-                        begins_.data());
-    stem().secondWeights(shape_, values1(i), list, begins_.data(), keptValues(i + 1), sums2_.data());
-  }
+  team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+    float* const sums = shardSums2_.data() + shard.index * size2;
+    std::memset(sums, 0, size2 * sizeof(float));
+    for (size_t i = shard.first; i < shard.last; ++i) backwardSecond(*workers_[worker], i, sumsOf(i), sums);
+  });
+  addParts(biasSums2_, imageSums_.data(), n, imageSums());
+  addParts(shardSums2_, shards, size2);
   finishSecond(n);
 
+  team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+    float* const sums = shardSums1_.data() + shard.index * size1;
+    std::memset(sums, 0, size1 * sizeof(float));
+    for (size_t i = shard.first; i < shard.last; ++i) backwardFirst(*workers_[worker], i, n, sumsOf(i), sums);
+  });
+  addParts(biasSums1_, imageSums_.data(), n, imageSums());
+  addParts(shardSums1_, shards, size1);
   size_t inked = 0;
-  for (size_t i = 0; i < n; ++i) {
-    stem().listByPosition(shape_, values2_.data() + i * shape_.map2(), winners2_.data() + i * shape_.map2(),
-                          list, begins_.data());
-    stem().secondInput(shape_, weights2_.data(), list, begins_.data(), kept(i), gradient1_.data());
-    takePixels(i, n);
-    const Ink ink = inkOf(i);
-    stem().firstQuads(shape_, pixels_.data(), ink, quads_.data());
-    stem().firstWeights(shape_, quads_.data(), ink, gradient1_.data(), values1(i), winners1(i),
-                        blank1_.data(), norm1_.coefficients.data(), sums1_.data(), channelSums_.data());
-    addTo(biasSums1_, channelSums_);
-    inked += ink.count;
-  }
+  for (size_t i = 0; i < n; ++i) inked += inkOf(i).count;
   finishFirst(n * shape_.positions1() - inked);
+}
+
+void ConvStem::backwardSecond(Worker& worker, size_t image, float* biasSums, float* weightSums) {
+  float* const gradient2 = values2_.data() + at2(image);
+  const uint8_t* const winners2 = winners2_.data() + at2(image);
+  const Products list{worker.factors.data(), worker.offsets.data()};
+  findReach(image, worker.reach.data());
+  stem().secondGradient(shape_, to_.gradient + image * to_.size, norm2_.coefficients.data(), winners2,
+                        worker.reach.data(), gradient2, biasSums);
+  stem().listByFilter(shape_, gradient2, winners2, worker.listScratch.data(), list, worker.begins.data());
+  stem().secondWeights(shape_, values1(image), list, worker.begins.data(), keptValues(image + 1), weightSums);
+}
+
+void ConvStem::backwardFirst(Worker& worker, size_t image, size_t n, float* biasSums, float* weightSums) {
+  const Products list{worker.factors.data(), worker.offsets.data()};
+  stem().listByPosition(shape_, values2_.data() + at2(image), winners2_.data() + at2(image), list,
+                        worker.begins.data());
+  stem().secondInput(shape_, weights2_.data(), list, worker.begins.data(), kept(image),
+                     worker.gradient1.data());
+  takePixels(worker, image, n);
+  const Ink ink = inkOf(image);
+  stem().firstQuads(shape_, worker.pixels.data(), ink, worker.quads.data());
+  stem().firstWeights(shape_, worker.quads.data(), ink, worker.gradient1.data(), values1(image),
+                      winners1(image), blank1_.data(), norm1_.coefficients.data(), weightSums, biasSums);
 }
 
 /**
@@ -513,7 +583,7 @@ void ConvStem::finishSecond(size_t n) {
     for (size_t f = 0; f < filters2; ++f) {
       const size_t at = (c / kGroup * filters2 + f) * kTaps * kGroup + c % kGroup;
       for (size_t t = 0; t < kTaps; ++t) {
-        const double s = sums2_.data()[at + t * kGroup] - centre * all[f];
+        const double s = shardSums2_.data()[at + t * kGroup] - centre * all[f];
         const double w = weights2_.data()[at + t * kGroup];
         sum += w * all[f];
         products += w * s;
@@ -542,7 +612,7 @@ void ConvStem::finishFirst(size_t blanks) {
                                                                           coefficients[2 * channels + f]);
     }
     if (spec_.first.bias) gradients(spec_.first.parameters.second)[f] = static_cast<float>(bias);
-    const float* const sums = sums1_.data() + f / kGroup * kTaps * kGroup + f % kGroup;
+    const float* const sums = shardSums1_.data() + f / kGroup * kTaps * kGroup + f % kGroup;
     for (size_t t = 0; t < kTaps; ++t) {
       gradients(spec_.first.parameters.first)[t * filters + f] =
           static_cast<float>(spec_.scale * sums[t * kGroup] + spec_.offset * bias);
@@ -561,7 +631,7 @@ int ConvStem::firstWinner(size_t image, size_t y, size_t x, size_t filter) {
 }
 
 int ConvStem::secondWinner(size_t image, size_t y, size_t x, size_t filter) {
-  const size_t at = image * shape_.map2() + (y * shape_.width2 + x) * norm2_.channels + filter;
+  const size_t at = at2(image) + (y * shape_.width2 + x) * norm2_.channels + filter;
   return values2_.data()[at] > 0 ? winners2_.data()[at] : -1;
 }
 

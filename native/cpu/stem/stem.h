@@ -1,12 +1,13 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "cpu/binding.h"
-#include "cpu/blocks.h"
-#include "cpu/stem_kernels.h"
+#include "cpu/block.h"
+#include "cpu/stem/kernels.h"
 
 namespace convsweep::cpu {
 
@@ -38,8 +39,10 @@ class ConvStem final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
 
-  /** Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training
-   * forward. */
+  /**
+   * Where in its window the pooled value's origin lies (0..3), or -1 if ReLU clipped it. After a training
+   * forward.
+   */
   int firstWinner(size_t image, size_t y, size_t x, size_t filter);
   int secondWinner(size_t image, size_t y, size_t x, size_t filter);
 
@@ -59,11 +62,22 @@ class ConvStem final : public CpuBlock {
   struct TileQueue {
     TileKind kind;
     size_t waiting = 0;
-    Buffer<float> batch, transformed;
+    Buffer<float> batch;
     std::vector<TileTarget> targets;
   };
 
-  /** First maps are kept in slots: one per image in training, one for all in inference. */
+  /** What each worker has for itself. */
+  struct Worker {
+    explicit Worker(const StemKernels& kernels, const StemShape& shape);
+    // Of one image or one batch of tiles.
+    Buffer<uint8_t> pixels;
+    Buffer<float> rows, products, gradient1, quads, listScratch, factors, normalised, sums;
+    Buffer<int32_t> offsets, reach;
+    Buffer<uint32_t> begins;
+    std::array<TileQueue, TileKind::kCount> queues;
+  };
+
+  /** First maps are kept in slots: one per image in training, one per worker in inference. */
   size_t slotBytes() const;
   float* values1(size_t slot);
   uint8_t* winners1(size_t slot);
@@ -79,28 +93,43 @@ class ConvStem final : public CpuBlock {
   uint64_t* drawn(size_t slot) { return drawn_.data() + slot * drawnWords(); }
   size_t drawnWords() const { return (shape_.positions1() + 63) / 64; }
   /** Of the taken pixels; makes the slot's positions blank where only its previous image had ink. */
-  void findInk(size_t image, size_t slot);
+  void findInk(const uint8_t* pixels, size_t image, size_t slot);
   void erase(size_t slot, size_t first, uint64_t stale);
-  void findReach(size_t slot);
-  /** Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one.
+  void findReach(size_t slot, int32_t* reach);
+  /**
+   * Copies an image of a batch of `n` to where vectors may be read past its end, and asks for the next one.
    */
-  void takePixels(size_t image, size_t n);
+  void takePixels(Worker& worker, size_t image, size_t n);
+
+  /** Where an image's second map begins; after each shard there are four positions that may be read. */
+  size_t at2(size_t image) const {
+    return image * shape_.map2() + image / shardImages_ * 4 * norm2_.channels;
+  }
 
   void packFirst();
   void packSecond();
-  void forwardFirst(size_t image, size_t n, bool training);
-  void forwardSecond(size_t image, bool training);
-  void flush(TileQueue& queue, bool training);
+  /** `sums`: null in inference. */
+  void forwardFirst(Worker& worker, size_t image, size_t n, size_t slot, float* sums);
+  /** `sums`: in training of the shard, else null. */
+  void forwardSecond(Worker& worker, size_t image, size_t slot, double* sums);
+  void flush(Worker& worker, TileQueue& queue, double* sums);
+  /** What is left of a shard, whose images are done. */
+  void endShard(Worker& worker, const Shard& shard, double* sums);
   void fillBlanks(size_t image, bool training);
+  void normalise(Worker& worker, const Shard& shard, float* out);
 
   void useMoving(Norm& norm) const;
   /** `sums` of x - pivot and its square; updates the moving statistics. */
   void useBatch(Norm& norm, size_t n, const std::vector<double>& sums, const float* pivot) const;
   void fold(Norm& norm, size_t c, double mean, double variance) const;
-  /** From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the
-   * coefficients. */
+  /**
+   * From the sums of gradient and gradient * (x - mean): the gradients of gamma and beta, and the
+   * coefficients.
+   */
   void normBackward(Norm& norm, size_t c, size_t n, double gradients, double products) const;
 
+  void backwardSecond(Worker& worker, size_t image, float* biasSums, float* weightSums);
+  void backwardFirst(Worker& worker, size_t image, size_t n, float* biasSums, float* weightSums);
   void finishSecond(size_t n);
   void finishFirst(size_t blanks);
 
@@ -114,7 +143,7 @@ class ConvStem final : public CpuBlock {
   // Of the batch.
   Buffer<uint8_t> first_, winners2_;
   Buffer<float> values2_;
-  size_t slots_ = 0;
+  size_t slots_ = 0, shardImages_ = kShardImages;
   /** drawnWords() per slot, and one more, since the bits of a row are read from two. */
   std::vector<uint64_t> drawn_;
   /** y * 256 + x of each position of the first map. */
@@ -124,16 +153,17 @@ class ConvStem final : public CpuBlock {
   // Of the weights.
   Buffer<float> weights1_, bias1_, blank1_;
   Buffer<float> kernel2_, bias2_, blank2_, weights2_;
-  // Sums over the batch.
-  Buffer<float> sums1_, sums2_;
+  std::array<Buffer<float>, TileKind::kCount> transformed2_;
+  /** Floats of an image's sums. */
+  size_t imageSums() const { return 2 * std::max(norm1_.channels, norm2_.channels); }
+
+  // Sums: of each image, of each shard, then over the batch.
+  Buffer<float> imageSums_;
+  Buffer<float> shardSums1_, shardSums2_;
+  std::vector<double> shardStatistics2_;
   std::vector<double> statistics1_, statistics2_, normSums2_, biasSums1_, biasSums2_, firstGradientSums_;
 
-  // Of one image or one batch of tiles.
-  Buffer<uint8_t> pixels_;
-  Buffer<float> rows_, products_, gradient1_, quads_, listScratch_, factors_, channelSums_;
-  Buffer<int32_t> offsets_, reach_;
-  Buffer<uint32_t> begins_;
-  std::array<TileQueue, TileKind::kCount> queues_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace convsweep::cpu

@@ -3,7 +3,7 @@
 // C is computed in tiles that stay in registers, a block of A's columns (B's rows) at a time. B is packed
 // into a panel as wide as a tile, padded with zeros, so that the inner loop reads it in order; A is read
 // where it lies, one value at a time, since one of its strides is 1.
-#include "cpu/gemm_isa.h"
+#include "cpu/dense/kernels_isa.h"
 #include "cpu/simd.h"
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kWidest = kLanes == 16 ? 3 : 2;  // vectors per row of a tile
 constexpr size_t kDepth = 128;                    // a panel of it stays in the first-level cache
-static_assert(kDepth * kWidest * kLanes <= kGemmScratch);
+static_assert(kDepth * kWidest * kLanes <= kGemmScratch && kDepth <= DepthList::kMost);
 
 /** Rows of a tile of `width` vectors: accumulators, a row of B and one value of A fill the registers. */
 constexpr size_t rowsFor(size_t width) {
@@ -21,24 +21,6 @@ constexpr size_t rowsFor(size_t width) {
 /** Vectors of the next panel where `left` vectors are left: as few narrow panels as can be. */
 inline size_t panelWidth(size_t left) {
   return left <= kWidest ? left : kWidest == 3 && left == 4 ? 2 : kWidest;
-}
-
-inline Vector loadPart(const float* p, size_t width) {
-#if defined(__AVX512F__)
-  return _mm512_maskz_loadu_ps((__mmask16)((1u << width) - 1), p);
-#else
-  Vector v = {};
-  for (size_t i = 0; i < width; ++i) v[i] = p[i];
-  return v;
-#endif
-}
-
-inline void storePart(float* p, Vector v, size_t width) {
-#if defined(__AVX512F__)
-  _mm512_mask_storeu_ps(p, (__mmask16)((1u << width) - 1), v);
-#else
-  for (size_t i = 0; i < width; ++i) p[i] = v[i];
-#endif
 }
 
 /** One panel: packed[depth][vectors * kLanes]. */
@@ -66,8 +48,10 @@ void packPanel(Matrix b, size_t depth, size_t columns, size_t vectors, float* pa
   }
 }
 
-/** How a tile leaves its sums: C, its row stride, columns in the last vector, and whether to add to what is
- * there. */
+/**
+ * How a tile leaves its sums: C, its row stride, columns in the last vector, and whether to add to what is
+ * there.
+ */
 struct Target {
   float* c;
   size_t stride, lastWidth;
@@ -91,9 +75,40 @@ inline void leave(const Vector (&sum)[kRows][kVectors], const Target& to) {
   }
 }
 
+/** The rows of B that a tile meets: all `count`, or those listed. */
+struct Depths {
+  const uint8_t* list;
+  size_t count;
+};
+
+template <size_t kRows, size_t kVectors, bool kByColumn>
+void listedTile(const Depths& depths, const float* a, size_t stride, const float* b, const Target& to) {
+  Vector sum[kRows][kVectors] = {};
+  constexpr size_t kPointers = (kRows + 2) / 3;
+  const float* rows[kPointers];
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kPointers; ++i) rows[i] = a + 3 * i * stride;
+  for (size_t d = 0; d < depths.count; ++d) {
+    const size_t p = depths.list[d];
+    const float* const from = b + p * kVectors * kLanes;
+    Vector values[kVectors];
+#pragma GCC unroll 3
+    for (size_t v = 0; v < kVectors; ++v) values[v] = load(from + v * kLanes);
+#pragma GCC unroll 12
+    for (size_t i = 0; i < kRows; ++i) {
+      const Vector x = broadcast(kByColumn ? a[p * stride + i] : rows[i / 3][i % 3 * stride + p]);
+#pragma GCC unroll 3
+      for (size_t v = 0; v < kVectors; ++v) sum[i][v] += x * values[v];
+    }
+  }
+  leave(sum, to);
+}
+
 /** `kByColumn`: A's rows are neighbours, else its columns. */
 template <size_t kRows, size_t kVectors, bool kByColumn>
-void tile(size_t depth, const float* a, size_t stride, const float* b, const Target& to) {
+void tile(const Depths& depths, const float* a, size_t stride, const float* b, const Target& to) {
+  if (depths.list) return listedTile<kRows, kVectors, kByColumn>(depths, a, stride, b, to);
+  const size_t depth = depths.count;
   Vector sum[kRows][kVectors] = {};
   // One pointer per three rows, so that all addresses are pointer + stride * {0, 1, 2}.
   constexpr size_t kPointers = (kRows + 2) / 3;
@@ -121,9 +136,12 @@ void tile(size_t depth, const float* a, size_t stride, const float* b, const Tar
   leave(sum, to);
 }
 
+/** `lists`: for each kListRows rows which depths have a value that is not 0; null: not known. */
 template <size_t kVectors, bool kByColumn>
-void panel(size_t m, size_t depth, const float* a, size_t stride, const float* b, Target to) {
-  constexpr size_t kRows = rowsFor(kVectors);
+void panel(size_t m, size_t depth, const float* a, size_t stride, const float* b, Target to,
+           const DepthList* lists) {
+  constexpr size_t kMost = rowsFor(kVectors);
+  const size_t rows = lists ? kListRows : kMost;
   const size_t step = kByColumn ? 1 : stride;
   size_t i = 0;
   const auto next = [&](size_t rows) {
@@ -131,34 +149,74 @@ void panel(size_t m, size_t depth, const float* a, size_t stride, const float* b
     a += rows * step;
     to.c += rows * to.stride;
   };
-  while (i + kRows <= m) {
-    tile<kRows, kVectors, kByColumn>(depth, a, stride, b, to);
-    next(kRows);
+  const auto depths = [&] {
+    return lists ? Depths{lists[i / kListRows].depths, lists[i / kListRows].count} : Depths{nullptr, depth};
+  };
+  while (i + rows <= m) {
+    if (lists) {
+      tile<kListRows, kVectors, kByColumn>(depths(), a, stride, b, to);
+    } else {
+      tile<kMost, kVectors, kByColumn>(depths(), a, stride, b, to);
+    }
+    next(rows);
   }
   while (i + 4 <= m) {
-    tile<4, kVectors, kByColumn>(depth, a, stride, b, to);
+    tile<4, kVectors, kByColumn>(depths(), a, stride, b, to);
     next(4);
   }
   while (i < m) {
-    tile<1, kVectors, kByColumn>(depth, a, stride, b, to);
+    tile<1, kVectors, kByColumn>(depths(), a, stride, b, to);
     next(1);
   }
 }
 
 template <bool kByColumn>
 void panels(size_t vectors, size_t m, size_t depth, const float* a, size_t stride, const float* b,
-            const Target& to) {
-  if (vectors == 1) panel<1, kByColumn>(m, depth, a, stride, b, to);
-  if (vectors == 2) panel<2, kByColumn>(m, depth, a, stride, b, to);
-  if (kWidest == 3 && vectors == 3) panel<kWidest, kByColumn>(m, depth, a, stride, b, to);
+            const Target& to, const DepthList* lists) {
+  if (vectors == 1) panel<1, kByColumn>(m, depth, a, stride, b, to, lists);
+  if (vectors == 2) panel<2, kByColumn>(m, depth, a, stride, b, to, lists);
+  if (kWidest == 3 && vectors == 3) panel<kWidest, kByColumn>(m, depth, a, stride, b, to, lists);
+}
+
+/** Lists the depths at which one of A's rows [0, rows) is not 0. */
+template <bool kByColumn>
+void listDepths(size_t rows, size_t depth, const float* a, size_t stride, DepthList& list) {
+  size_t n = 0;
+  if (kByColumn) {
+    for (size_t p = 0; p < depth; ++p) {
+      uint32_t any = 0;
+      for (size_t i = 0; i < rows; i += kLanes)
+        any |= lanesNotZero(loadPart(a + p * stride + i, least(rows - i, kLanes)));
+      list.depths[n] = (uint8_t)p;
+      n += any != 0;
+    }
+  } else {
+    for (size_t p = 0; p < depth; p += kLanes) {
+      uint32_t any = 0;
+      for (size_t i = 0; i < rows; ++i)
+        any |= lanesNotZero(loadPart(a + i * stride + p, least(depth - p, kLanes)));
+      for (; any != 0; any &= any - 1) list.depths[n++] = (uint8_t)(p + (size_t)__builtin_ctz(any));
+    }
+  }
+  list.count = n;
 }
 
 }  // namespace
 
 void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
-          float* scratch) {
+          float* scratch, DepthList* lists) {
   for (size_t p0 = 0; p0 < k; p0 += kDepth) {
     const size_t depth = least(kDepth, k - p0);
+    const bool byColumn = a.rowStride == 1;
+    const float* const part = a.data + p0 * a.columnStride;
+    const size_t stride = byColumn ? a.columnStride : a.rowStride;
+    if (lists) {
+      for (size_t i = 0; i < m; i += kListRows) {
+        const size_t rows = least(m - i, kListRows);
+        (byColumn ? listDepths<true> : listDepths<false>)(rows, depth, part + i * a.rowStride, stride,
+                                                          lists[i / kListRows]);
+      }
+    }
     size_t vectors;
     for (size_t j = 0; j < n; j += vectors * kLanes) {
       vectors = panelWidth((n - j + kLanes - 1) / kLanes);
@@ -166,11 +224,7 @@ void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc
       packPanel({b.data + p0 * b.rowStride + j * b.columnStride, b.rowStride, b.columnStride}, depth, width,
                 vectors, scratch);
       const Target to{c + j, ldc, width - (vectors - 1) * kLanes, accumulate || p0 > 0};
-      if (a.rowStride == 1) {
-        panels<true>(vectors, m, depth, a.data + p0 * a.columnStride, a.columnStride, scratch, to);
-      } else {
-        panels<false>(vectors, m, depth, a.data + p0, a.rowStride, scratch, to);
-      }
+      (byColumn ? panels<true> : panels<false>)(vectors, m, depth, part, stride, scratch, to, lists);
     }
   }
 }

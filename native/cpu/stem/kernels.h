@@ -22,7 +22,7 @@ constexpr size_t kRowStride = 32;
 constexpr size_t kMaxWidth = 64;
 
 /** `size` in whole groups. */
-constexpr size_t wholeGroups(size_t size) {
+[[gnu::always_inline]] constexpr size_t wholeGroups(size_t size) {
   return (size + kGroup - 1) / kGroup * kGroup;
 }
 
@@ -33,11 +33,13 @@ struct StemShape {
   size_t filters1, filters2;
   size_t planes1, planes2;
 
-  size_t positions1() const { return height1 * width1; }
-  size_t positions2() const { return height2 * width2; }
-  size_t map1() const { return planes1 * positions1() * kGroup; }
-  size_t map2() const { return positions2() * planes2 * kGroup; }
-  size_t listScratch() const { return 3 * wholeGroups(positions2()) * planes2 * kGroup; }
+  [[gnu::always_inline]] size_t positions1() const { return height1 * width1; }
+  [[gnu::always_inline]] size_t positions2() const { return height2 * width2; }
+  [[gnu::always_inline]] size_t map1() const { return planes1 * positions1() * kGroup; }
+  [[gnu::always_inline]] size_t map2() const { return positions2() * planes2 * kGroup; }
+  [[gnu::always_inline]] size_t listScratch() const {
+    return 3 * wholeGroups(positions2()) * planes2 * kGroup;
+  }
 };
 
 /**
@@ -74,16 +76,18 @@ struct TileKind {
   bool tall, wide;
 
   static constexpr size_t kCount = 4;
-  constexpr size_t index() const { return 2 * tall + wide; }
-  constexpr size_t products() const { return (tall ? 6 : 4) * (wide ? 6 : 4); }
+  [[gnu::always_inline]] constexpr size_t index() const { return 2 * tall + wide; }
+  [[gnu::always_inline]] constexpr size_t products() const { return (tall ? 6 : 4) * (wide ? 6 : 4); }
 };
 
 struct StemKernels {
   /** Tiles that `secondMultiply` works on at a time. */
   size_t tiles;
 
-  /** Bit x of rows[y] is set where the pixel is not 0. `pixels` here and below: readable 64 bytes past its
-   * end. */
+  /**
+   * Bit x of rows[y] is set where the pixel is not 0. `pixels` here and below: readable 64 bytes past its
+   * end.
+   */
   void (*inkRows)(const StemShape& shape, const uint8_t* pixels, uint64_t* rows);
   /**
    * The pixels' horizontal Winograd transform F(2, 3), exact in floats: for window x of row y, with d the
@@ -99,8 +103,10 @@ struct StemKernels {
                        const float* bias, const float* blank, const Ahead& ahead, float* values,
                        uint8_t* winners, float* sums);
 
-  /** The Winograd transform of a kernel [9][filters1][planes2 * 16]:
-   * transformed[products][plane2][filters1][16]. */
+  /**
+   * The Winograd transform of a kernel [9][filters1][planes2 * 16]:
+   * transformed[products][plane2][filters1][16].
+   */
   void (*secondKernel)(const StemShape& shape, TileKind kind, const float* kernel, float* transformed);
   /** Writes the Winograd transform of the tile that begins at window (y, x) as row `slot` of a batch. */
   void (*secondTile)(const StemShape& shape, TileKind kind, const float* values1, size_t y, size_t x,
@@ -108,8 +114,9 @@ struct StemKernels {
   /** The matrix products of a batch: products[products][tiles][planes2 * 16]. */
   void (*secondMultiply)(const StemShape& shape, TileKind kind, const float* batch, const float* transformed,
                          float* products);
-  /** Transforms `count` tiles back, pools, clips. `sums` of the results less `blank`, as in
-   * `firstForward`. */
+  /**
+   * Transforms `count` tiles back, pools, clips. `sums` of the results less `blank`, as in `firstForward`.
+   */
   void (*secondPool)(const StemShape& shape, TileKind kind, const float* products, size_t count,
                      const float* bias, const float* blank, const TileTarget* targets, float* sums);
 

@@ -1,6 +1,6 @@
 // The first convolution of a stem. Compiled once per instruction set, see simd.h.
 #include "cpu/simd.h"
-#include "cpu/stem_isa.h"
+#include "cpu/stem/kernels_isa.h"
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
 

@@ -1,0 +1,57 @@
+#include "cpu/block.h"
+
+#include "cpu/conv/block.h"
+#include "cpu/dense/block.h"
+#include "cpu/elementwise/affine.h"
+#include "cpu/elementwise/dropout.h"
+#include "cpu/elementwise/relu.h"
+#include "cpu/norm/block.h"
+#include "cpu/pool/block.h"
+
+namespace convsweep::cpu {
+
+float* CpuBlock::prepare(size_t n, Mode mode) {
+  values_.ensure(n * to_.size + kSlack);
+  to_.values = values_.data();
+  if (mode == Mode::Training) {
+    gradient_.ensure(n * to_.size + kSlack);
+    to_.gradient = gradient_.data();
+  }
+  return values_.data();
+}
+
+namespace {
+
+struct MakeBlock {
+  const Context& context;
+  const Node& from;
+  std::unique_ptr<CpuBlock> operator()(const AffineSpec& s) const {
+    return std::make_unique<AffineBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const PoolSpec& s) const {
+    return std::make_unique<PoolBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const ConvSpec& s) const {
+    return std::make_unique<ConvBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const DenseSpec& s) const {
+    return std::make_unique<DenseBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const NormSpec& s) const {
+    return std::make_unique<NormBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const ReluSpec& s) const {
+    return std::make_unique<ReluBlock>(context, from, s);
+  }
+  std::unique_ptr<CpuBlock> operator()(const DropoutSpec& s) const {
+    return std::make_unique<DropoutBlock>(context, from, s);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<CpuBlock> makeBlock(const Context& context, const Node& from, const BlockSpec& spec) {
+  return std::visit(MakeBlock{context, from}, spec);
+}
+
+}  // namespace convsweep::cpu

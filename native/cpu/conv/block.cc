@@ -1,0 +1,86 @@
+#include "cpu/conv/block.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/conv/list.h"
+
+namespace convsweep::cpu {
+
+ConvBlock::ConvBlock(const Context& context, const Node& from, const ConvSpec& spec)
+    : CpuBlock(context, from, spec.pool ? spec.pool->out.size() : spec.out.size()),
+      spec_(spec),
+      frame_(inputFrame(spec)),
+      forward_(makeForward(context.kernels, spec)),
+      kernelGradient_(makeKernelGradient(context.kernels, spec)) {}
+
+ConvArrays ConvBlock::arrays(float* y) {
+  return {from_.values, y, spec_.pool ? winners_.data() : nullptr, to_.gradient, from_.gradient};
+}
+
+void ConvBlock::forward(size_t n, Mode mode) {
+  float* const y = prepare(n, mode);
+  const bool training = mode == Mode::Training;
+  if (training && spec_.pool) winners_.ensure(n * to_.size);
+  forward_->prepare(kernel(), spec_.bias ? parameters(spec_.parameters.second) : nullptr);
+  ConvArrays all = arrays(y);
+  if (!training) all.winners = nullptr;
+  const size_t size = forward_->scratch();
+  float* const memory = scratch(size);
+  team().forEachShard(
+      n, [&](const Shard& shard, size_t worker) { forward_->run(shard, all, memory + worker * size); });
+}
+
+void ConvBlock::backward(size_t n) {
+  const bool passOn = from_.gradient != nullptr;
+  if (passOn) {
+    if (!inputGradient_) inputGradient_ = makeInputGradient(context_.kernels, spec_);
+    inputGradient_->prepare(kernel());
+  }
+  const size_t shards = shardsOf(n), sums = kernelGradient_->sums();
+  kernelSums_.ensure(shards * sums);
+  biasSums_.ensure(shards * filters());
+  const size_t size = std::max(kernelGradient_->scratch(), passOn ? inputGradient_->scratch() : 0);
+  float* const memory = scratch(size);
+  const ConvArrays all = arrays(nullptr);
+  team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+    const size_t at = shard.first * to_.size, count = (shard.last - shard.first) * to_.size;
+    float* const gradient = to_.gradient + at;
+    if (spec_.relu) kernels().reluBackward(to_.values + at, gradient, count, gradient);
+    // The bias gradient does not depend on where in its window a pooled value came from.
+    if (spec_.bias)
+      kernels().columnSums(gradient, count / filters(), filters(),
+                           biasSums_.data() + shard.index * filters());
+    float* const shardSums = kernelSums_.data() + shard.index * sums;
+    std::memset(shardSums, 0, sums * sizeof(float));
+    kernelGradient_->run(shard, all, shardSums, memory + worker * size);
+    if (passOn) inputGradient_->run(shard, all, memory + worker * size);
+  });
+  addShards(kernelSums_.data(), shards, sums);
+  kernelGradient_->finish(kernelSums_.data(), gradients(spec_.parameters.first));
+  if (!spec_.bias) return;
+  addShards(biasSums_.data(), shards, filters());
+  std::memcpy(gradients(spec_.parameters.second), biasSums_.data(), filters() * sizeof(float));
+}
+
+void ConvBlock::addShards(float* sums, size_t shards, size_t size) {
+  for (size_t s = 1; s < shards; ++s) {
+    for (size_t i = 0; i < size; ++i) sums[i] += sums[s * size + i];
+  }
+}
+
+int ConvBlock::winner(size_t image, size_t element) const {
+  if (spec_.relu && !(to_.values[image * to_.size + element] > 0)) return -1;
+  if (!spec_.pool) return 0;
+  const Window& pool = spec_.pool->window;
+  const size_t width = static_cast<size_t>(spec_.pool->out.width);
+  const size_t x = element / filters() % width, y = element / filters() / width;
+  const size_t at = static_cast<size_t>(winners_.data()[image * to_.size + element]);
+  const int row = static_cast<int>(at / (static_cast<size_t>(spec_.window.strideY) * frame_.pitch()));
+  const int column =
+      static_cast<int>(at % frame_.pitch() / (static_cast<size_t>(spec_.window.strideX) * frame_.channels));
+  return (row - (static_cast<int>(y) * pool.strideY - pool.padTop)) * pool.width + column -
+         (static_cast<int>(x) * pool.strideX - pool.padLeft);
+}
+
+}  // namespace convsweep::cpu

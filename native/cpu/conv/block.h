@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+
+#include "backend/buffer.h"
+#include "cpu/block.h"
+#include "cpu/conv/frame.h"
+#include "cpu/conv/implementation.h"
+
+namespace convsweep::cpu {
+
+/** Convolution, bias, ReLU and max-pooling. Of a pooled map only the winners are kept. */
+class ConvBlock final : public CpuBlock {
+ public:
+  ConvBlock(const Context& context, const Node& from, const ConvSpec& spec);
+
+  void forward(size_t n, Mode mode) override;
+  void backward(size_t n) override;
+
+  /**
+   * Where in its pooling window an output's origin lies, row-major, or -1 if ReLU clipped it. After a
+   * training forward.
+   */
+  int winner(size_t image, size_t element) const;
+
+ private:
+  size_t filters() const { return static_cast<size_t>(spec_.out.channels); }
+  const float* kernel() const { return parameters(spec_.parameters.first); }
+  ConvArrays arrays(float* y);
+  /** Adds the shards' sums, `size` floats each, to the first. */
+  static void addShards(float* sums, size_t shards, size_t size);
+
+  const ConvSpec spec_;
+  const Frame frame_;
+  std::unique_ptr<ConvForward> forward_;
+  std::unique_ptr<ConvKernelGradient> kernelGradient_;
+  /** Null until somebody needs it: never at the input. */
+  std::unique_ptr<ConvInputGradient> inputGradient_;
+  Buffer<int32_t> winners_;
+  Buffer<float> kernelSums_, biasSums_;
+};
+
+}  // namespace convsweep::cpu

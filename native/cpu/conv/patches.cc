@@ -1,0 +1,190 @@
+// Gradients of a pooled convolution: only the winners of pooling windows have one. Compiled once per
+// instruction set, see simd.h.
+#include "cpu/conv/kernels_isa.h"
+#include "cpu/pool/inside.h"
+#include "cpu/simd.h"
+
+namespace convsweep::cpu::CONVSWEEP_ISA {
+namespace {
+
+inline size_t wholeVectors(size_t size) {
+  return (size + kLanes - 1) / kLanes * kLanes;
+}
+
+/** Vectors of a patch whose sums stay in registers. */
+constexpr size_t kSums = kLanes == 16 ? 24 : 12;
+constexpr size_t kMostRows = 7;
+
+template <size_t kRows, size_t kVectors>
+void addPatchesOf(const float* image, size_t pitch, size_t filters, const WinnerList& list,
+                  const uint32_t* begins, float* sums, size_t rowStep, size_t filterStep) {
+  // Where there are few sums, two of each, so that no multiply-add waits for the one before.
+  constexpr size_t kCopies = kRows * kVectors <= kSums / 3 ? 2 : 1;
+  for (size_t f = 0; f < filters; ++f, sums += filterStep) {
+    if (begins[f] == begins[f + 1]) continue;
+    Vector sum[kCopies][kRows][kVectors] = {};
+    const auto add = [&](uint32_t i, Vector(&to)[kRows][kVectors]) __attribute__((always_inline)) {
+      const Vector g = broadcast(list.factors[i]);
+      const float* patch = image + list.offsets[i];
+#pragma GCC unroll 7
+      for (size_t r = 0; r < kRows; ++r, patch += pitch) {
+#pragma GCC unroll 24
+        for (size_t v = 0; v < kVectors; ++v) to[r][v] += g * load(patch + v * kLanes);
+      }
+    };
+    uint32_t i = begins[f];
+    if constexpr (kCopies == 2) {
+      for (; i + 1 < begins[f + 1]; i += 2) {
+        add(i, sum[0]);
+        add(i + 1, sum[1]);
+      }
+    }
+    for (; i < begins[f + 1]; ++i) add(i, sum[0]);
+#pragma GCC unroll 7
+    for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 24
+      for (size_t v = 0; v < kVectors; ++v) {
+        float* const to = sums + r * rowStep + v * kLanes;
+        const Vector all = kCopies == 2 ? sum[0][r][v] + sum[kCopies - 1][r][v] : sum[0][r][v];
+        store(to, load(to) + all);
+      }
+    }
+  }
+}
+
+template <size_t kRows, size_t kVectors>
+void spreadOf(const float* kernel, size_t rowStep, size_t pitch, const WinnerList& list, const Patch* patches,
+              size_t count, float* image) {
+  for (size_t p = 0; p < count; ++p) {
+    float* const patch = image + patches[p].offset;
+    Vector sum[kRows][kVectors];
+#pragma GCC unroll 7
+    for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 24
+      for (size_t v = 0; v < kVectors; ++v) sum[r][v] = load(patch + r * pitch + v * kLanes);
+    }
+    for (uint32_t i = patches[p].begin; i < patches[p + 1].begin; ++i) {
+      const Vector g = broadcast(list.factors[i]);
+      const float* w = kernel + list.offsets[i];
+#pragma GCC unroll 7
+      for (size_t r = 0; r < kRows; ++r, w += rowStep) {
+#pragma GCC unroll 24
+        for (size_t v = 0; v < kVectors; ++v) sum[r][v] += g * load(w + v * kLanes);
+      }
+    }
+#pragma GCC unroll 7
+    for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 24
+      for (size_t v = 0; v < kVectors; ++v) store(patch + r * pitch + v * kLanes, sum[r][v]);
+    }
+  }
+}
+
+/** Cuts a patch into blocks of rows and vectors, as large and as equal as can be. */
+template <typename Call>
+inline void eachBlock(size_t rows, size_t vectors, Call call) {
+  for (size_t row = 0, rowParts = (rows + kMostRows - 1) / kMostRows; rowParts > 0; --rowParts) {
+    const size_t high = (rows - row + rowParts - 1) / rowParts, most = kSums / high;
+    for (size_t v = 0, parts = (vectors + most - 1) / most; parts > 0; --parts) {
+      const size_t wide = (vectors - v + parts - 1) / parts;
+      call(row, v, high, wide);
+      v += wide;
+    }
+    row += high;
+  }
+}
+
+/** Calls `call` with `rows` and `vectors` as compile-time numbers. */
+template <size_t kRows, size_t kVectors>
+struct Block {};
+
+template <size_t kRows, size_t kVectors = kSums / kRows, typename Call>
+inline void withVectors(size_t vectors, const Call& call) {
+  if (vectors == kVectors) return call(Block<kRows, kVectors>{});
+  if constexpr (kVectors > 1) withVectors<kRows, kVectors - 1>(vectors, call);
+}
+
+template <size_t kRows = kMostRows, typename Call>
+inline void withBlock(size_t rows, size_t vectors, const Call& call) {
+  if (rows == kRows) return withVectors<kRows>(vectors, call);
+  if constexpr (kRows > 1) withBlock<kRows - 1>(rows, vectors, call);
+}
+
+}  // namespace
+
+void listByFilter(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
+                  const WinnerList& list, uint32_t* begins) {
+  uint32_t n = 0;
+  for (size_t f = 0; f < filters; ++f) {
+    begins[f] = n;
+    for (size_t i = f; i < positions * filters; i += filters) {
+      // Without a branch, which would often be mispredicted.
+      list.factors[n] = gradient[i];
+      list.offsets[n] = winners[i];
+      n += gradient[i] != 0;
+    }
+  }
+  begins[filters] = n;
+}
+
+void addPatches(const float* image, size_t pitch, size_t rows, size_t run, size_t filters,
+                const WinnerList& list, const uint32_t* begins, float* sums) {
+  const size_t rowStep = wholeVectors(run), filterStep = rows * rowStep;
+  eachBlock(rows, rowStep / kLanes, [&](size_t row, size_t vector, size_t high, size_t wide) {
+    withBlock(high, wide, [&]<size_t kRows, size_t kVectors>(Block<kRows, kVectors>) {
+      addPatchesOf<kRows, kVectors>(image + row * pitch + vector * kLanes, pitch, filters, list, begins,
+                                    sums + row * rowStep + vector * kLanes, rowStep, filterStep);
+    });
+  });
+}
+
+size_t listByPatch(const PoolSpec& pool, const float* gradient, const int32_t* winners, size_t lineStep,
+                   size_t step, size_t kernelStep, const WinnerList& list, Patch* patches) {
+  const size_t filters = (size_t)pool.in.channels;
+  const Window& w = pool.window;
+  Integers lanes;
+  for (size_t i = 0; i < kLanes; ++i) lanes[i] = (int32_t)(i * kernelStep);
+  uint32_t n = 0;
+  size_t count = 0;
+  for (int oy = 0; oy < pool.out.height; ++oy) {
+    const int top = oy * w.strideY - w.padTop;
+    const Inside rows = insideOf(top, w.height, pool.in.height);
+    for (int ox = 0; ox < pool.out.width; ++ox) {
+      const int left = ox * w.strideX - w.padLeft;
+      const Inside columns = insideOf(left, w.width, pool.in.width);
+      const size_t at = (size_t)(oy * pool.out.width + ox) * filters;
+      for (size_t ky = rows.begin; ky < rows.end; ++ky) {
+        for (size_t kx = columns.begin; kx < columns.end; ++kx) {
+          const int32_t offset =
+              (int32_t)((size_t)(top + (int)ky) * lineStep + (size_t)(left + (int)kx) * step);
+          patches[count] = {offset, n};
+          for (size_t f = 0; f < filters; f += kLanes) {
+            const size_t part = least(filters - f, kLanes);
+            const Vector g = loadPart(gradient + at + f, part);
+            const Integers winner = (Integers)loadPart((const float*)winners + at + f, part);
+            const uint32_t chosen = lanesNotZero(g) & lanesEqual(winner, offset);
+            storeChosen(list.factors + n, g, chosen);
+            storeChosen((float*)list.offsets + n, (Vector)(lanes + (int32_t)(f * kernelStep)), chosen);
+            n += (uint32_t)__builtin_popcount(chosen);
+          }
+          count += n > patches[count].begin;
+        }
+      }
+    }
+  }
+  patches[count] = {0, n};
+  return count;
+}
+
+void spread(const float* kernel, size_t pitch, size_t rows, size_t run, const WinnerList& list,
+            const Patch* patches, size_t count, float* image) {
+  const size_t rowStep = wholeVectors(run);
+  eachBlock(rows, rowStep / kLanes, [&](size_t row, size_t vector, size_t high, size_t wide) {
+    withBlock(high, wide, [&]<size_t kRows, size_t kVectors>(Block<kRows, kVectors>) {
+      spreadOf<kRows, kVectors>(kernel + row * rowStep + vector * kLanes, rowStep, pitch, list, patches,
+                                count, image + row * pitch + vector * kLanes);
+    });
+  });
+}
+
+}  // namespace convsweep::cpu::CONVSWEEP_ISA

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "cpu/kernels.h"
+
+/** See Kernels. */
+namespace convsweep::cpu::CONVSWEEP_ISA {
+
+void poolRow(const PoolSpec&, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
+             size_t step, float* to, int32_t* winners);
+void poolBackward(const PoolSpec&, const float* gradient, const int32_t* winners, float* dx);
+
+}  // namespace convsweep::cpu::CONVSWEEP_ISA
