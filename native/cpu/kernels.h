@@ -43,10 +43,10 @@ struct Kernels {
   void (*columnSums)(const float* x, size_t rows, size_t columns, float* sums);
 
   /**
-   * Row `y` of an image's pooled map, clipped at 0 if `relu`. `map`: [y][x][channel], positions `stride` apart, read
-   * in whole vectors. `winners`: of the position of the window's first largest value, y * lineStep + x * step; null
-   * in inference. `tolerance`: for each channel, in whole vectors, by how much a value may fall short of the largest
-   * and count as large; null: nothing.
+   * Row `y` of an image's pooled map, clipped at 0 if `relu`. `map`: [y][x][channel], positions `stride`
+   * apart, read in whole vectors. `winners`: of the position of the window's first largest value, y *
+   * lineStep + x * step; null in inference. `tolerance`: for each channel, in whole vectors, by how much a
+   * value may fall short of the largest and count as large; null: nothing.
    */
   void (*poolRow)(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
                   size_t step, const float* tolerance, float* to, int32_t* winners);

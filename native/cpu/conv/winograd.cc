@@ -19,8 +19,9 @@ size_t batchFor(size_t floats, size_t most) {
 }
 
 /**
- * Results of equal patches differ by rounding where they lie at different places of tiles. So that the first of equal
- * values wins a pooling window, those count as equal that differ by less than this share of the map's largest.
+ * Results of equal patches differ by rounding where they lie at different places of tiles. So that the first
+ * of equal values wins a pooling window, those count as equal that differ by less than this share of the
+ * map's largest.
  */
 constexpr float kTieShare = 0x1p-20f;
 
