@@ -65,6 +65,7 @@ const Kernels table = {
     reluBackward,
     columnSums,
     poolRow,
+    largestOf,
     poolBackward,
     dropout,
     multiply,

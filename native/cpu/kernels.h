@@ -45,10 +45,13 @@ struct Kernels {
   /**
    * Row `y` of an image's pooled map, clipped at 0 if `relu`. `map`: [y][x][channel], positions `stride`
    * apart, read in whole vectors. `winners`: of the position of the window's first largest value, y *
-   * lineStep + x * step; null in inference.
+   * lineStep + x * step; null in inference. `tolerance`: for each channel, in whole vectors, by how much a
+   * value may fall short of the largest and count as large; null: nothing.
    */
   void (*poolRow)(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
-                  size_t step, float* to, int32_t* winners);
+                  size_t step, const float* tolerance, float* to, int32_t* winners);
+  /** The largest absolute value of each channel, both in whole vectors. */
+  void (*largestOf)(const float* map, size_t positions, size_t stride, size_t channels, float* to);
   /**
    * dx of an image: each gradient at its winner's place. `winners`: as of lines and positions of the image.
    */

@@ -425,7 +425,7 @@ void checkTies() {
   x[(1 * 4 + 3) * 3 + 2] = 2;  // last place of the second window's third channel
   x.resize(24 + cpu::kSlack);
   std::vector<int32_t> winners(6, 99);
-  cpu::kernels().poolRow(spec, x.data(), 3, 0, false, 10, 1, out.data(), winners.data());
+  cpu::kernels().poolRow(spec, x.data(), 3, 0, false, 10, 1, nullptr, out.data(), winners.data());
   check(winners == std::vector<int32_t>({0, 0, 0, 2, 2, 13}), "the first of equal values wins");
 
   std::mt19937 random(6);

@@ -47,7 +47,7 @@ void DirectForward::run(const Shard& shard, const ConvArrays& arrays, float* scr
       while (static_cast<int>(lines) < std::min(end, spec_.out.height))
         lineTo(map + lines * w.count * padded, padded);
       const size_t at = i * pool.out.size() + y * static_cast<size_t>(pool.out.width) * filters;
-      all_.poolRow(pool, map, padded, y, spec_.relu, w.lineStep, w.step, arrays.y + at,
+      all_.poolRow(pool, map, padded, y, spec_.relu, w.lineStep, w.step, nullptr, arrays.y + at,
                    arrays.winners ? arrays.winners + at : nullptr);
     }
   }

@@ -18,6 +18,13 @@ size_t batchFor(size_t floats, size_t most) {
   return std::min(tiles, most);
 }
 
+/**
+ * Results of equal patches differ by rounding where they lie at different places of tiles. So that the first
+ * of equal values wins a pooling window, those count as equal that differ by less than this share of the
+ * map's largest.
+ */
+constexpr float kTieShare = 0x1p-20f;
+
 Tiling forwardTiling(const ConvSpec& s) {
   return {size(s.window.height), s.in, s.out, s.window.padTop, s.window.padLeft};
 }
@@ -109,12 +116,12 @@ WinogradForward::WinogradForward(const Kernels& kernels, const ConvSpec& spec)
       spec_(spec),
       product_(kernels_, forwardTiling(spec), size(spec.out.channels), spec.relu && !spec.pool) {}
 
-/** The product's, then unpooled maps. */
+/** The product's, then unpooled maps, then a tolerance for each filter. */
 size_t WinogradForward::scratch() const {
   if (!spec_.pool) return product_.scratch();
   const size_t map =
       size(spec_.out.height) * size(spec_.out.width) * wholeVectors(kernels_, size(spec_.out.channels));
-  return product_.scratch() + product_.images() * map;
+  return product_.scratch() + product_.images() * map + wholeVectors(kernels_, size(spec_.out.channels));
 }
 
 void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
@@ -129,12 +136,18 @@ void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* s
     const PoolSpec& pool = *spec_.pool;
     const size_t mapSize = size(spec_.out.height) * size(spec_.out.width) * padded;
     float* const maps = scratch + product_.scratch();
+    float* const tolerance = maps + product_.images() * mapSize;
     product_.run(x, count, maps, mapSize, padded, true, scratch);
     const Windows w = windowsOf(spec_, inputFrame(spec_), nullptr);
     for (size_t j = 0; j < count; ++j) {
+      const float* const map = maps + j * mapSize;
+      if (arrays.winners) {
+        all_.largestOf(map, mapSize / padded, padded, filters, tolerance);
+        for (size_t f = 0; f < padded; ++f) tolerance[f] *= kTieShare;
+      }
       for (size_t y = 0; y < size(pool.out.height); ++y) {
         const size_t at = (i + j) * pool.out.size() + y * size(pool.out.width) * filters;
-        all_.poolRow(pool, maps + j * mapSize, padded, y, spec_.relu, w.lineStep, w.step, arrays.y + at,
+        all_.poolRow(pool, map, padded, y, spec_.relu, w.lineStep, w.step, tolerance, arrays.y + at,
                      arrays.winners ? arrays.winners + at : nullptr);
       }
     }

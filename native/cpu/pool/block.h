@@ -20,7 +20,7 @@ class PoolBlock final : public CpuBlock {
       for (size_t y = 0; y < rows; ++y) {
         const size_t at = i * to_.size + y * static_cast<size_t>(spec_.out.width) * channels;
         kernels().poolRow(spec_, from_.values + i * from_.size, channels, y, false,
-                          static_cast<size_t>(spec_.in.width) * channels, channels, out + at,
+                          static_cast<size_t>(spec_.in.width) * channels, channels, nullptr, out + at,
                           training ? winners_.data() + at : nullptr);
       }
     });

@@ -6,7 +6,7 @@
 namespace convsweep::cpu::CONVSWEEP_ISA {
 
 void poolRow(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
-             size_t step, float* to, int32_t* winners) {
+             size_t step, const float* tolerance, float* to, int32_t* winners) {
   const size_t filters = (size_t)pool.in.channels;
   const size_t width = (size_t)pool.in.width;
   const Window& w = pool.window;
@@ -21,30 +21,45 @@ void poolRow(const PoolSpec& pool, const float* map, size_t stride, size_t y, bo
     const int32_t begin = (int32_t)(y0 * lineStep + x0 * step);
     for (size_t f = 0; f < filters; f += kLanes) {
       Vector best = load(from + f);
-      Integers winner = Integers{} + begin;
       for (size_t ky = 0; ky < high; ++ky) {
-        for (size_t kx = ky == 0 ? 1 : 0; kx < wide; ++kx) {
-          const Vector value = load(from + (ky * width + kx) * stride + f);
-          if (winners) {
+        for (size_t kx = ky == 0 ? 1 : 0; kx < wide; ++kx)
+          best = larger(load(from + (ky * width + kx) * stride + f), best);
+      }
+      const size_t part = least(filters - f, kLanes);
+      if (winners) {
+        const Vector enough = tolerance ? best - load(tolerance + f) : best;
+        Integers winner = Integers{} + begin;
+        // From the last to the first, which is thus left where several are as large.
+        for (size_t ky = high; ky-- > 0;) {
+          for (size_t kx = wide; kx-- > 0;) {
+            const Vector value = load(from + (ky * width + kx) * stride + f);
             const Integers here = Integers{} + (int32_t)(begin + (int32_t)(ky * lineStep + kx * step));
-            winner = whereLarger(value, best, here, winner);
+            winner = whereLarger(enough, value, winner, here);
           }
-          best = larger(value, best);
         }
+        // Integers travel as the bits of floats here and below: moved, never computed with.
+        storePart((float*)winners + f, (Vector)winner, part);
       }
       if (relu) best = clip(best);
-      const size_t part = least(filters - f, kLanes);
       if (part == kLanes) {
         store(to + f, best);
-        // Integers travel as the bits of floats here and below: moved, never computed with.
-        if (winners) store((float*)winners + f, (Vector)winner);
       } else {
         storePart(to + f, best, part);
-        if (winners) storePart((float*)winners + f, (Vector)winner, part);
       }
     }
     to += filters;
     if (winners) winners += filters;
+  }
+}
+
+void largestOf(const float* map, size_t positions, size_t stride, size_t channels, float* to) {
+  for (size_t c = 0; c < channels; c += kLanes) {
+    Vector largest = {};
+    for (size_t i = 0; i < positions; ++i) {
+      const Vector value = load(map + i * stride + c);
+      largest = larger(larger(value, -value), largest);
+    }
+    store(to + c, largest);
   }
 }
 
