@@ -11,6 +11,7 @@ CudaDataset::CudaDataset(std::shared_ptr<Device> device, const uint8_t* images, 
     : device_(std::move(device)),
       images_(device_->memory(count * imageSize, "the images")),
       labels_(device_->memory(count, "the labels")) {
+  const CaptureGate::Unsafe unsafe(device_->captureGate());
   const Stream stream = makeStream();
   CUDART(cudaMemcpyAsync, images_.as(), images, count * imageSize, cudaMemcpyHostToDevice, stream.get());
   CUDART(cudaMemcpyAsync, labels_.as(), labels, count, cudaMemcpyHostToDevice, stream.get());

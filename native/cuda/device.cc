@@ -18,8 +18,8 @@ constexpr int kOldestMajor = 8;
 /** A device, and the most that a network of the notebook's size takes: activations, workspaces and libraries.
  */
 constexpr size_t kBytesPerTrial = size_t{512} << 20;
-/** Beyond this many streams a device gains nothing, and every trial costs the host a thread. */
-constexpr size_t kMostTrials = 16;
+/** Streams beyond the connections to a device share one with another, and wait for its work. */
+constexpr size_t kMostTrials = 32;
 
 std::string cudaVersion(int number) {
   return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
@@ -83,7 +83,13 @@ std::vector<Gpu> suitableGpus(std::string& refused) {
   return gpus;
 }
 
+/** Must come before the first call of CUDA, which reads it. Who has set another number keeps it. */
+void setConnections() {
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", std::to_string(kMostTrials).c_str(), 0);
+}
+
 std::vector<Gpu> usableGpus() {
+  setConnections();
   std::string problem = driverProblem(), refused;
   std::vector<Gpu> gpus;
   if (problem.empty()) gpus = suitableGpus(refused);
@@ -126,10 +132,17 @@ std::shared_ptr<Device> Device::open(int index) {
     const auto gpus = usableGpus();
     require(index >= 0 && static_cast<size_t>(index) < gpus.size(), "the device exists");
     device = std::make_shared<Device>(gpus[static_cast<size_t>(index)].ordinal);
+    // Threads that wait for the device sleep: there may be more of them than processors.
+    CUDART(cudaInitDevice, device->ordinal(), cudaDeviceScheduleBlockingSync, cudaInitDeviceFlagsAreValid);
     inUse[index] = device;
   }
   device->makeCurrent();
   return device;
+}
+
+void LaneDeleter::operator()(Lane* lane) const {
+  const CaptureGate::Unsafe unsafe(*gate);
+  std::default_delete<Lane>()(lane);
 }
 
 Device::~Device() {
@@ -142,6 +155,7 @@ void Device::makeCurrent() const {
 }
 
 DeviceMemory Device::memory(size_t bytes, const std::string& purpose) {
+  const CaptureGate::Unsafe unsafe(gate_);
   if (DeviceMemory memory = pool_.tryTake(bytes); memory.as()) return memory;
   freeKept();
   if (DeviceMemory memory = pool_.tryTake(bytes); memory.as()) return memory;
@@ -151,7 +165,8 @@ DeviceMemory Device::memory(size_t bytes, const std::string& purpose) {
 }
 
 void Device::freeKept() {
-  std::vector<std::unique_ptr<Lane>> lanes;
+  const CaptureGate::Unsafe unsafe(gate_);
+  std::vector<OwnedLane> lanes;
   {
     const std::lock_guard lock(mutex_);
     lanes.swap(lanes_);
@@ -160,7 +175,7 @@ void Device::freeKept() {
   pool_.freeKept();
 }
 
-std::unique_ptr<Lane> Device::takeLane() {
+OwnedLane Device::takeLane() {
   {
     const std::lock_guard lock(mutex_);
     if (!lanes_.empty()) {
@@ -169,10 +184,12 @@ std::unique_ptr<Lane> Device::takeLane() {
       return lane;
     }
   }
-  return std::make_unique<Lane>(memory(Lane::kWorkspace, "cuBLAS"));
+  const CaptureGate::Unsafe unsafe(gate_);
+  auto lane = std::make_unique<Lane>(memory(Lane::kWorkspace, "cuBLAS"));
+  return OwnedLane(lane.release(), LaneDeleter{&gate_});
 }
 
-void Device::giveBack(std::unique_ptr<Lane> lane) {
+void Device::giveBack(OwnedLane lane) {
   const std::lock_guard lock(mutex_);
   lanes_.push_back(std::move(lane));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "cuda/capture_gate.h"
 #include "cuda/lane.h"
 
 namespace convsweep::cuda {
@@ -15,6 +16,13 @@ namespace convsweep::cuda {
  * cuBLAS.
  */
 std::vector<DeviceInfo> usableDevices();
+
+/** Destroys a lane, which waits for the device, beside no capture. The gate outlives it. */
+struct LaneDeleter {
+  CaptureGate* gate;
+  void operator()(Lane* lane) const;
+};
+using OwnedLane = std::unique_ptr<Lane, LaneDeleter>;
 
 /** A GPU in use. Lives as long as a dataset or a network is on it, and keeps what the next
  * networks can use. */
@@ -35,16 +43,18 @@ class Device {
    */
   DeviceMemory memory(size_t bytes, const std::string& purpose);
   /** A lane that nobody else uses, a kept one if there is one. */
-  std::unique_ptr<Lane> takeLane();
-  void giveBack(std::unique_ptr<Lane> lane);
+  OwnedLane takeLane();
+  void giveBack(OwnedLane lane);
+  CaptureGate& captureGate() { return gate_; }
 
  private:
   void freeKept();
 
   const int ordinal_;
+  CaptureGate gate_;
   MemoryPool pool_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<OwnedLane> lanes_;
 };
 
 }  // namespace convsweep::cuda

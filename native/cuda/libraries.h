@@ -14,11 +14,13 @@
 
 // The CUDA runtime's calls, for whoever puts something else beneath them:
 //   versions   cudaDriverGetVersion, cudaRuntimeGetVersion
-//   devices    cudaGetDeviceCount, cudaGetDeviceProperties, cudaSetDevice, cudaMemGetInfo
+//   devices    cudaGetDeviceCount, cudaGetDeviceProperties, cudaInitDevice, cudaSetDevice,
+//              cudaMemGetInfo
 //   memory     cudaMalloc, cudaFree, cudaMallocHost, cudaFreeHost, cudaMemcpyAsync, cudaMemsetAsync
 //   streams    cudaStreamCreateWithFlags, cudaStreamDestroy, cudaStreamSynchronize,
 //              cudaStreamBeginCapture (thread-local mode), cudaStreamEndCapture
-//   events     cudaEventCreateWithFlags, cudaEventDestroy, cudaEventRecord, cudaEventQuery
+//   events     cudaEventCreateWithFlags, cudaEventDestroy, cudaEventRecord, cudaEventQuery,
+//              cudaEventSynchronize
 //   graphs     cudaGraphInstantiate, cudaGraphLaunch, cudaGraphDestroy, cudaGraphExecDestroy
 //   errors     cudaGetLastError, cudaGetErrorName, cudaGetErrorString
 //   kernels    <<<>>> in native/cuda/launch.h alone; with CONVSWEEP_CUDA_STANDIN instead

@@ -15,6 +15,9 @@ Totals fromDevice(const DeviceTotals& totals) {
   return {totals.loss, totals.correct, totals.images};
 }
 
+/** So many broken recordings in a row are no accident. */
+constexpr int kMostBroken = 8;
+
 /** More than this in one batch and an index would not fit the kernels' 32 bits. */
 constexpr size_t kMostValues = size_t{1} << 31;
 
@@ -24,8 +27,6 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
     : plan_(plan),
       device_(std::move(device)),
       lane_(device_->takeLane()),
-      parameterPlaces_(parameterPlaces(plan)),
-      statisticPlaces_(statisticPlaces(plan)),
       context_{*lane_, {}, nullptr, options.seed, options.precision != Precision::Fp32, {}} {
   CUBLAS(cublasSetMathMode, lane_->cublas(),
          context_.tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH);
@@ -58,6 +59,7 @@ CudaSession::~CudaSession() {
   cudaSetDevice(device_->ordinal());
   // A lane that work failed on is not used again; if memory ran out, it is wanted back.
   const bool sound = cudaStreamSynchronize(stream()) == cudaSuccess && !failed_;
+  const CaptureGate::Unsafe unsafe(device_->captureGate());
   recordings_.clear();
   blocks_.clear();
   if (sound) device_->giveBack(std::move(lane_));
@@ -74,6 +76,7 @@ void CudaSession::run(Mode mode, size_t n, const std::function<void()>& step) {
     runOrReplay(mode, n, step);
     running_.reset();
     cursorAdvanced(n, mode);
+    holdBack();
   } catch (...) {
     failed_ = true;
     running_.reset();
@@ -87,10 +90,37 @@ void CudaSession::run(Mode mode, size_t n, const std::function<void()>& step) {
 
 void CudaSession::runOrReplay(Mode mode, size_t n, const std::function<void()>& step) {
   const auto [found, isFirst] = recordings_.try_emplace({mode, n});
-  if (isFirst) return step();
+  if (isFirst) return runNow(step);
   GraphExec& recording = found->second;
-  if (!recording) recording = capture(stream(), step);
+  if (!recording) {
+    {
+      const CaptureGate::Capture alone(device_->captureGate());
+      recording = capture(stream(), step);
+    }
+    if (!recording) {
+      if (++broken_ == kMostBroken) {
+        throw Error("NATIVE", "Steps cannot be recorded on the device: " + std::to_string(kMostBroken) +
+                                  " recordings in a row were broken by other work of this process on it; " +
+                                  "train in a process that uses the device for nothing else");
+      }
+      return runNow(step);
+    }
+    broken_ = 0;
+  }
   CUDART(cudaGraphLaunch, recording.get(), stream());
+}
+
+void CudaSession::runNow(const std::function<void()>& step) {
+  const CaptureGate::Unsafe unsafe(device_->captureGate());
+  step();
+}
+
+void CudaSession::holdBack() {
+  if (++sinceMark_ < kStride) return;
+  sinceMark_ = 0;
+  CUDART(cudaEventSynchronize, marks_[0].get());
+  CUDART(cudaEventRecord, marks_[0].get(), stream());
+  std::swap(marks_[0], marks_[1]);
 }
 
 void CudaSession::load(size_t first, size_t n) {
@@ -160,6 +190,7 @@ void CudaSession::cursorAdvanced(size_t n, Mode mode) {
 void CudaSession::prepare(Mode mode, size_t n) {
   const Kind kind{mode, n};
   if (prepared_.count(kind)) return;
+  const CaptureGate::Unsafe unsafe(device_->captureGate());
   if (n > valueCapacity_) placeValues(n);
   if (mode == Mode::Training && n > gradientCapacity_) placeGradients(n);
   size_t workspace = 0;
@@ -275,25 +306,28 @@ void CudaSession::readOutputs(size_t n, float* out) {
 
 void CudaSession::readGradients(float* out) {
   device_->makeCurrent();
-  read(context_.state.gradients, parameterPlaces_, {out, plan_.parameterCount});
+  read(context_.state.gradients, parameterPlaces(plan_), {out, plan_.parameterCount});
 }
 
 void CudaSession::readState(StateView to) {
   device_->makeCurrent();
   const State& state = context_.state;
-  read(state.parameters, parameterPlaces_, to.parameters);
-  read(state.statistics, statisticPlaces_, to.statistics);
-  read(state.m, parameterPlaces_, to.m);
-  read(state.v, parameterPlaces_, to.v);
+  // Made anew each time: of a wide network they are as large as its parameters.
+  const auto places = parameterPlaces(plan_);
+  read(state.parameters, places, to.parameters);
+  read(state.statistics, statisticPlaces(plan_), to.statistics);
+  read(state.m, places, to.m);
+  read(state.v, places, to.v);
 }
 
 void CudaSession::writeState(StateView from) {
   device_->makeCurrent();
   const State& state = context_.state;
-  write(from.parameters, parameterPlaces_, state.parameters);
-  write(from.statistics, statisticPlaces_, state.statistics);
-  write(from.m, parameterPlaces_, state.m);
-  write(from.v, parameterPlaces_, state.v);
+  const auto places = parameterPlaces(plan_);
+  write(from.parameters, places, state.parameters);
+  write(from.statistics, statisticPlaces(plan_), state.statistics);
+  write(from.m, places, state.m);
+  write(from.v, places, state.v);
 }
 
 void CudaSession::read(const float* from, const std::vector<uint32_t>& places, std::span<float> to) {

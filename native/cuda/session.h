@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,7 +29,8 @@ class CudaSession final : public Session, private Input, private Loss {
 
   void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) override;
   /** The first step of a kind runs as it comes, which loads the code it needs; the second is recorded, and
-   * from then on the recording is replayed without asking `step`. */
+   * from then on the recording is replayed without asking `step`. Where something else in the process breaks
+   * the recording, that step runs as it comes, too, and the next one is recorded. */
   void run(Mode mode, size_t n, const std::function<void()>& step) override;
 
   void resetTotals() override;
@@ -49,6 +51,9 @@ class CudaSession final : public Session, private Input, private Loss {
   CudaBlock& block(size_t i) { return static_cast<CudaBlock&>(*blocks_[i]); }
 
   void runOrReplay(Mode mode, size_t n, const std::function<void()>& step);
+  void runNow(const std::function<void()>& step);
+  /** Keeps the host from queueing step after step without end: waits for the steps long before this one. */
+  void holdBack();
   /** Makes the device's cursor go on behind row `next` and optimizer step `step`, unless it does already. */
   void moveCursor(uint32_t next, int64_t step);
   /** What the device does to its cursor in a step. */
@@ -66,8 +71,7 @@ class CudaSession final : public Session, private Input, private Loss {
 
   const Plan plan_;
   const std::shared_ptr<Device> device_;
-  std::unique_ptr<Lane> lane_;
-  const std::vector<uint32_t> parameterPlaces_, statisticPlaces_;
+  OwnedLane lane_;
 
   DeviceMemory stateMemory_, valueMemory_, gradientMemory_, rowMemory_;
   size_t valueCapacity_ = 0, gradientCapacity_ = 0;
@@ -94,6 +98,13 @@ class CudaSession final : public Session, private Input, private Loss {
   std::set<Kind> prepared_;
   /** Empty until the second step of the kind. */
   std::map<Kind, GraphExec> recordings_;
+  /** Recordings in a row that others have broken. */
+  int broken_ = 0;
+
+  /** Of the last steps whose number is a multiple of kStride, in turn. */
+  static constexpr size_t kStride = 16;
+  std::array<Event, 2> marks_{makeEvent(), makeEvent()};
+  size_t sinceMark_ = 0;
 
   /** Copies of the totals: the last one waited for, and one that is on its way while `progress` does not
    * wait. */

@@ -1,11 +1,18 @@
 #include "cuda/stream.h"
 
+#include "backend/error.h"
 #include "cuda/check.h"
 
 namespace convsweep::cuda {
 namespace {
 
 using Graph = Owned<cudaGraph_t, cudaGraphDestroy>;
+
+/** Whether a recording ended like this because of what another thread or library did. */
+bool isBroken(cudaError_t status) {
+  return status == cudaErrorStreamCaptureUnsupported || status == cudaErrorStreamCaptureInvalidated ||
+         status == cudaErrorStreamCaptureImplicit;
+}
 
 /** Recording mode, which ends with this object: a stream left in it would be unusable. */
 class Recording {
@@ -15,23 +22,24 @@ class Recording {
     CUDART(cudaStreamBeginCapture, stream, cudaStreamCaptureModeThreadLocal);
   }
   ~Recording() {
-    if (!stream_) return;
-    cudaGraph_t graph = nullptr;
-    cudaStreamEndCapture(stream_, &graph);
-    const Graph discarded(graph);
-    cudaGetLastError();
+    if (stream_) end();
   }
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
 
-  Graph end() {
+  /** Success comes with the graph. */
+  cudaError_t end() {
     cudaGraph_t graph = nullptr;
-    CUDART(cudaStreamEndCapture, std::exchange(stream_, nullptr), &graph);
-    return Graph(graph);
+    const cudaError_t status = cudaStreamEndCapture(std::exchange(stream_, nullptr), &graph);
+    graph_ = Graph(graph);
+    if (status != cudaSuccess) cudaGetLastError();  // or the next launch would report it again
+    return status;
   }
+  cudaGraph_t graph() const { return graph_.get(); }
 
  private:
   cudaStream_t stream_;
+  Graph graph_;
 };
 
 }  // namespace
@@ -44,16 +52,24 @@ Stream makeStream() {
 
 Event makeEvent() {
   cudaEvent_t event = nullptr;
-  CUDART(cudaEventCreateWithFlags, &event, cudaEventDisableTiming);
+  CUDART(cudaEventCreateWithFlags, &event, cudaEventDisableTiming | cudaEventBlockingSync);
   return Event(event);
 }
 
 GraphExec capture(cudaStream_t stream, const std::function<void()>& work) {
   Recording recording(stream);
-  work();
-  const Graph graph = recording.end();
+  try {
+    work();
+  } catch (const Error&) {
+    // In an invalid recording every call fails, each library's with an error of its own.
+    if (isBroken(recording.end())) return {};
+    throw;
+  }
+  const cudaError_t status = recording.end();
+  if (isBroken(status)) return {};
+  check(status, {"cudaStreamEndCapture", __FILE__, __LINE__});
   cudaGraphExec_t exec = nullptr;
-  CUDART(cudaGraphInstantiate, &exec, graph.get(), 0);
+  CUDART(cudaGraphInstantiate, &exec, recording.graph(), 0);
   return GraphExec(exec);
 }
 

@@ -36,13 +36,13 @@ using GraphExec = Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 
 /** A stream that does not wait for the legacy default stream. */
 Stream makeStream();
-/** An event that marks a place in a stream, without a time. */
+/** An event that marks a place in a stream, without a time. Who waits for it sleeps. */
 Event makeEvent();
 
 /**
- * What `work` puts into `stream`, recorded instead of run. `work` must neither wait nor allocate, and
- * everything in it must have run once before: the first use of a kernel loads its code, which a recording
- * cannot do.
+ * What `work` puts into `stream`, recorded instead of run; empty if somebody else's call made the recording
+ * invalid, and then nothing of it has run. `work` must neither wait nor allocate, and everything in it must
+ * have run once before: the first use of a kernel loads its code, which a recording cannot do.
  */
 GraphExec capture(cudaStream_t stream, const std::function<void()>& work);
 

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { quiet, smallModel, strokes } from '../gpu/samples.js';
-import { runScript } from '../system/run-node.js';
+import { bits, quiet, smallModel, strokes } from '../gpu/samples.js';
+import { libraryUrl, runScript } from '../system/run-node.js';
 import { counts, standin } from './standin.js';
 
 const epoch = { ...quiet, epochs: 1 };
@@ -32,6 +32,121 @@ describe('an epoch', () => {
     await of(short);
     expect(await of(long)).toBe(await of(short));
     expect(await counts(() => model.fit(long, epoch))).toMatchObject({ allocations: 0, captures: 0 });
+  });
+});
+
+describe('many networks at once', () => {
+  /** Steps of networks of many kinds, while others are made and disposed of; `words` as in standin/device.h. */
+  const crowd = (words: string) =>
+    runScript(`
+      import { createRequire } from 'node:module';
+      const { standin } = createRequire(import.meta.url)(process.env.CONVSWEEP_CUDA_ADDON);
+      standin.configure(${JSON.stringify(words)});
+      const pixels = new Uint8Array(24 * 784).map((_, i) => (i * 37) % 251);
+      const labels = Array.from({ length: 24 }, (_, i) => i % 10);
+      const train = async (seed) => {
+        const model = convsweep.notebookModel([8, 8, 8], { seed, device: 'cuda', precision: 'fp32' });
+        try {
+          const losses = [];
+          for (let n = 1; n <= 4; n++)
+            for (let i = 0; i < 3; i++)
+              losses.push((await model.trainOnBatch(pixels.subarray(0, n * 784), labels.slice(0, n))).loss);
+          return losses;
+        } finally {
+          model.dispose();
+        }
+      };
+      const outcomes = [];
+      for (let round = 0; round < 2; round++) {
+        const settled = await Promise.allSettled([1, 2, 3, 4, 5, 6].map(train));
+        outcomes.push(...settled.map(({ value, reason }) => value ?? reason.code));
+      }
+      const { broken, captures, violations } = standin.report();
+      console.log(JSON.stringify({ broken, captures, violations, outcomes }));`);
+  let plenty: { broken: number; captures: number; outcomes: unknown[]; violations: string[] };
+
+  test('are recorded while others are made and disposed of, and no recording is broken', async () => {
+    const ended = await crowd('linger=5');
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    plenty = JSON.parse(ended.stdout);
+    expect(plenty).toMatchObject({ broken: 0, captures: 2 * 6 * 4, violations: [] });
+    expect(plenty.outcomes.slice(6)).toEqual(plenty.outcomes.slice(0, 6));
+  });
+
+  test('are recorded while memory runs out for some of them', async () => {
+    const ended = await crowd('linger=5,memory=150');
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    const { broken, captures, outcomes, violations } = JSON.parse(ended.stdout) as typeof plenty;
+    expect({ broken, violations }).toEqual({ broken: 0, violations: [] });
+    expect(captures).toBeGreaterThan(0);
+    expect(outcomes).toContain('OUT_OF_MEMORY');
+  });
+});
+
+describe('a recording that something else breaks', () => {
+  test('is made again with the next step, and the result is the same', async () => {
+    const data = strokes(100);
+    const run = async (words: string) => {
+      standin.configure(words);
+      using model = smallModel({ seed: 4 });
+      const { broken, captures } = standin.report();
+      await model.fit(data, epoch);
+      const after = standin.report();
+      return { broken: after.broken - broken, captures: after.captures - captures, state: bits(model) };
+    };
+    const whole = await run('');
+    expect(whole).toMatchObject({ broken: 0, captures: 1 });
+    expect(await run('capture=1')).toEqual({ ...whole, broken: 1 });
+    standin.configure('');
+  });
+
+  test('again and again is an error that says so', async () => {
+    standin.configure('capture=all');
+    using model = smallModel({ seed: 5 });
+    await expect(model.fit(strokes(200), epoch)).rejects.toMatchObject({
+      code: 'NATIVE',
+      message: expect.stringMatching(/8 recordings in a row were broken by other work of this process/),
+    });
+    standin.configure('');
+  });
+});
+
+describe('a device', () => {
+  test('has a connection for each of 32 networks, and threads that wait for it sleep', async () => {
+    const connections = (env: Record<string, string>) =>
+      runScript(
+        `import { createRequire } from 'node:module';
+         const { standin } = createRequire(import.meta.url)(process.env.CONVSWEEP_CUDA_ADDON);
+         convsweep.notebookModel([8, 8, 8], { device: 'cuda' }).dispose();
+         const { connections, sleeps } = standin.report();
+         console.log(connections, sleeps);`,
+        { env },
+      );
+    expect(await connections({})).toMatchObject({ stdout: '32 true\n', stderr: '' });
+    expect(await connections({ CUDA_DEVICE_MAX_CONNECTIONS: '8' })).toMatchObject({ stdout: '8 true\n' });
+  });
+
+  test('takes up to 32 trials at a time, fewer where memory is short', async () => {
+    const concurrency = async (words: string) => {
+      const ended = await runScript(
+        `import { resolveDevice } from ${libraryUrl('native')};
+         console.log(resolveDevice('cuda').concurrency);`,
+        { env: { CONVSWEEP_STANDIN: words } },
+      );
+      return Number(ended.stdout);
+    };
+    expect(await concurrency('memory=81000')).toBe(32);
+    expect(await concurrency('memory=3900')).toBe(7);
+  });
+
+  test('has at most 32 steps of a network before it', async () => {
+    using model = smallModel({ seed: 6 });
+    await model.fit(strokes(64), epoch);
+    standin.configure('');
+    await model.fit(strokes(16 * 200), epoch);
+    // The copies of the totals besides.
+    expect(standin.report().deepest).toBeLessThanOrEqual(2 * 32 + 4);
+    expect(standin.report().deepest).toBeGreaterThan(16);
   });
 });
 

@@ -12,10 +12,18 @@ export interface StandinReport {
   allocations: number;
   operations: number;
   captures: number;
+  /** Captures that something else made invalid. */
+  broken: number;
   /** Launches of recorded graphs. */
   replays: number;
-  /** Times that the host waited for a device. */
+  /** Times that the host waited for all that a stream had before it. */
   waits: number;
+  /** The most work that a stream had before it. */
+  deepest: number;
+  /** CUDA_DEVICE_MAX_CONNECTIONS at the first call. */
+  connections: string;
+  /** Threads that wait for a device sleep. */
+  sleeps: boolean;
 }
 
 export interface Standin {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** The tests of a GPU, and the parity tests on it: `npm run test:gpu`. They fail where there is none. */
+/** The tests of a GPU, and the parity tests on it, for scripts/test-gpu.mjs. They fail where there is none. */
 export default {
   rootDir: root,
   displayName: 'gpu',

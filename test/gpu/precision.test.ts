@@ -1,14 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NamedWeight } from '../../lib/architecture/weights.js';
 import { distance, largestError, norm, relativeError } from '../parity/compare.js';
+import { cardFactor, isCard } from '../parity/device.js';
 import { bits, quiet, smallModel, strokes } from './samples.js';
 
 /*
  * TF32 keeps 10 bits of each factor's mantissa, a relative error of up to 4.9e-4 per factor; sums are float32. A layer's
  * error is some of that, relative to its largest value, and a handful of layers add up to a few times as much.
  */
-const OUTPUTS = 5e-3;
-const GRADIENTS = 5e-2;
+const OUTPUTS = cardFactor * 5e-3;
+const GRADIENTS = cardFactor * 5e-2;
 
 const data = strokes(64);
 const images = data.store.images;
@@ -34,7 +35,8 @@ describe('TF32', () => {
     };
     const [tf32, fp32] = [await run('tf32'), await run('fp32')];
     expect(largestError(tf32.outputs, fp32.outputs)).toBeLessThan(OUTPUTS);
-    expect(largestError(tf32.outputs, fp32.outputs)).toBeGreaterThan(0);
+    // A card's libraries may stay in fp32 where that is faster.
+    if (!isCard) expect(largestError(tf32.outputs, fp32.outputs)).toBeGreaterThan(0);
     expect(relativeError([tf32.loss], [fp32.loss])).toBeLessThan(OUTPUTS);
     expect(distance(tf32.gradients, fp32.gradients) / norm(fp32.gradients)).toBeLessThan(GRADIENTS);
   });

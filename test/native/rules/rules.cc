@@ -5,10 +5,12 @@
 #include <cuda_runtime.h>
 #include <cudnn.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "standin/device.h"
@@ -131,6 +133,24 @@ cudaGraph_t capture(Bench& bench, F calls) {
   return graph;
 }
 
+/** What other threads may do that breaks a capture. */
+const std::pair<const char*, void (*)()> kDeviceWide[] = {
+    {"a capture that another thread breaks by synchronising the device", [] { cudaDeviceSynchronize(); }},
+    {"a capture that another thread breaks by allocating and freeing", [] { Memory memory(4); }},
+    {"a capture that another thread breaks by making and destroying a cuBLAS handle",
+     [] {
+       cublasHandle_t handle = nullptr;
+       cublasCreate_v2(&handle);
+       cublasDestroy_v2(handle);
+     }},
+    {"a capture that another thread breaks by making and destroying a cuDNN handle",
+     [] {
+       cudnnHandle_t handle = nullptr;
+       cudnnCreate(&handle);
+       cudnnDestroy(handle);
+     }},
+};
+
 void memory() {
   breaks("a copy beyond an allocation",
          [](Bench& b) { cudaMemcpyAsync(b.device + 1, b.pinned, 1024, cudaMemcpyHostToDevice, b.stream); });
@@ -210,6 +230,40 @@ void captures() {
     cudaGraphExecDestroy(exec);
     cudaGraphDestroy(graph);
     b.wait();
+  });
+  for (const auto& [name, call] : kDeviceWide) {
+    keeps(name, [&call = call](Bench& b) {
+      b.set(0);
+      cudaStreamBeginCapture(b.stream, cudaStreamCaptureModeThreadLocal);
+      b.set(1);
+      std::thread(call).join();
+      const bool refused = b.set(1) == cudaErrorStreamCaptureInvalidated;
+      cudaGraph_t graph = nullptr;
+      const bool broken = cudaStreamEndCapture(b.stream, &graph) == cudaErrorStreamCaptureInvalidated;
+      return refused && broken && !graph && b.set(2) == cudaSuccess;
+    });
+  }
+  keeps("a capture that another thread leaves alone: it waits for its own stream", [](Bench& b) {
+    b.set(0);
+    Bench other;
+    cudaStreamBeginCapture(b.stream, cudaStreamCaptureModeThreadLocal);
+    std::thread([&] {
+      other.set(1);
+      other.wait();
+    }).join();
+    b.set(1);
+    cudaGraph_t graph = nullptr;
+    const bool whole = cudaStreamEndCapture(b.stream, &graph) == cudaSuccess;
+    cudaGraphDestroy(graph);
+    return whole;
+  });
+  keeps("destroying a handle waits for the device", [](Bench& b) {
+    cublasHandle_t handle = nullptr;
+    cublasCreate_v2(&handle);
+    b.set(5);
+    b.fetch();
+    cublasDestroy_v2(handle);
+    return *b.pinned == 5;
   });
   keeps("a graph replays what was captured, and nothing ran meanwhile", [](Bench& b) {
     const auto increment = [&] { standinLaunch(b.stream, [place = b.device] { *place += 1; }); };
@@ -293,6 +347,44 @@ void libraries() {
     b.wait();
     return queued && b.pinned[0] == 45 && b.pinned[1] == 54 && b.pinned[2] == 81 && b.pinned[3] == 90;
   });
+  keeps("sums in float32 on request", [](Bench& b) {
+    // 2^24 + 1 is no float32.
+    const auto product = [&b](const char* words) {
+      standin::configure(words);
+      Memory workspace(4096);
+      cublasSetStream_v2(b.cublas, b.stream);
+      cublasSetWorkspace_v2(b.cublas, workspace.data, 4096);
+      standinLaunch(b.stream, [place = b.device] {
+        const float a[] = {0x1p24f, 0, 1, 0}, other[] = {1, 1, 0, 0};
+        std::copy(a, a + 4, place);
+        std::copy(other, other + 4, place + 8);
+      });
+      const float minus = -1, one = 1;
+      standinLaunch(b.stream, [place = b.device] { place[16] = 0x1p24f; });
+      cublasSgemm_v2(b.cublas, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, b.device, 2, b.device + 8, 2, &minus,
+                     b.device + 16, 2);
+      cudaMemcpyAsync(b.pinned, b.device + 16, 4, cudaMemcpyDeviceToHost, b.stream);
+      b.wait();
+      return *b.pinned;
+    };
+    const bool exact = product("") == 1, rounded = product("sums=float32") == 0;
+    standin::configure("");
+    return exact && rounded;
+  });
+  keeps("TF32 is truncated on request", [](Bench&) {
+    standin::configure("tf32=truncate");
+    const bool truncated =
+        standin::toTf32(1 + 0x1.8p-10f) == 1 + 0x1p-10f && standin::toTf32(-1 - 0x1.ffp-11f) == -1;
+    standin::configure("");
+    return truncated;
+  });
+  keeps("allocations lie on 16 bytes only on request", [](Bench&) {
+    standin::configure("alignment=16");
+    const Memory memory(1024);
+    const bool on16 = reinterpret_cast<uintptr_t>(memory.data) % 32 == 16;
+    standin::configure("");
+    return on16;
+  });
   keeps("TF32 keeps ten bits of the mantissa, ties to even", [](Bench&) {
     return standin::toTf32(1 + 0x1p-10f) == 1 + 0x1p-10f && standin::toTf32(1 + 0x1p-11f) == 1 &&
            standin::toTf32(1 + 0x1.8p-10f) == 1 + 0x1p-9f &&
@@ -301,6 +393,17 @@ void libraries() {
 }
 
 void faults() {
+  standin::configure("capture=2");
+  keeps("a capture is broken on request", [](Bench& b) {
+    b.set(0);
+    const auto once = [&] {
+      cudaGraph_t graph = capture(b, [&] { b.set(1); });
+      const bool whole = graph != nullptr;
+      if (graph) cudaGraphDestroy(graph);
+      return whole;
+    };
+    return once() && !once() && once();
+  });
   standin::configure("oom=3");
   keeps("memory ends after so many allocations", [](Bench&) {
     const Memory second(4);

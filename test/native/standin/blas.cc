@@ -36,16 +36,18 @@ std::vector<float> rowsOf(const Matrix& matrix, bool tf32) {
   return result;
 }
 
-void multiply(const Matrix& a, const Matrix& b, float alpha, float beta, float* c, int ldc, bool tf32) {
+template <typename T>
+void multiply(T zero, const Matrix& a, const Matrix& b, float alpha, float beta, float* c, int ldc,
+              bool tf32) {
   const int m = a.transposed ? a.columns : a.rows;
   const int k = a.transposed ? a.rows : a.columns;
   const int n = b.transposed ? b.rows : b.columns;
   const std::vector<float> left = rowsOf(a, tf32), right = rowsOf(b, tf32);
-  std::vector<double> row(n);
+  std::vector<T> row;
   for (int i = 0; i < m; ++i) {
-    row.assign(n, 0);
+    row.assign(n, zero);
     for (int p = 0; p < k; ++p) {
-      const double factor = left[static_cast<size_t>(i) * k + p];
+      const T factor = left[static_cast<size_t>(i) * k + p];
       for (int j = 0; j < n; ++j) row[j] += factor * right[static_cast<size_t>(p) * n + j];
     }
     for (int j = 0; j < n; ++j) {
@@ -85,14 +87,14 @@ cublasStatus_t cublasGetProperty(libraryPropertyType type, int* value) {
 }
 
 cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
-  if (health() || unsafeCall("cublasCreate")) return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (health() || deviceWideCall("cublasCreate")) return CUBLAS_STATUS_NOT_INITIALIZED;
   *handle = new cublasContext;
   born(*handle, "cuBLAS handle");
   return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
-  if (unsafeCall("cublasDestroy") || !died(handle, "cuBLAS handle")) return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (deviceWideWait("cublasDestroy") || !died(handle, "cuBLAS handle")) return CUBLAS_STATUS_NOT_INITIALIZED;
   delete handle;
   return health() ? CUBLAS_STATUS_EXECUTION_FAILED : CUBLAS_STATUS_SUCCESS;
 }
@@ -108,8 +110,8 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
 
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, size_t bytes) {
   if (!alive(handle, "cuBLAS handle")) return CUBLAS_STATUS_NOT_INITIALIZED;
-  if (reinterpret_cast<uintptr_t>(workspace) % 256 != 0)
-    violation("a cuBLAS workspace that is not aligned to 256 bytes");
+  if (reinterpret_cast<uintptr_t>(workspace) % faults().alignment != 0)
+    violation("a cuBLAS workspace that is not aligned as allocations are");
   if (!inDeviceMemory(workspace, bytes, handle->device, "cublasSetWorkspace"))
     return CUBLAS_STATUS_INVALID_VALUE;
   handle->workspace = workspace;
@@ -153,9 +155,10 @@ cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa, c
   if (!fits()) return CUBLAS_STATUS_INVALID_VALUE;
   const bool tf32 = handle->math == CUBLAS_TF32_TENSOR_OP_MATH;
   const float by = *alpha, plus = *beta;
-  const cudaError_t error = submit(handle->stream, {kCall, [=] {
-                                                      if (fits())
-                                                        multiply(left, right, by, plus, c, ldc, tf32);
-                                                    }});
+  const cudaError_t error = submit(
+      handle->stream, {kCall, [=] {
+                         if (!fits()) return;
+                         withSums([&](auto zero) { multiply(zero, left, right, by, plus, c, ldc, tf32); });
+                       }});
   return error ? CUBLAS_STATUS_EXECUTION_FAILED : CUBLAS_STATUS_SUCCESS;
 }

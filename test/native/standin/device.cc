@@ -43,13 +43,27 @@ void State::parse(const std::string& words) {
       fresh.stickyAt = std::stoull(value);
     } else if (key == "guard") {
       fresh.guard = value == "on";
+    } else if (key == "alignment") {
+      fresh.alignment = std::stoull(value);
+    } else if (key == "capture") {
+      fresh.breaksEveryCapture = value == "all";
+      fresh.captureBrokenAt = fresh.breaksEveryCapture ? 0 : std::stoull(value);
+    } else if (key == "linger") {
+      fresh.linger = std::stoi(value);
+    } else if (key == "hang") {
+      fresh.hangAt = std::stoull(value);
+    } else if (key == "tf32") {
+      fresh.truncatesTf32 = value == "truncate";
+    } else if (key == "sums") {
+      fresh.sumsInFloat32 = value == "float32";
     } else {
       std::fprintf(stderr, "CONVSWEEP_STANDIN: unknown word %s\n", word.c_str());
       std::abort();
     }
   }
   faults = fresh;
-  allocations = operations = captures = replays = waits = 0;
+  allocations = operations = captures = broken = replays = waits = capturesBegun = 0;
+  deepest = 0;
   lost = false;
 }
 
@@ -63,6 +77,10 @@ Report report() {
   result.allocations = s.allocations;
   result.operations = s.operations;
   result.captures = s.captures;
+  result.broken = s.broken;
+  result.deepest = s.deepest;
+  result.connections = s.connections.value_or("");
+  result.sleeps = s.sleeps;
   result.replays = s.replays;
   result.waits = s.waits;
   result.kinds = s.kinds;
@@ -132,6 +150,11 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
+  {
+    const Lock lock(state().mutex);
+    const char* const connections = std::getenv("CUDA_DEVICE_MAX_CONNECTIONS");
+    if (!state().connections) state().connections = connections ? connections : "";
+  }
   const auto driver = faults().driver;
   *version = driver == Faults::Driver::None ? 0 : driver == Faults::Driver::Old ? 11040 : CUDART_VERSION;
   return cudaSuccess;
@@ -141,6 +164,19 @@ cudaError_t cudaGetDeviceCount(int* count) {
   if (const cudaError_t error = health()) return remember(error);
   *count = faults().devices;
   return cudaSuccess;
+}
+
+cudaError_t cudaInitDevice(int device, unsigned deviceFlags, unsigned flags) {
+  if (const cudaError_t error = health()) return remember(error);
+  if (device < 0 || device >= faults().devices) return remember(cudaErrorInvalidDevice);
+  const Lock lock(state().mutex);
+  state().sleeps = flags == cudaInitDeviceFlagsAreValid && deviceFlags == cudaDeviceScheduleBlockingSync;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  if (const cudaError_t error = deviceWideWait("cudaDeviceSynchronize")) return remember(error);
+  return remember(health());
 }
 
 cudaError_t cudaSetDevice(int device) {

@@ -61,7 +61,11 @@ struct Event {
  * What is simulated and what shall fail. From CONVSWEEP_STANDIN, words of the form key=value between commas:
  * `devices`, `memory` (MiB per device), `driver` (none, old or ok), `oom` (the count of the allocation that
  * fails, from 1), `sticky` (the count of the operation after which the device is lost, from 1), `guard` (on:
- * touching device memory from the host ends the process, at a price in time).
+ * touching device memory from the host ends the process, at a price in time), `alignment` (16: allocations
+ * lie on no larger power of two), `capture` (the count of the capture that something outside breaks, from 1;
+ * all: every one), `linger` (milliseconds that a capture stays open at its end, for other threads to break
+ * it), `hang` (the count of the operation that never ends, from 1), and how the libraries' arithmetic goes:
+ * `tf32` (truncate: as Hopper does; otherwise to the nearest), `sums` (float32; otherwise double).
  */
 struct Faults {
   int devices = 2;
@@ -70,6 +74,13 @@ struct Faults {
   uint64_t outOfMemoryAt = 0;
   uint64_t stickyAt = 0;
   bool guard = false;
+  size_t alignment = 256;
+  uint64_t captureBrokenAt = 0;
+  bool breaksEveryCapture = false;
+  int linger = 0;
+  uint64_t hangAt = 0;
+  bool truncatesTf32 = false;
+  bool sumsInFloat32 = false;
 };
 
 /** What is alive and what was done, for tests. */
@@ -77,7 +88,13 @@ struct Report {
   std::vector<std::string> violations;
   /** Live objects by kind, and bytes. */
   std::map<std::string, size_t> alive;
-  uint64_t allocations = 0, operations = 0, captures = 0, replays = 0, waits = 0;
+  /** `captures` that ended well, and `broken` ones; `waits` for a whole stream. */
+  uint64_t allocations = 0, operations = 0, captures = 0, broken = 0, replays = 0, waits = 0;
+  /** The most work that a stream had before it. */
+  size_t deepest = 0;
+  /** CUDA_DEVICE_MAX_CONNECTIONS at the first call, and whether threads sleep while they wait. */
+  std::string connections;
+  bool sleeps = false;
   /** Kinds of work that ran. */
   std::set<std::string> kinds;
 };
@@ -104,9 +121,13 @@ cudaError_t health();
 bool inDeviceMemory(const void* pointer, size_t bytes, int device, const std::string& use);
 /** Puts work into the stream's queue, or into its capture. */
 cudaError_t submit(Stream* stream, Operation operation);
-/** A call that waits, allocates or frees: a violation, and the capture's end, where the calling thread
- * captures. */
+/** A call that waits: a violation, and the capture's end, where the calling thread captures. */
 cudaError_t unsafeCall(const char* call);
+/** One that may wait for the whole device, as allocating does. Such a call also ends the captures of other
+ * threads on the current device, whatever their mode. */
+cudaError_t deviceWideCall(const char* call);
+/** One that does wait for it, as freeing and destroying handles do. */
+cudaError_t deviceWideWait(const char* call);
 cudaError_t remember(cudaError_t error);
 
 }  // namespace standin

@@ -324,12 +324,12 @@ void cudnnGetLastErrorString(char* message, size_t size) {
 }
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
-  if (health() || unsafeCall("cudnnCreate")) return CUDNN_STATUS_NOT_INITIALIZED;
+  if (health() || deviceWideCall("cudnnCreate")) return CUDNN_STATUS_NOT_INITIALIZED;
   return create(handle, "cuDNN handle");
 }
 
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
-  if (unsafeCall("cudnnDestroy")) return CUDNN_STATUS_BAD_PARAM;
+  if (deviceWideWait("cudnnDestroy")) return CUDNN_STATUS_BAD_PARAM;
   return destroy(handle, "cuDNN handle");
 }
 

@@ -28,6 +28,7 @@ const char* cudaGetErrorName(cudaError_t error) {
     CASE(cudaErrorNotSupported);
     CASE(cudaErrorStreamCaptureUnsupported);
     CASE(cudaErrorStreamCaptureInvalidated);
+    CASE(cudaErrorStreamCaptureImplicit);
     CASE(cudaErrorUnknown);
 #undef CASE
   }

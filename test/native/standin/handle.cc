@@ -26,7 +26,7 @@ float toTf32(float value) {
   if (!std::isfinite(value)) return value;
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
-  bits += 0xfff + (bits >> 13 & 1);
+  if (!faults().truncatesTf32) bits += 0xfff + (bits >> 13 & 1);
   bits &= ~uint32_t{0x1fff};
   std::memcpy(&value, &bits, sizeof bits);
   return value;

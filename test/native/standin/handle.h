@@ -42,7 +42,18 @@ struct Range {
  */
 bool sound(const char* call, int device, const std::vector<Range>& ranges);
 
-/** As tensor cores take a float in TF32: 10 bits of mantissa, ties to even. */
+/** As tensor cores take a float in TF32: 10 bits of mantissa, ties to even; truncated if `faults` say so. */
 float toTf32(float value);
+
+/** Calls `work` with a zero of what sums are kept in: double, or float32, as on a card, if `faults` say so.
+ */
+template <typename F>
+void withSums(F work) {
+  if (faults().sumsInFloat32) {
+    work(float{});
+  } else {
+    work(double{});
+  }
+}
 
 }  // namespace standin

@@ -20,8 +20,12 @@ Napi::Value reportOf(const Napi::CallbackInfo& info) {
   count("allocations", now.allocations);
   count("operations", now.operations);
   count("captures", now.captures);
+  count("broken", now.broken);
+  count("deepest", now.deepest);
   count("replays", now.replays);
   count("waits", now.waits);
+  object.Set("connections", now.connections);
+  object.Set("sleeps", now.sleeps);
   return object;
 }
 

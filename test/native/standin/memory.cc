@@ -11,7 +11,6 @@
 namespace standin {
 namespace {
 
-constexpr size_t kAlignment = 256;
 constexpr int kPoison = 0xff;  // NaN as a float, an impossible label, row or count as an integer
 
 void setReach(int device, int protection) {
@@ -30,10 +29,12 @@ const Allocation* find(const std::map<uintptr_t, Allocation>& allocations, const
   return address + bytes <= start + allocation.bytes ? &allocation : nullptr;
 }
 
-/** Maps `bytes`, poisoned, so that they end where the guard page begins. */
+/** Maps `bytes`, poisoned, so that they end where the guard page begins: on the alignment that is asked for,
+ * and on none that is larger than that and smaller than a page. */
 std::pair<uintptr_t, Allocation> map(size_t bytes, int device) {
-  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), alignment = faults().alignment;
+  size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  if (rounded / alignment % 2 == 0) rounded += alignment;
   const size_t body = (rounded + page - 1) / page * page;
   void* pages =
       mmap(nullptr, body + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -90,7 +91,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 
 cudaError_t cudaMalloc(void** pointer, size_t bytes) {
-  if (const cudaError_t error = unsafeCall("cudaMalloc")) return remember(error);
+  if (const cudaError_t error = deviceWideCall("cudaMalloc")) return remember(error);
   if (const cudaError_t error = health()) return remember(error);
   State& s = state();
   const Lock lock(s.mutex);
@@ -112,7 +113,7 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
 }
 
 cudaError_t cudaFree(void* pointer) {
-  if (const cudaError_t error = unsafeCall("cudaFree")) return remember(error);
+  if (const cudaError_t error = deviceWideCall("cudaFree")) return remember(error);
   if (!pointer) return cudaSuccess;
   if (!died(pointer, "allocation")) return remember(cudaErrorInvalidValue);
   Allocation allocation;
@@ -131,7 +132,7 @@ cudaError_t cudaFree(void* pointer) {
 }
 
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
-  if (const cudaError_t error = unsafeCall("cudaMallocHost")) return remember(error);
+  if (const cudaError_t error = deviceWideCall("cudaMallocHost")) return remember(error);
   if (const cudaError_t error = health()) return remember(error);
   const auto [address, allocation] = map(bytes, currentDevice());
   *pointer = reinterpret_cast<void*>(address);
@@ -142,7 +143,7 @@ cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
 }
 
 cudaError_t cudaFreeHost(void* pointer) {
-  if (const cudaError_t error = unsafeCall("cudaFreeHost")) return remember(error);
+  if (const cudaError_t error = deviceWideCall("cudaFreeHost")) return remember(error);
   if (!pointer) return cudaSuccess;
   if (!died(pointer, "pinned allocation")) return remember(cudaErrorInvalidValue);
   runAll(currentDevice());

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -33,7 +34,13 @@ struct State {
   std::map<int, int> workers;
   std::vector<std::string> violations;
   std::set<std::string> kinds;
-  uint64_t allocations = 0, operations = 0, captures = 0, replays = 0;
+  uint64_t allocations = 0, operations = 0, captures = 0, broken = 0, replays = 0;
+  size_t deepest = 0;
+  /** By their count from 1: those that `faults` may break. */
+  uint64_t capturesBegun = 0;
+  /** Nothing before the first call. */
+  std::optional<std::string> connections;
+  bool sleeps = false;
   std::atomic<uint64_t> waits{0};
   bool lost = false;
 

@@ -1,10 +1,28 @@
+#include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "standin/state.h"
 
 namespace standin {
 
+namespace {
+
+/** Ends the captures that other threads have open on a device. The state is locked. */
+void breakCaptures(int device) {
+  for (Stream* stream : state().streams) {
+    if (stream->device == device && stream->capture == cudaStreamCaptureStatusActive &&
+        stream->capturer != std::this_thread::get_id()) {
+      stream->capture = cudaStreamCaptureStatusInvalidated;
+    }
+  }
+}
+
+}  // namespace
+
 void perform(const Operation& operation) {
+  bool hangs = false;
   {
     const Lock lock(state().mutex);
     if (state().lost) return;
@@ -13,7 +31,9 @@ void perform(const Operation& operation) {
       state().lost = true;
       return;
     }
+    hangs = state().operations == state().faults.hangAt;
   }
+  while (hangs) std::this_thread::sleep_for(std::chrono::hours(1));
   operation.run();
 }
 
@@ -80,6 +100,19 @@ cudaError_t unsafeCall(const char* call) {
   return cudaErrorStreamCaptureUnsupported;
 }
 
+cudaError_t deviceWideCall(const char* call) {
+  if (const cudaError_t error = unsafeCall(call)) return error;
+  const Lock lock(state().mutex);
+  breakCaptures(currentDevice());
+  return cudaSuccess;
+}
+
+cudaError_t deviceWideWait(const char* call) {
+  if (const cudaError_t error = deviceWideCall(call)) return error;
+  runAll(currentDevice());
+  return cudaSuccess;
+}
+
 cudaError_t submit(Stream* stream, Operation operation) {
   if (const cudaError_t error = health()) return error;
   if (const cudaError_t error = checkedStream(stream, operation.name.c_str())) return error;
@@ -91,9 +124,11 @@ cudaError_t submit(Stream* stream, Operation operation) {
       fresh = !state().kinds.contains(operation.name);
       stream->captured.push_back(operation);
     } else {
-      state().kinds.insert(operation.name);
+      // Its code is loaded, which may wait for the device.
+      if (state().kinds.insert(operation.name).second) breakCaptures(stream->device);
       stream->pending.push_back(std::move(operation));
       ++stream->submitted;
+      state().deepest = std::max(state().deepest, stream->pending.size());
       overflows = stream->pending.size() > Stream::kDepth;
     }
   }
@@ -155,16 +190,20 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
   stream->mode = mode;
   stream->capturer = std::this_thread::get_id();
   stream->captured.clear();
+  if (++state().capturesBegun == faults().captureBrokenAt || faults().breaksEveryCapture)
+    stream->capture = cudaStreamCaptureStatusInvalidated;
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   if (const cudaError_t error = checkedStream(stream, "cudaStreamEndCapture")) return remember(error);
+  std::this_thread::sleep_for(std::chrono::milliseconds(faults().linger));
   cudaStreamCaptureStatus status;
   {
     const Lock lock(state().mutex);
     status = stream->capture;
     stream->capture = cudaStreamCaptureStatusNone;
+    if (status == cudaStreamCaptureStatusInvalidated) ++state().broken;
   }
   *graph = nullptr;
   if (status == cudaStreamCaptureStatusInvalidated) return remember(cudaErrorStreamCaptureInvalidated);
@@ -222,6 +261,13 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
     runUntil(stream, stream->done + 1);
     return health() ? remember(health()) : cudaErrorNotReady;
   }
+  return remember(health());
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (const cudaError_t error = unsafeCall("cudaEventSynchronize")) return remember(error);
+  if (!alive(event, "event")) return remember(cudaErrorInvalidResourceHandle);
+  if (event->stream) runUntil(event->stream, event->place);
   return remember(health());
 }
 
