@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Model } from '../model/model.js';
-import type { DeviceName, Precision } from '../native.js';
+import type { DeviceName, Precision } from '../native/devices.js';
 import { writeEvaluation } from '../report/evaluation/evaluation-folder.js';
 import { evaluationText } from '../report/evaluation/evaluation-text.js';
 import { evaluateModel } from '../report/evaluation/model-evaluation.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { Model } from '../model/model.js';
-import type { DeviceName, Precision } from '../native.js';
+import type { DeviceName, Precision } from '../native/devices.js';
 import { predictedClasses } from '../sweep/accuracy.js';
 import { type ImageOptions, loadSource, requireSelection, selectImages } from './data-source.js';
 import { withImages } from './evaluate.js';

@@ -7,7 +7,7 @@ import { ConvsweepError, invalidArgument } from '../errors.js';
 import { makeFolder } from '../files.js';
 import { Model } from '../model/model.js';
 import { notebookModel } from '../model/notebook.js';
-import type { DeviceName, Precision } from '../native.js';
+import type { DeviceName, Precision } from '../native/devices.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { settledStartEpoch } from '../training/start-epoch.js';

@@ -9,7 +9,7 @@
 
 namespace convsweep {
 
-/** lib/native.ts' NativeDataset. Calls in flight share the copy, so `dispose` never pulls it away from under
+/** lib/native/contract.ts' NativeDataset. Calls in flight share the copy, so `dispose` never pulls it away from under
  * them. */
 class DatasetHandle : public Napi::ObjectWrap<DatasetHandle> {
  public:

@@ -12,7 +12,7 @@
 
 namespace convsweep {
 
-/** lib/native.ts' NativeNetwork. A call in flight shares the engine's network, so it outlives a collected
+/** lib/native/contract.ts' NativeNetwork. A call in flight shares the engine's network, so it outlives a collected
  * handle. */
 class NetworkHandle : public Napi::ObjectWrap<NetworkHandle> {
  public:

@@ -12,7 +12,7 @@
 namespace convsweep {
 
 /**
- * Read lib/native.ts' plain objects into plain structs. All throw TypeError naming the field that is missing
+ * Read lib/native/contract.ts' plain objects into plain structs. All throw TypeError naming the field that is missing
  * or mistyped. Reading a field may run JavaScript, which may change anything: whoever needs pointers or the
  * state of an object takes them after everything was read.
  */
@@ -20,6 +20,8 @@ Napi::Object objectFrom(const Napi::Value& value, const std::string& name);
 std::vector<Layer> layersFrom(const Napi::Value& value);
 Adam adamFrom(const Napi::Value& value);
 Precision precisionFrom(const Napi::Value& value);
+/** As precisionFrom reads it. Throws nothing. */
+const char* nameOf(Precision precision);
 /** An integer from `least` to `most`, both of which a double holds exactly. */
 int64_t integerFrom(const Napi::Value& value, const std::string& name, int64_t least, int64_t most);
 bool booleanFrom(const Napi::Value& value, const std::string& name);

@@ -60,7 +60,7 @@ class Loss {
   virtual void forward(size_t n, Mode mode) = 0;
 };
 
-/** The flat state of a network, lib/native.ts' NativeState. Empty spans are left alone. */
+/** The flat state of a network, lib/native/contract.ts' NativeState. Empty spans are left alone. */
 struct StateView {
   std::span<float> parameters, statistics, m, v;
 };
@@ -104,8 +104,6 @@ class Session {
 
 /** How factors of convolutions and matrix products are rounded. */
 enum class Precision {
-  /** As Keras does on the device: Tf32 where there is such hardware. */
-  Automatic,
   /** Not at all. */
   Fp32,
   /** To the 10 bits of NVIDIA's TF32; sums stay float32. */
@@ -115,13 +113,16 @@ enum class Precision {
 struct SessionOptions {
   /** Selects the dropout masks. */
   uint32_t seed = 0;
-  Precision precision = Precision::Automatic;
+  Precision precision = Precision::Fp32;
 };
 
 struct DeviceInfo {
   std::string name;
   std::string description;
   int concurrency;
+  /** What it computes in, and what Keras does there. */
+  std::vector<Precision> precisions;
+  Precision defaultPrecision;
 };
 
 struct BuildInfo {

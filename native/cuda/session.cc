@@ -26,7 +26,7 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
       lane_(device_->takeLane()),
       parameterPlaces_(parameterPlaces(plan)),
       statisticPlaces_(statisticPlaces(plan)),
-      context_{*lane_, {}, nullptr, options.seed, options.precision != Precision::Fp32, {}} {
+      context_{*lane_, {}, nullptr, options.seed, options.precision == Precision::Tf32, {}} {
   CUBLAS(cublasSetMathMode, lane_->cublas(),
          context_.tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH);
   const auto place = [&](Arena memory) {

@@ -54,7 +54,7 @@ std::vector<Layer> layersOf() {
 }
 
 struct Trial {
-  explicit Trial(const std::vector<Layer>& layers) : network(0, layers, Adam{}, {1, Precision::Automatic}) {
+  explicit Trial(const std::vector<Layer>& layers) : network(0, layers, Adam{}, {1, Precision::Fp32}) {
     std::vector<float> parameters(network.plan().parameterCount), variances(network.plan().statisticCount, 1);
     for (size_t i = 0; i < parameters.size(); ++i)
       parameters[i] = static_cast<float>(std::sin(static_cast<double>(i)));
