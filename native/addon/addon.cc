@@ -46,7 +46,8 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
       object.Set("description", device.description);
       object.Set("concurrency", device.concurrency);
       auto precisions = Napi::Array::New(env);
-      for (const Precision precision : device.precisions) precisions.Set(precisions.Length(), nameOf(precision));
+      for (const Precision precision : device.precisions)
+        precisions.Set(precisions.Length(), nameOf(precision));
       object.Set("precisions", precisions);
       object.Set("defaultPrecision", nameOf(device.defaultPrecision));
       list.Set(list.Length(), object);

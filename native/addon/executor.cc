@@ -1,6 +1,7 @@
 #include "addon/executor.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -55,6 +56,7 @@ void Executor::submit(std::shared_ptr<Control> control, Task task) {
       // With any thread at all the task only waits its turn.
       if (threads_.empty()) {
         waiting_.pop_back();
+        if (dynamic_cast<const std::bad_alloc*>(&error)) throw;
         throw Error("NATIVE", std::string("No thread can be started (") + error.what() +
                                   "); end other processes or raise the limit: ulimit -u");
       }
@@ -63,9 +65,9 @@ void Executor::submit(std::shared_ptr<Control> control, Task task) {
   wake_.notify_one();
 }
 
-bool Executor::withdraw(const Control& control) {
+size_t Executor::withdraw(const std::function<bool(const Control&)>& which) {
   const std::lock_guard lock(mutex_);
-  return std::erase_if(waiting_, [&](const Entry& entry) { return entry.control.get() == &control; }) > 0;
+  return std::erase_if(waiting_, [&](const Entry& entry) { return which(*entry.control); });
 }
 
 void Executor::work() {

@@ -47,8 +47,8 @@ int usableCores() {
 
 std::vector<DeviceInfo> devices() {
   const int cores = usableCores();
-  return {{"cpu", cpu::processorName() + ", " + cpu::kernels().name, cores,
-           {Precision::Fp32}, Precision::Fp32}};
+  return {
+      {"cpu", cpu::processorName() + ", " + cpu::kernels().name, cores, {Precision::Fp32}, Precision::Fp32}};
 }
 
 /**

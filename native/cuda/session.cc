@@ -212,6 +212,18 @@ void CudaSession::placeGradients(size_t n) {
   gradientCapacity_ = n;
 }
 
+void CudaSession::releaseMemory() {
+  // Memory that the device still uses cannot go back.
+  if (cudaSetDevice(device_->ordinal()) != cudaSuccess || cudaStreamSynchronize(stream()) != cudaSuccess)
+    return;
+  recordings_.clear();
+  prepared_.clear();
+  valueCapacity_ = gradientCapacity_ = 0;
+  for (DeviceMemory* memory : {&valueMemory_, &gradientMemory_, &context_.workspace, &rowMemory_}) {
+    *memory = DeviceMemory();
+  }
+}
+
 void CudaSession::forgetRecordings() {
   wait();
   recordings_.clear();

@@ -31,6 +31,7 @@ class CudaSession final : public Session, private Input, private Loss {
    * from then on the recording is replayed without asking `step`. */
   void run(Mode mode, size_t n, const std::function<void()>& step) override;
 
+  void releaseMemory() override;
   void resetTotals() override;
   Totals totals() override;
   Totals progress() override;

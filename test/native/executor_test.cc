@@ -6,12 +6,34 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <future>
+#include <new>
 #include <numeric>
 #include <string>
 
 #include "backend/error.h"
 #include "engine/network.h"
+
+namespace {
+
+/** Allocations of this thread until one fails; none does below 0. */
+thread_local int allocationsLeft = -1;
+
+}  // namespace
+
+void* operator new(size_t size) {
+  if (allocationsLeft == 0) throw std::bad_alloc();
+  if (allocationsLeft > 0) --allocationsLeft;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
 
 namespace convsweep::test {
 namespace {
@@ -137,6 +159,10 @@ void checkAborts(const Harness& harness) {
   });
 }
 
+size_t withdraw(Executor& executor, const Control& control) {
+  return executor.withdraw([&](const Control& waiting) { return &waiting == &control; });
+}
+
 void checkWithdrawals(const Harness& harness) {
   Executor executor(1);
   const auto running = harness.trial();
@@ -147,14 +173,49 @@ void checkWithdrawals(const Harness& harness) {
     bool ran = false;
     for (int round = 0; round < 500; ++round) {
       executor.submit(control, [&] { ran = true; });
-      check(executor.withdraw(*control), "what waits can be withdrawn");
-      check(!executor.withdraw(*control), "only once");
+      check(withdraw(executor, *control) == 1, "what waits can be withdrawn");
+      check(withdraw(executor, *control) == 0, "only once");
     }
     check(!ran, "what was withdrawn does not run");
   });
-  check(!executor.withdraw(*running->control), "what runs cannot be withdrawn");
+  check(withdraw(executor, *running->control) == 0, "what runs cannot be withdrawn");
   running->control->abort = true;
   ended.wait();
+}
+
+/** Whatever allocation of `submit` fails: it says so, and the task is not run after all. */
+void checkLackOfMemory() {
+  for (int failing = 0;; ++failing) {
+    Executor executor(1);
+    const auto control = std::make_shared<Control>();
+    std::promise<void> ended;
+    std::atomic<bool> ran = false;
+    const Executor::Task task = [&] {
+      ran = true;
+      ended.set_value();
+    };
+    std::string thrown;
+    Executor::Task given = task;
+    allocationsLeft = failing;
+    try {
+      executor.submit(control, std::move(given));
+    } catch (const std::bad_alloc&) {
+      thrown = "std::bad_alloc";
+    } catch (const std::exception& error) {
+      thrown = error.what();
+    }
+    allocationsLeft = -1;
+    if (thrown.empty()) {
+      ended.get_future().wait();
+      check(failing > 0, "submitting allocates");
+      return;
+    }
+    check(thrown == "std::bad_alloc", "lack of memory is called that, not " + thrown);
+    check(withdraw(executor, *control) == 0, "a task that was refused does not wait");
+    executor.submit(control, [&] { ended.set_value(); });
+    ended.get_future().wait();
+    check(!ran, "a task that was refused does not run");
+  }
 }
 
 /** The executor goes while one task runs and another waits. */
@@ -193,6 +254,7 @@ int main() {
   checkTraining(harness);
   checkAborts(harness);
   checkWithdrawals(harness);
+  checkLackOfMemory();
   checkTeardown(harness);
   checkSharing(harness);
   std::printf(failures ? "%d failures\n" : "all passed\n", failures.load());
