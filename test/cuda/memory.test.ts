@@ -40,7 +40,8 @@ describe('a call that is refused for want of memory', () => {
       standin.configure('oom=0');
       codes.push(first);
       if (first === 'none') break;
-      expect(addon.memoryInUse()).toBe(before);
+      // Less where lanes that were kept for later networks went, too.
+      expect(addon.memoryInUse()).toBeLessThanOrEqual(before);
       expect(await train(model)).toMatchObject({ loss });
     }
     expect(codes.length).toBeGreaterThan(4);
