@@ -22,16 +22,17 @@ thread_local int allocationsLeft = -1;
 
 }  // namespace
 
-void* operator new(size_t size) {
+// Not inlined: compilers take a free in sight of a new for a mistake.
+[[gnu::noinline]] void* operator new(size_t size) {
   if (allocationsLeft == 0) throw std::bad_alloc();
   if (allocationsLeft > 0) --allocationsLeft;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
   std::free(memory);
 }
 
