@@ -17,15 +17,14 @@
 
 namespace {
 
-/** Allocations of this thread until one fails; none does below 0. */
+/** Allocations of this thread until one fails; below 0 none does. */
 thread_local int allocationsLeft = -1;
 
 }  // namespace
 
 // Not inlined: compilers take a free in sight of a new for a mistake.
 [[gnu::noinline]] void* operator new(size_t size) {
-  if (allocationsLeft == 0) throw std::bad_alloc();
-  if (allocationsLeft > 0) --allocationsLeft;
+  if (allocationsLeft >= 0 && allocationsLeft-- == 0) throw std::bad_alloc();
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
