@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem, type } from 'node:os';
-import { resolveDevice } from '../lib/native.js';
+import { resolveDevice } from '../lib/native/devices.js';
 
 /** What a table of times means nothing without. */
 export interface Machine {

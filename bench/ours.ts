@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Model, trainerOf } from '../lib/model/model.js';
 import { notebookModel } from '../lib/model/notebook.js';
-import { resolveDevice } from '../lib/native.js';
+import { resolveDevice } from '../lib/native/devices.js';
 import { earlyStopping } from '../lib/training/early-stopping.js';
 import { modelCheckpoint } from '../lib/training/model-checkpoint.js';
 import { BATCH_SIZE, EPOCHS, loadJob, PATIENCE, planOf, SEED, WIDTHS } from './job.js';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { resolveDevice } from '../lib/native.js';
+import { resolveDevice } from '../lib/native/devices.js';
 import { packageRoot } from '../lib/package.js';
 import type { WorkerCommand } from './worker.js';
 

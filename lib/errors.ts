@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'QUEUE'
   /** The native engine failed while running. */
   | 'NATIVE'
+  /** A function of the caller's failed, such as a sweep's builder; `cause` is what it threw. */
+  | 'CALLBACK'
   /** The object was disposed or is busy with another call. */
   | 'STATE'
   /** The call was stopped through its AbortSignal. */

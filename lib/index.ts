@@ -44,17 +44,9 @@ export { type ExportFormat, exportModel } from './formats/export.js';
 export type { ExportableModel } from './formats/exportable-model.js';
 export { type InferenceOptions, Model, type ModelOptions, sequential } from './model/model.js';
 export { type NotebookModelOptions, notebookModel } from './model/notebook.js';
-export {
-  type BackendStatus,
-  backends,
-  type DeviceName,
-  devices,
-  memory,
-  type NativeBuildInfo,
-  type NativeDevice,
-  type Precision,
-  type SweepDeviceName,
-} from './native.js';
+export type { NativeBuildInfo, NativeDevice, NativePrecision } from './native/contract.js';
+export { type DeviceName, devices, type Precision, type SweepDeviceName } from './native/devices.js';
+export { type BackendStatus, backends, memory } from './native/loading.js';
 export { type BestModelReports, writeBestModelReports } from './report/best-model-reports.js';
 export { architectureDiagram, type Layered, modelDot } from './report/diagram.js';
 export { digitPng } from './report/digit-png.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { holdout } from '../../lib/data/splits.js';
-import { type DeviceName, type ResolvedDevice, resolveDevice } from '../../lib/native.js';
+import { type DeviceName, type ResolvedDevice, resolveDevice } from '../../lib/native/devices.js';
 import { packageRoot } from '../../lib/package.js';
 import { sweep } from '../../lib/sweep/sweep.js';
 import { trainingFloor } from './floor.js';
@@ -121,7 +121,7 @@ async function wholeSweep(images: Awaited<ReturnType<typeof benchImages>>, devic
 }
 
 const resolved = resolveDevice(values.device as DeviceName);
-const device: Device = { name: resolved.name as DeviceName, description: resolved.description };
+const device: Device = { name: resolved.name, description: resolved.description };
 const build = resolved.addon.buildInfo();
 const libraries = Object.entries(build.libraries ?? {}).map(([name, version]) => `${name} ${version}`);
 console.log(

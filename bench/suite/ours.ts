@@ -3,7 +3,7 @@
 import { createInterface } from 'node:readline';
 import { epochPlan } from '../../lib/data/epoch-plan.js';
 import { trainerOf } from '../../lib/model/model.js';
-import { resolveDevice } from '../../lib/native.js';
+import { resolveDevice } from '../../lib/native/devices.js';
 import type { SliceRequest } from '../protocol.js';
 import { BATCH_SIZE, build, IMAGES, SEED } from './job.js';
 import { imagesOf, type Network } from './networks.js';

@@ -1,5 +1,5 @@
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import type { NativeLayer } from '../native.js';
+import type { NativeLayer } from '../native/contract.js';
 import { by, type Initializer, MAX_VALUES, product, validateName } from './layers/layer.js';
 import { kindOf, LAYER_KINDS, type LayerSpec, validateLayer } from './layers.js';
 

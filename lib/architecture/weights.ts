@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import type { NativeState } from '../native.js';
+import type { NativeState } from '../native/contract.js';
 import type { Architecture, Weight } from './resolve-layers.js';
 
 /** A weight's values. */

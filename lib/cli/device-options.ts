@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DeviceName, Precision } from '../native.js';
+import type { DeviceName, Precision } from '../native/devices.js';
 import { choice, deviceName, integer, sweepDeviceName } from './options.js';
 
 /**

@@ -1,6 +1,6 @@
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import { type BackendStatus, backends } from '../native.js';
+import { type BackendStatus, backends } from '../native/loading.js';
 import { packageVersion } from '../package.js';
 import { print, printJson } from './terminal.js';
 

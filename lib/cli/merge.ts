@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DeviceName, Precision } from '../native.js';
+import type { DeviceName, Precision } from '../native/devices.js';
 import { mergeSweep } from '../sweep/merge-sweep.js';
 import { withDevice } from './device-options.js';
 import { readPlan } from './planned-sweep.js';

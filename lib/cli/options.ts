@@ -1,5 +1,5 @@
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import type { DeviceName, SweepDeviceName } from '../native.js';
+import type { DeviceName, SweepDeviceName } from '../native/devices.js';
 import { Hangup } from './terminal.js';
 
 /** An argument as commander hands it over, e.g. `--epochs`; errors name it and count as wrong usage. */

@@ -1,5 +1,5 @@
 import { Model } from '../model/model.js';
-import { type DeviceName, type Precision, resolveDevice } from '../native.js';
+import { type DeviceName, type Precision, resolveDevice } from '../native/devices.js';
 import { writeBestModelReports } from '../report/best-model-reports.js';
 import { reportEvaluation } from '../report/sweep-report.js';
 import { bestTrialRun } from '../report/trial-run.js';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
-import type { Precision, SweepDeviceName } from '../native.js';
+import type { Precision, SweepDeviceName } from '../native/devices.js';
 import { pythonFloat32 } from '../python/float.js';
 import { accuracyText } from '../report/accuracy-text.js';
 import { formatDuration } from '../report/duration.js';

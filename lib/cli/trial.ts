@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { ConvsweepError } from '../errors.js';
-import type { DeviceName, Precision } from '../native.js';
+import type { DeviceName, Precision } from '../native/devices.js';
 import { parseNumberRanges } from '../sweep/number-ranges.js';
 import { trainPlanned } from '../sweep/train-planned.js';
 import { withDevice } from './device-options.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Precision, SweepDeviceName } from '../native.js';
+import type { Precision, SweepDeviceName } from '../native/devices.js';
 import { worker } from '../sweep/queue/worker.js';
 import { loadSource } from './data-source.js';
 import { withDevice } from './device-options.js';

@@ -20,16 +20,16 @@ import { Dataset } from '../data/dataset.js';
 import { type Origin, originOf } from '../data/origin.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { readKerasFile, writeKerasFile } from '../formats/keras-file.js';
+import { callNative, runNative } from '../native/calls.js';
+import type { NativeDataset, NativeNetwork, NativeState } from '../native/contract.js';
+import { copyToDevice, deviceData } from '../native/device-data.js';
 import {
   type DeviceName,
-  type NativeDataset,
-  type NativeNetwork,
-  type NativeState,
   type Precision,
   type ResolvedDevice,
   resolveDevice,
   resolvePrecision,
-} from '../native.js';
+} from '../native/devices.js';
 import { deriveSeed } from '../random.js';
 import type { ModelSnapshot, TrainingModel } from '../training/callback.js';
 import { fit as runFit } from '../training/fit.js';
@@ -37,9 +37,7 @@ import type { FitOptions } from '../training/fit-options.js';
 import type { History } from '../training/history.js';
 import type { Metrics, Trainer } from '../training/trainer.js';
 import { rejectUnknownOptions, requireInteger } from '../validate.js';
-import { copyToDevice, deviceData } from './device-data.js';
 import { initialWeights } from './initializers.js';
-import { callNative, runNative } from './native-call.js';
 
 /** Options of {@link sequential}. */
 export interface ModelOptions extends BlueprintOptions {

@@ -1,9 +1,10 @@
+import { types } from 'node:util';
 import type { Adam } from '../architecture/adam.js';
 import { Blueprint } from '../architecture/blueprint.js';
 import type { LayerSpec } from '../architecture/layers.js';
 import { notebookLayers } from '../architecture/notebook-layers.js';
 import type { Dataset } from '../data/dataset.js';
-import { invalidArgument } from '../errors.js';
+import { ConvsweepError, invalidArgument } from '../errors.js';
 import { rejectUnknownOptions } from '../validate.js';
 import type { Grid, GridPoint } from './grid.js';
 
@@ -29,11 +30,12 @@ export const buildNotebookModel: Builder = ({ neuron_counts: widths }, { classes
 
 /**
  * The model that `build` describes for images such as `data`'s.
- * @throws ConvsweepError from the builder; `INVALID_ARGUMENT` for what is no description of a model
+ * @throws ConvsweepError `CALLBACK` for what the builder throws that is no ConvsweepError itself; `INVALID_ARGUMENT` for
+ * what is no description of a model
  */
 export function builtBlueprint(build: Builder, point: GridPoint, data: Dataset): Blueprint {
   const { imageShape: inputShape, classes } = data;
-  const built: unknown = build(point, { inputShape: [...inputShape], classes });
+  const built = called(build, point, { inputShape: [...inputShape], classes });
   const expected =
     'a function that returns layers, or { layers, optimizer }; the sweep makes the model of them';
   if (Array.isArray(built)) return new Blueprint(built, { inputShape });
@@ -43,4 +45,14 @@ export function builtBlueprint(build: Builder, point: GridPoint, data: Dataset):
   rejectUnknownOptions('what build returns', built, ['layers', 'optimizer']);
   const { layers, optimizer = {} } = built as { layers: readonly LayerSpec[]; optimizer?: Partial<Adam> };
   return new Blueprint(layers, { inputShape, optimizer });
+}
+
+function called(build: Builder, point: GridPoint, context: BuildContext): unknown {
+  try {
+    return build(point, context);
+  } catch (cause) {
+    if (cause instanceof ConvsweepError) throw cause;
+    const reason = types.isNativeError(cause) ? cause.message : String(cause);
+    throw new ConvsweepError('CALLBACK', `build threw: ${reason}`, { cause });
+  }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { storeSha256 } from '../data/origin.js';
 import { ConvsweepError } from '../errors.js';
-import { type ResolvedDevice, resolvePrecision } from '../native.js';
+import { type ResolvedDevice, resolvePrecision } from '../native/devices.js';
 import { packageVersion } from '../package.js';
 import type { StartEpoch } from '../training/start-epoch.js';
 import { builtBlueprint } from './builder.js';

@@ -1,4 +1,4 @@
-import type { ResolvedDevice } from '../native.js';
+import type { ResolvedDevice } from '../native/devices.js';
 
 /** What a trial's result depends on besides its configuration: another engine gives other last digits. */
 export interface Engine {

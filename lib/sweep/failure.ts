@@ -11,27 +11,31 @@ export interface SweepState {
   goOn: string;
 }
 
-/** `error` with the trial's name; an abort stays as it is. */
+/** `error` with the trial's name; an abort stays as it is, and so does a defect of this package. */
 export function trialFailure(error: unknown, trial: Trial): unknown {
-  if (codeOf(error) === 'ABORTED') return error;
-  return new ConvsweepError(codeOf(error), `${describeTrial(trial)} failed: ${messageOf(error)}`, {
+  const code = codeOf(error);
+  if (code === undefined || code === 'ABORTED') return error;
+  return new ConvsweepError(code, `${describeTrial(trial)} failed: ${messageOf(error)}`, {
     cause: error,
   });
 }
 
-/** The error that ends a sweep: why, what is kept, and how to go on. */
-export function sweepFailure(error: unknown, { done, total, folder, goOn }: SweepState): ConvsweepError {
+/** The error that ends a sweep: why, what is kept, and how to go on. A defect of this package stays as it is. */
+export function sweepFailure(error: unknown, { done, total, folder, goOn }: SweepState): unknown {
+  const code = codeOf(error);
+  if (code === undefined) return error;
   const kept = `${done} of ${total} trials are finished and kept in ${folder}; ${goOn}`;
-  const isAbort = codeOf(error) === 'ABORTED';
+  const isAbort = code === 'ABORTED';
   const reason = isAbort ? 'The sweep was stopped' : `The sweep ended: ${messageOf(error)}`;
-  return new ConvsweepError(codeOf(error), `${reason}. ${kept}`, {
+  return new ConvsweepError(code, `${reason}. ${kept}`, {
     cause: isAbort && types.isNativeError(error) ? (error.cause ?? error) : error,
   });
 }
 
-function codeOf(error: unknown): ErrorCode {
+/** Undefined for what neither this package nor the system throws on purpose. */
+function codeOf(error: unknown): ErrorCode | undefined {
   if (error instanceof ConvsweepError) return error.code;
-  return (error as NodeJS.ErrnoException | undefined)?.syscall ? 'FILE' : 'NATIVE';
+  return (error as NodeJS.ErrnoException | undefined)?.syscall ? 'FILE' : undefined;
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { resolveDevices } from '../native.js';
+import { resolveDevices } from '../native/devices.js';
 import type { SweepConfig } from './config.js';
 import { SweepFolder } from './folder.js';
 import type { Grid } from './grid.js';

@@ -1,4 +1,4 @@
-import type { DeviceName, ResolvedDevice } from '../native.js';
+import type { DeviceName, ResolvedDevice } from '../native/devices.js';
 import { type StartEpoch, settledStartEpoch } from '../training/start-epoch.js';
 import { resolveConfig, type SweepConfig } from './config.js';
 import type { SweepSettings } from './options.js';
@@ -25,7 +25,7 @@ export function prepareSweep(settings: SweepSettings, devices: readonly Resolved
   return {
     trials: planTrials(splits, points, seed, startEpochs).slice(0, total),
     config: resolveConfig(settings, devices, startEpochs),
-    devices: devices.map(({ name }) => name as DeviceName),
+    devices: devices.map(({ name }) => name),
     jobs: settings.jobs ?? usual,
   };
 }

@@ -1,4 +1,4 @@
-import type { ResolvedDevice } from '../native.js';
+import type { ResolvedDevice } from '../native/devices.js';
 import { collectRecords } from './collect-records.js';
 import { type SweepConfig, trialEngine } from './config.js';
 import { isSameEngine } from './engine.js';

@@ -1,5 +1,5 @@
 import { Model } from '../model/model.js';
-import type { DeviceName } from '../native.js';
+import type { DeviceName } from '../native/devices.js';
 import type { Callback, Logs } from '../training/callback.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';

@@ -1,4 +1,4 @@
-import { resolveDevices } from '../native.js';
+import { resolveDevices } from '../native/devices.js';
 import type { SweepResult } from './finish-sweep.js';
 import type { Grid } from './grid.js';
 import { resolveSweepOptions, type SweepOptions } from './options.js';

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js';
-import { type ResolvedDevice, resolveDevices } from '../native.js';
+import { type ResolvedDevice, resolveDevices } from '../native/devices.js';
 import { requireInteger } from '../validate.js';
 import { trialEngine } from './config.js';
 import type { SweepEvent, SweepStep } from './events.js';

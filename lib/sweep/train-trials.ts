@@ -1,5 +1,5 @@
 import { ConvsweepError } from '../errors.js';
-import type { DeviceName } from '../native.js';
+import type { DeviceName } from '../native/devices.js';
 import type { Logs } from '../training/callback.js';
 import type { SweepConfig } from './config.js';
 import type { TrialEngine } from './engine.js';

@@ -4,6 +4,7 @@
 #include "addon/environment.h"
 #include "addon/error.h"
 #include "addon/network.h"
+#include "addon/values.h"
 #include "backend/backend.h"
 #ifdef CONVSWEEP_CUDA_STANDIN
 #include "standin/hooks.h"
@@ -44,6 +45,11 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
       object.Set("name", device.name);
       object.Set("description", device.description);
       object.Set("concurrency", device.concurrency);
+      auto precisions = Napi::Array::New(env);
+      for (const Precision precision : device.precisions)
+        precisions.Set(precisions.Length(), nameOf(precision));
+      object.Set("precisions", precisions);
+      object.Set("defaultPrecision", nameOf(device.defaultPrecision));
       list.Set(list.Length(), object);
     }
     return list;

@@ -9,8 +9,7 @@
 
 namespace convsweep {
 
-/** lib/native.ts' NativeDataset. Calls in flight share the copy, so `dispose` never pulls it away from under
- * them. */
+/** lib/native/contract.ts' NativeDataset. Calls in flight share the copy, which outlives `dispose` then. */
 class DatasetHandle : public Napi::ObjectWrap<DatasetHandle> {
  public:
   static Napi::Function define(Napi::Env env);

@@ -1,5 +1,6 @@
 #include "addon/environment.h"
 
+#include <initializer_list>
 #include <utility>
 
 #include "addon/job.h"
@@ -7,14 +8,21 @@
 
 namespace convsweep {
 
+namespace {
+
+/** Where there is such a method: what is called is not ours. */
+void callMethod(const Napi::Value& object, const char* name, const std::initializer_list<napi_value>& args) {
+  if (!object.IsObject()) return;
+  const Napi::Value method = object.As<Napi::Object>().Get(name);
+  if (method.IsFunction()) method.As<Napi::Function>().Call(object, args);
+}
+
+}  // namespace
+
 void Environment::attach(Napi::Env env) {
   env.SetInstanceData(std::make_unique<Environment>().release());
-  const Napi::Value process = env.Global().Get("process");
-  if (!process.IsObject()) return;
-  const Napi::Value once = process.As<Napi::Object>().Get("once");
-  if (!once.IsFunction()) return;
-  once.As<Napi::Function>().Call(
-      process, {Napi::String::New(env, "exit"), Napi::Function::New<&Environment::onExit>(env)});
+  callMethod(env.Global().Get("process"), "on",
+             {Napi::String::New(env, "exit"), Napi::Function::New<&Environment::onExit>(env)});
 }
 
 Environment& Environment::of(Napi::Env env) {
@@ -24,11 +32,12 @@ Environment& Environment::of(Napi::Env env) {
 void Environment::submit(Job* job, std::shared_ptr<Control> control, Executor::Task task) {
   if (exiting_) throw Error("STATE", "The process is exiting");
   if (!executor_) executor_ = Executor::shared();
-  jobs_.insert(job);
+  const Control* const key = control.get();
+  jobs_[key] = job;
   try {
     executor_->submit(std::move(control), std::move(task));
   } catch (...) {
-    jobs_.erase(job);
+    jobs_.erase(key);
     throw;
   }
 }
@@ -37,11 +46,24 @@ void Environment::onExit(const Napi::CallbackInfo& info) {
   Environment& environment = of(info.Env());
   environment.exiting_ = true;
   environment.abandonJobs();
-  for (Job* job : environment.jobs_) job->wait();
+  for (const auto& [control, job] : environment.jobs_) job->wait();
+  callMethod(info.Env().Global(), "setImmediate",
+             {Napi::Function::New<&Environment::onSurvival>(info.Env())});
+}
+
+void Environment::onSurvival(const Napi::CallbackInfo& info) {
+  of(info.Env()).exiting_ = false;
 }
 
 void Environment::abandonJobs() {
-  for (Job* job : jobs_) job->abandon();
+  if (!executor_) return;
+  executor_->withdraw([this](const Control& control) {
+    const auto found = jobs_.find(&control);
+    if (found == jobs_.end()) return false;
+    found->second->withdraw();
+    return true;
+  });
+  for (const auto& [control, job] : jobs_) job->abandon();
 }
 
 }  // namespace convsweep

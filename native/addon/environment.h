@@ -2,8 +2,8 @@
 
 #include <napi.h>
 
+#include <map>
 #include <memory>
-#include <set>
 
 #include "addon/executor.h"
 
@@ -19,19 +19,20 @@ class Environment {
 
   /** Executor::submit on behalf of `job`, which is told when the process exits until it is forgotten. */
   void submit(Job* job, std::shared_ptr<Control> control, Executor::Task task);
-  void forget(Job* job) { jobs_.erase(job); }
-  /** Asks all jobs to end. Those that have not begun never do: so none begins while another is waited for. */
+  void forget(const Control& control) { jobs_.erase(&control); }
+  /** Asks all jobs to end. Those that have not begun never do: none takes the thread that another leaves. */
   void abandonJobs();
-  bool withdraw(const Control& control) { return executor_ && executor_->withdraw(control); }
 
  private:
-  /** `process.exit` ends without tearing environments down: nothing may run while the process is taken apart.
-   */
+  /** `process.exit` does not tear environments down, and nothing may run while the process is taken apart. */
   static void onExit(const Napi::CallbackInfo& info);
+  /** The event loop goes on after an exit: somebody caught or only pretended it. */
+  static void onSurvival(const Napi::CallbackInfo& info);
 
   /** All environments share it; its threads end with the last of them. */
   std::shared_ptr<Executor> executor_;
-  std::set<Job*> jobs_;
+  /** By their control, which is busy with one at a time. */
+  std::map<const Control*, Job*> jobs_;
   bool exiting_ = false;
 };
 

@@ -6,6 +6,9 @@
 
 namespace convsweep {
 
+/** Whether a device or the process has too little memory. */
+bool isOutOfMemory(const std::exception& error);
+
 /** `error` as a JavaScript error with `code`. */
 Napi::Error toJavaScript(Napi::Env env, const std::exception& error);
 

@@ -1,6 +1,7 @@
 #include "addon/executor.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -57,6 +58,7 @@ void Executor::submit(std::shared_ptr<Control> control, Task task) {
       // With any thread at all the task only waits its turn.
       if (threads_.empty()) {
         waiting_.pop_back();
+        if (dynamic_cast<const std::bad_alloc*>(&error)) throw;
         throw Error("NATIVE", std::string("No thread can be started (") + error.what() +
                                   "); end other processes or raise the limit: ulimit -u");
       }
@@ -71,10 +73,9 @@ void Executor::start() {
   full_ = threads_.size() == limit_;
 }
 
-bool Executor::withdraw(const Control& control) {
+size_t Executor::withdraw(const std::function<bool(const Control&)>& which) {
   const std::lock_guard lock(mutex_);
-  const bool withdrawn =
-      std::erase_if(waiting_, [&](const Entry& entry) { return entry.control.get() == &control; }) > 0;
+  const size_t withdrawn = std::erase_if(waiting_, [&](const Entry& entry) { return which(*entry.control); });
   needed_ = stopping_ || !waiting_.empty();
   return withdrawn;
 }

@@ -31,11 +31,15 @@ class Executor {
 
   /**
    * Runs `task`, which must not throw and heeds `control`; meanwhile `control->team` is there for it. Throws
-   * Error NATIVE if there is no thread for it.
+   * Error NATIVE if no thread can be started for it, std::bad_alloc if there is too little memory; it is not
+   * run then.
    */
   void submit(std::shared_ptr<Control> control, Task task);
-  /** Drops the task with this `control` if it has not begun; returns whether it did. */
-  bool withdraw(const Control& control);
+  /**
+   * Drops the tasks that have not begun and that `which`, which must not throw, chooses: none of them begins
+   * meanwhile. Returns their number.
+   */
+  size_t withdraw(const std::function<bool(const Control&)>& which);
 
   /** The one executor, as wide as the backend's devices together. It lives as long as somebody holds it. */
   static std::shared_ptr<Executor> shared();

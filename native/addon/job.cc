@@ -61,7 +61,7 @@ void Job::tell() {
 void Job::onMain(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<Job> job(static_cast<Job*>(data));
   if (!env) return;  // torn down: there is nobody left to tell
-  Environment::of(env).forget(job.get());
+  Environment::of(env).forget(*job->control_);
   napi_remove_env_cleanup_hook(env, &Job::onTeardown, job.get());
   napi_release_threadsafe_function(job->main_, napi_tsfn_release);
   job->settle();
@@ -69,7 +69,7 @@ void Job::onMain(napi_env env, napi_value, void*, void* data) {
 
 void Job::abandon() {
   control_->abort = true;
-  if (!Environment::of(env_).withdraw(*control_)) return;
+  if (!std::exchange(withdrawn_, false)) return;
   error_ = std::make_exception_ptr(Error("ABORTED", "The call was aborted"));
   // Where the process lives on after all, the promise settles.
   tell();
@@ -80,7 +80,7 @@ void Job::onTeardown(void* data) {
   Environment& environment = Environment::of(job->env_);
   environment.abandonJobs();
   job->wait();
-  environment.forget(job);
+  environment.forget(*job->control_);
   // The job is in the function's queue, whose end calls onMain.
   napi_release_threadsafe_function(job->main_, napi_tsfn_release);
 }

@@ -29,7 +29,9 @@ class Job {
   /** `control` counts as busy until the promise settles. */
   static Napi::Promise start(Napi::Env env, std::shared_ptr<Control> control, Steps steps);
 
-  /** Asks the work to end; what has not begun never does. On the JavaScript thread. */
+  /** The work was taken from the executor before it began. */
+  void withdraw() { withdrawn_ = true; }
+  /** Asks the work to end; if it was withdrawn, it has ended. On the JavaScript thread. */
   void abandon();
   /** Returns when the work does not run and never will again. */
   void wait() const { done_.wait(); }
@@ -54,6 +56,7 @@ class Job {
   const std::shared_ptr<Control> control_;
   const Steps steps_;
   std::exception_ptr error_;
+  bool withdrawn_ = false;
   napi_threadsafe_function main_ = nullptr;
   std::promise<void> ended_;
   const std::shared_future<void> done_;

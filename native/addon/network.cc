@@ -18,6 +18,19 @@ namespace {
 /** The largest integer from which on doubles have gaps. */
 constexpr int64_t kMostExact = (int64_t{1} << 53) - 1;
 
+/** With an address of its own in each addon and each copy of one, whose networks are of other classes. */
+const napi_type_tag* tag() {
+  static const napi_type_tag tag = {0x9d2e70c5418f4b36, reinterpret_cast<uintptr_t>(&tag)};
+  return &tag;
+}
+
+/** What a method is called on may be any object that wraps something. */
+void requireNetwork(const Napi::CallbackInfo& info) {
+  if (!info.This().As<Napi::Object>().CheckTypeTag(tag())) {
+    throw Napi::TypeError::New(info.Env(), "Expected a Network of this addon for this");
+  }
+}
+
 Napi::Object toObject(Napi::Env env, const Metrics& metrics) {
   auto object = Napi::Object::New(env);
   object.Set("loss", metrics.loss);
@@ -48,10 +61,12 @@ size_t batchSizeFrom(const Napi::Value& value) {
 
 template <auto method>
 Napi::Value NetworkHandle::call(const Napi::CallbackInfo& info) {
+  requireNetwork(info);
   return guarded(info.Env(), [&] { return (this->*method)(info); });
 }
 template <auto method>
 void NetworkHandle::callVoid(const Napi::CallbackInfo& info) {
+  requireNetwork(info);
   guarded(info.Env(), [&] { (this->*method)(info); });
 }
 
@@ -96,6 +111,7 @@ void NetworkHandle::create(const Napi::CallbackInfo& info) {
     info.This().As<Napi::Object>().DefineProperty(
         Napi::PropertyDescriptor::Value(name, number, napi_enumerable));
   }
+  info.This().As<Napi::Object>().TypeTag(tag());
   memory_->report(env, network_->bytes());
 }
 
@@ -136,7 +152,16 @@ Napi::Promise NetworkHandle::start(Napi::Env env, const std::shared_ptr<Network>
   const auto ended = [network, memory = std::weak_ptr(memory_)](Napi::Env env) {
     if (const auto live = memory.lock()) live->report(env, network->bytes());
   };
-  return Job::start(env, control_, {std::move(work), ended, std::move(result)});
+  const auto withinMemory = [network, work = std::move(work)] {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      // What the call has taken would be missed by others, and by smaller calls on this network.
+      if (isOutOfMemory(error)) network->releaseMemory();
+      throw;
+    }
+  };
+  return Job::start(env, control_, {withinMemory, ended, std::move(result)});
 }
 
 Napi::Value NetworkHandle::trainEpoch(const Napi::CallbackInfo& info) {

@@ -12,8 +12,10 @@
 
 namespace convsweep {
 
-/** lib/native.ts' NativeNetwork. A call in flight shares the engine's network, so it outlives a collected
- * handle. */
+/**
+ * lib/native/contract.ts' NativeNetwork. A call in flight shares the engine's network, so it outlives a
+ * collected handle.
+ */
 class NetworkHandle : public Napi::ObjectWrap<NetworkHandle> {
  public:
   static Napi::Function define(Napi::Env env);

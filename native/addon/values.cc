@@ -106,11 +106,15 @@ Adam adamFrom(const Napi::Value& value) {
 }
 
 Precision precisionFrom(const Napi::Value& value) {
-  const std::string name = value.IsUndefined() ? "auto" : textFrom(value, "precision");
-  if (name == "auto") return Precision::Automatic;
-  if (name == "fp32") return Precision::Fp32;
-  if (name == "tf32") return Precision::Tf32;
-  throw expected(value, "auto, fp32 or tf32", "precision");
+  const std::string name = textFrom(value, "precision");
+  for (const Precision precision : {Precision::Fp32, Precision::Tf32}) {
+    if (name == nameOf(precision)) return precision;
+  }
+  throw expected(value, "fp32 or tf32", "precision");
+}
+
+const char* nameOf(Precision precision) {
+  return precision == Precision::Fp32 ? "fp32" : "tf32";
 }
 
 int64_t integerFrom(const Napi::Value& value, const std::string& name, int64_t least, int64_t most) {

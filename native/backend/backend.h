@@ -38,8 +38,7 @@ class DeviceDataset {
 class Block {
  public:
   virtual ~Block() = default;
-  /** Computes the output of `n` images. Training mode updates moving statistics and keeps what `backward`
-   * needs. */
+  /** Computes the output of `n` images. In training it updates moving statistics and prepares `backward`. */
   virtual void forward(size_t n, Mode mode) = 0;
   /** From the gradient of the output: the gradients of the parameters (overwritten) and of the input. */
   virtual void backward(size_t n) = 0;
@@ -61,13 +60,15 @@ class Loss {
   virtual void forward(size_t n, Mode mode) = 0;
 };
 
-/** The flat state of a network, lib/native.ts' NativeState. Empty spans are left alone. */
+/** The flat state of a network, lib/native/contract.ts' NativeState. Empty spans are left alone. */
 struct StateView {
   std::span<float> parameters, statistics, m, v;
 };
 
-/** One network on one device: its memory, its blocks, its place in the device's queue. Used by one thread at
- * a time. */
+/**
+ * One network on one device: its memory, its blocks, its place in the device's queue. Used by one thread at a
+ * time.
+ */
 class Session {
  public:
   virtual ~Session() = default;
@@ -81,21 +82,26 @@ class Session {
   virtual Input& input() = 0;
   virtual std::span<const std::unique_ptr<Block>> blocks() = 0;
   virtual Loss& loss() = 0;
-  /** What follows belongs to optimizer step `t`, counted from 1: dropout masks and Adam's bias correction
-   * need it. */
+  /**
+   * What follows belongs to optimizer step `t`, counted from 1. Dropout masks and Adam's bias correction need
+   * to know.
+   */
   virtual void beginStep(int64_t t) = 0;
   /** Applies the gradients of the last backward pass. */
   virtual void adam(const Adam& adam) = 0;
 
-  /** Makes `rows` of `dataset` the ones that `Input::load` addresses; both outlive the calls that use them.
-   */
+  /** Makes `rows` of `dataset` the ones that `Input::load` takes; both outlive the calls that use them. */
   virtual void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) = 0;
   /**
    * Runs one step of `n` images, the bound rows behind those of the last step. A device that can record steps
-   * may replay such a recording instead of calling `step`, which therefore does the same whenever mode and
-   * `n` are.
+   * may replay such a recording instead of calling `step`, which therefore does the same for equal mode and
+   * equal `n`.
    */
   virtual void run(Mode mode, size_t n, const std::function<void()>& step) = 0;
+
+  /** Gives back all memory but the state's; `bind` takes it anew. After a step that failed. Throws nothing.
+   */
+  virtual void releaseMemory() = 0;
 
   virtual void resetTotals() = 0;
   /** Waits for the steps so far. */
@@ -111,8 +117,6 @@ class Session {
 
 /** How factors of convolutions and matrix products are rounded. */
 enum class Precision {
-  /** As Keras does on the device: Tf32 where there is such hardware. */
-  Automatic,
   /** Not at all. */
   Fp32,
   /** To the 10 bits of NVIDIA's TF32; sums stay float32. */
@@ -122,13 +126,16 @@ enum class Precision {
 struct SessionOptions {
   /** Selects the dropout masks. */
   uint32_t seed = 0;
-  Precision precision = Precision::Automatic;
+  Precision precision = Precision::Fp32;
 };
 
 struct DeviceInfo {
   std::string name;
   std::string description;
   int concurrency;
+  /** What it computes in, and what Keras does there. */
+  std::vector<Precision> precisions;
+  Precision defaultPrecision;
 };
 
 struct BuildInfo {

@@ -42,8 +42,7 @@ inline size_t machineMemory() {
 
 /**
  * An array of trivial elements, at least on a cache-line boundary. Growing discards the contents. Fresh
- * memory is not touched here, so that on a NUMA machine its pages belong to the thread that first writes
- * them.
+ * memory is not touched here: on a NUMA machine its pages belong to the thread that first writes them.
  */
 template <typename T>
 class Buffer {

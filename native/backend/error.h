@@ -16,8 +16,7 @@ class Error : public std::runtime_error {
   std::string code_;
 };
 
-/** States what the TypeScript wrapper has to guarantee; a failure is a bug of the package, not of its user.
- */
+/** States what the TypeScript wrapper guarantees; a failure is a bug of the package, not of its user. */
 inline void require(bool condition, const char* message) {
   if (!condition) throw Error("NATIVE", std::string("internal: ") + message);
 }

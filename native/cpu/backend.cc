@@ -55,7 +55,8 @@ int usableCores() {
 
 std::vector<DeviceInfo> devices() {
   const int cores = usableCores();
-  return {{"cpu", cpu::processorName() + ", " + cpu::kernels().name, cores}};
+  return {
+      {"cpu", cpu::processorName() + ", " + cpu::kernels().name, cores, {Precision::Fp32}, Precision::Fp32}};
 }
 
 /**
@@ -84,7 +85,7 @@ std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, 
 
 std::unique_ptr<Session> createSession(int device, const Plan& plan, const SessionOptions& options) {
   require(device == 0, "the device exists");
-  require(options.precision != Precision::Tf32, "the CPU computes in float32");
+  require(options.precision == Precision::Fp32, "the CPU computes in float32");
   return std::make_unique<cpu::HostSession>(plan, options.seed);
 }
 

@@ -29,24 +29,7 @@ class HostSession final : public Session {
     for (Buffer<float>* flat : flats) flat->zero(plan.parameterCount);
     state_.statistics.ensure(std::max<size_t>(plan.statisticCount, 1));
     state_.statistics.zero(plan.statisticCount);
-    const Node* last = nullptr;
-    const auto add = [&](std::unique_ptr<CpuBlock> block) {
-      last = &block->output();
-      blocks_.push_back(std::move(block));
-    };
-    std::span<const BlockSpec> specs = plan.blocks;
-    if (const auto stem = mayTake("stem") ? stemOf(plan) : std::nullopt) {
-      input_ = std::make_unique<ByteInput>(binding_);
-      add(std::make_unique<ConvStem>(context_, binding_, *stem));
-      specs = specs.subspan(StemSpec::kBlocks);
-    } else {
-      auto input = std::make_unique<HostInput>(kernels(), team_, plan, binding_);
-      last = &input->output();
-      input_ = std::move(input);
-    }
-    for (const BlockSpec& spec : specs) add(makeBlock(context_, *last, spec));
-    outputs_ = last;
-    loss_ = std::make_unique<HostLoss>(team_, *last, binding_);
+    build();
   }
 
   void shareWith(ThreadTeam* team) override { team_.use(team); }
@@ -65,9 +48,17 @@ class HostSession final : public Session {
   }
 
   void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) override {
+    if (!loss_) build();
     binding_ = {static_cast<const HostDataset*>(&dataset), rows, 0};
   }
   void run(Mode, size_t, const std::function<void()>& step) override { step(); }
+
+  void releaseMemory() override {
+    loss_.reset();
+    blocks_.clear();
+    input_.reset();
+    scratch_.release();
+  }
 
   void resetTotals() override { loss_->reset(); }
   Totals totals() override { return loss_->totals(); }
@@ -99,6 +90,29 @@ class HostSession final : public Session {
   }
 
  private:
+  /** The chain, which takes memory as batches come. */
+  void build() {
+    blocks_.clear();
+    const Node* last = nullptr;
+    const auto add = [&](std::unique_ptr<CpuBlock> block) {
+      last = &block->output();
+      blocks_.push_back(std::move(block));
+    };
+    std::span<const BlockSpec> specs = plan_.blocks;
+    if (const auto stem = mayTake("stem") ? stemOf(plan_) : std::nullopt) {
+      input_ = std::make_unique<ByteInput>(binding_);
+      add(std::make_unique<ConvStem>(context_, binding_, *stem));
+      specs = specs.subspan(StemSpec::kBlocks);
+    } else {
+      auto input = std::make_unique<HostInput>(kernels(), team_, plan_, binding_);
+      last = &input->output();
+      input_ = std::move(input);
+    }
+    for (const BlockSpec& spec : specs) add(makeBlock(context_, *last, spec));
+    outputs_ = last;
+    loss_ = std::make_unique<HostLoss>(team_, *last, binding_);
+  }
+
   template <typename Copy>
   void forEach(const StateView& view, Copy copy) {
     const auto one = [&](Buffer<float>& flat, std::span<float> part, size_t size) {

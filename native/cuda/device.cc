@@ -118,7 +118,9 @@ std::vector<DeviceInfo> usableDevices() {
                   static_cast<double>(it.totalGlobalMem) / (size_t{1} << 30));
     devices.push_back({"cuda:" + std::to_string(devices.size()),
                        std::string(it.name) + ", " + memory + ", compute capability " + version(it),
-                       static_cast<int>(fits)});
+                       static_cast<int>(fits),
+                       {Precision::Fp32, Precision::Tf32},
+                       Precision::Tf32});
   }
   return devices;
 }

@@ -27,7 +27,7 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
     : plan_(plan),
       device_(std::move(device)),
       lane_(device_->takeLane()),
-      context_{*lane_, {}, nullptr, options.seed, options.precision != Precision::Fp32, {}} {
+      context_{*lane_, {}, nullptr, options.seed, options.precision == Precision::Tf32, {}} {
   CUBLAS(cublasSetMathMode, lane_->cublas(),
          context_.tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH);
   const auto place = [&](Arena memory) {
@@ -241,6 +241,18 @@ void CudaSession::placeGradients(size_t n) {
   inputNode_.gradient = both[0];
   for (size_t i = 0; i < blocks_.size(); ++i) block(i).setGradient(both[(i + 1) % 2]);
   gradientCapacity_ = n;
+}
+
+void CudaSession::releaseMemory() {
+  // Memory that the device still uses cannot go back.
+  if (cudaSetDevice(device_->ordinal()) != cudaSuccess || cudaStreamSynchronize(stream()) != cudaSuccess)
+    return;
+  recordings_.clear();
+  prepared_.clear();
+  valueCapacity_ = gradientCapacity_ = 0;
+  for (DeviceMemory* memory : {&valueMemory_, &gradientMemory_, &context_.workspace, &rowMemory_}) {
+    *memory = DeviceMemory();
+  }
 }
 
 void CudaSession::forgetRecordings() {

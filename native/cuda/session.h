@@ -33,6 +33,7 @@ class CudaSession final : public Session, private Input, private Loss {
    * the recording, that step runs as it comes, too, and the next one is recorded. */
   void run(Mode mode, size_t n, const std::function<void()>& step) override;
 
+  void releaseMemory() override;
   void resetTotals() override;
   Totals totals() override;
   Totals progress() override;

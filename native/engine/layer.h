@@ -6,7 +6,7 @@
 
 namespace convsweep {
 
-/** One layer as JavaScript describes it: lib/native.ts' NativeLayer. Shapes have no batch dimension. */
+/** One layer as JavaScript describes it: lib/native/contract.ts' NativeLayer. */
 struct Layer {
   std::string type;
   std::vector<int> inputShape;

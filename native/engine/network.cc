@@ -109,6 +109,11 @@ void Network::predict(const DeviceDataset& dataset, std::span<const uint32_t> ro
   }
 }
 
+void Network::releaseMemory() {
+  const Growth growth(bytes_);
+  session_->releaseMemory();
+}
+
 double Network::gradients(const DeviceDataset& dataset, std::span<const uint32_t> rows, float* out) {
   require(plan_.softmax, "gradients need a final softmax");
   const Growth growth(bytes_);

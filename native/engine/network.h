@@ -52,9 +52,12 @@ class Network {
   /** `out`: rows x outputSize. With `training` all rows form one batch in training mode. */
   void predict(const DeviceDataset& dataset, std::span<const uint32_t> rows, size_t batchSize, bool training,
                float* out, Control& control);
-  /** Mean loss and gradients (`out`: parameterCount) of one batch in training mode; the state stays as it
-   * was. */
+  /** Mean loss and gradients (`out`: parameterCount) of one batch in training mode. The state stays. */
   double gradients(const DeviceDataset& dataset, std::span<const uint32_t> rows, float* out);
+
+  /** Gives back what calls have taken; the state stays, and the next call takes memory anew. Throws nothing.
+   */
+  void releaseMemory();
 
   void readState(StateView to) { session_->readState(to); }
   void writeState(StateView from) { session_->writeState(from); }

@@ -1,4 +1,4 @@
-import type { NativeAddon } from '../../lib/native.js';
+import type { NativeAddon } from '../../lib/native/contract.js';
 import { device } from '../parity/device.js';
 
 /** What test/native/standin/device.h reports. */

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
-import type { NativeAddon, NativeDataset, NativeLayer, NativeNetwork } from '../../lib/native.js';
+import type { NativeAddon, NativeDataset, NativeLayer, NativeNetwork } from '../../lib/native/contract.js';
 
 const require = createRequire(import.meta.url);
 const path = process.argv[2]!;
@@ -41,7 +41,7 @@ const conv = (window: number[], inputShape: number[], outputShape: number[], str
 const without = (object: object, field: string) =>
   Object.fromEntries(Object.entries(object).filter(([key]) => key !== field));
 
-const networkOptions = { layers: [dense(4, 3)], adam, device: 0, seed: 0 };
+const networkOptions = { layers: [dense(4, 3)], adam, device: 0, seed: 0, precision: 'fp32' as const };
 const dataOptions = {
   images: new Uint8Array(8),
   labels: Uint8Array.of(0, 2),
@@ -88,7 +88,7 @@ each(notIntegers, 'for seed', (seed) => network(undefined, { seed }));
 each([0, -1, 1.5, '2', null, 2 ** 31], 'for threads', (threads) =>
   network(undefined, { threads: threads as never }),
 );
-each([null, 1, 'fp64'], 'precision', (precision) => network(undefined, { precision }));
+each([undefined, null, 1, 'auto', 'fp64'], 'precision', (precision) => network(undefined, { precision }));
 wrong.push(['Class', () => (addon.Network as unknown as () => unknown)()]);
 
 // ---- Layers ----------------------------------------------------------------------------------------------------

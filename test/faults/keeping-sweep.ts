@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { exitCode } from '../../lib/cli/options.js';
 import { ConvsweepError } from '../../lib/errors.js';
-import { resolveDevices } from '../../lib/native.js';
+import { resolveDevices } from '../../lib/native/devices.js';
 import type { SweepEvent } from '../../lib/sweep/events.js';
 import { resolveSweepOptions } from '../../lib/sweep/options.js';
 import { runSweep } from '../../lib/sweep/run-sweep.js';

@@ -6,7 +6,7 @@ import { libraryUrl, runScript } from '../system/run-node.js';
  * In processes of their own: what the collector has left of other tests would count.
  */
 const prelude = `
-  import { resolveDevice } from ${libraryUrl('native')};
+  import { resolveDevice } from ${libraryUrl('native/devices')};
   const { addon, index } = resolveDevice('${deviceName}');
   const pixels = Uint8Array.from({ length: 40 * 784 }, (_, i) => (i * 37) % 251);
   const labels = Array.from({ length: 40 }, (_, i) => i % 10);

@@ -1,7 +1,7 @@
 import { type LayerSpec, layers } from '../../lib/architecture/layers.js';
 import { Dataset } from '../../lib/data/dataset.js';
 import { type Model, type ModelOptions, sequential } from '../../lib/model/model.js';
-import type { NativeState } from '../../lib/native.js';
+import type { NativeState } from '../../lib/native/contract.js';
 import { Random } from '../../lib/random.js';
 import { onDevice } from '../parity/device.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { layers } from '../../lib/architecture/layers.js';
 import { sequential } from '../../lib/model/model.js';
-import type { NativeState } from '../../lib/native.js';
+import type { NativeState } from '../../lib/native/contract.js';
 import { largestError, relativeError } from '../parity/compare.js';
 import { device, onDevice } from '../parity/device.js';
 import { bits, quiet, smallModel, strokes } from './samples.js';

@@ -7,14 +7,36 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <future>
+#include <new>
 #include <numeric>
 #include <stdexcept>
 #include <string>
 
 #include "backend/error.h"
 #include "engine/network.h"
+
+namespace {
+
+/** Allocations of this thread until one fails; below 0 none does. */
+thread_local int allocationsLeft = -1;
+
+}  // namespace
+
+// Not inlined: compilers take a free in sight of a new for a mistake.
+[[gnu::noinline]] void* operator new(size_t size) {
+  if (allocationsLeft >= 0 && allocationsLeft-- == 0) throw std::bad_alloc();
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
 
 namespace convsweep::test {
 namespace {
@@ -86,7 +108,7 @@ std::vector<Layer> otherLayers() {
 }
 
 struct Trial {
-  explicit Trial(const std::vector<Layer>& layers) : network(0, layers, Adam{}, {1, Precision::Automatic}) {
+  explicit Trial(const std::vector<Layer>& layers) : network(0, layers, Adam{}, {1, Precision::Fp32}) {
     std::vector<float> parameters(network.plan().parameterCount), variances(network.plan().statisticCount, 1);
     for (size_t i = 0; i < parameters.size(); ++i)
       parameters[i] = static_cast<float>(std::sin(static_cast<double>(i)));
@@ -172,6 +194,10 @@ void checkAborts(const Harness& harness) {
   });
 }
 
+size_t withdraw(Executor& executor, const Control& control) {
+  return executor.withdraw([&](const Control& waiting) { return &waiting == &control; });
+}
+
 void checkWithdrawals(const Harness& harness) {
   Executor executor(1);
   const auto running = harness.trial();
@@ -182,14 +208,49 @@ void checkWithdrawals(const Harness& harness) {
     bool ran = false;
     for (int round = 0; round < 500; ++round) {
       executor.submit(control, [&] { ran = true; });
-      check(executor.withdraw(*control), "what waits can be withdrawn");
-      check(!executor.withdraw(*control), "only once");
+      check(withdraw(executor, *control) == 1, "what waits can be withdrawn");
+      check(withdraw(executor, *control) == 0, "only once");
     }
     check(!ran, "what was withdrawn does not run");
   });
-  check(!executor.withdraw(*running->control), "what runs cannot be withdrawn");
+  check(withdraw(executor, *running->control) == 0, "what runs cannot be withdrawn");
   running->control->abort = true;
   ended.wait();
+}
+
+/** Whatever allocation of `submit` fails: it says so, and the task is not run after all. */
+void checkLackOfMemory() {
+  for (int failing = 0;; ++failing) {
+    Executor executor(1);
+    const auto control = std::make_shared<Control>();
+    std::promise<void> ended;
+    std::atomic<bool> ran = false;
+    const Executor::Task task = [&] {
+      ran = true;
+      ended.set_value();
+    };
+    std::string thrown;
+    Executor::Task given = task;
+    allocationsLeft = failing;
+    try {
+      executor.submit(control, std::move(given));
+    } catch (const std::bad_alloc&) {
+      thrown = "std::bad_alloc";
+    } catch (const std::exception& error) {
+      thrown = error.what();
+    }
+    allocationsLeft = -1;
+    if (thrown.empty()) {
+      ended.get_future().wait();
+      check(failing > 0, "submitting allocates");
+      return;
+    }
+    check(thrown == "std::bad_alloc", "lack of memory is called that, not " + thrown);
+    check(withdraw(executor, *control) == 0, "a task that was refused does not wait");
+    executor.submit(control, [&] { ended.set_value(); });
+    ended.get_future().wait();
+    check(!ran, "a task that was refused does not run");
+  }
 }
 
 /** The executor goes while one task runs and another waits. */
@@ -345,6 +406,7 @@ int main() {
   checkTraining(harness);
   checkAborts(harness);
   checkWithdrawals(harness);
+  checkLackOfMemory();
   checkTeardown(harness);
   checkSharing(harness);
   checkTeams();

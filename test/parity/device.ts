@@ -1,19 +1,14 @@
-import {
-  type DeviceName,
-  type NativeBuildInfo,
-  type ResolvedDevice,
-  resolveDevice,
-} from '../../lib/native.js';
+import type { NativeBuildInfo, NativePrecision } from '../../lib/native/contract.js';
+import { type DeviceName, type ResolvedDevice, resolveDevice } from '../../lib/native/devices.js';
 
 /** The device under test: `CONVSWEEP_TEST_DEVICE`, by default the CPU. */
 export const deviceName = (process.env.CONVSWEEP_TEST_DEVICE || 'cpu') as DeviceName;
 export const device: ResolvedDevice = resolveDevice(deviceName);
 
 /** On a GPU the parity tests are about fp32; what TF32 makes of it, test/gpu/errors.test.ts says. */
-export const precision =
-  device.addon.buildInfo().backend === 'cuda'
-    ? ((process.env.CONVSWEEP_TEST_PRECISION || 'fp32') as 'fp32' | 'tf32')
-    : 'auto';
+export const precision = (
+  device.name === 'cpu' ? 'fp32' : process.env.CONVSWEEP_TEST_PRECISION || 'fp32'
+) as NativePrecision;
 /** For a model on the device under test. */
 export const onDevice = { device: deviceName, precision } as const;
 

@@ -7,7 +7,7 @@ import type {
   NativeMetrics,
   NativeNetwork,
   NativeState,
-} from '../../lib/native.js';
+} from '../../lib/native/contract.js';
 import { device, precision } from './device.js';
 
 /**

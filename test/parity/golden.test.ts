@@ -10,7 +10,7 @@ import {
 } from '../../lib/architecture/weights.js';
 import { Dataset } from '../../lib/data/dataset.js';
 import { notebookModel } from '../../lib/model/notebook.js';
-import type { NativeState } from '../../lib/native.js';
+import type { NativeState } from '../../lib/native/contract.js';
 import * as golden from '../golden.js';
 import { adam, type KnownOutputs, ReferenceNetwork } from '../reference/network.js';
 import { above, distance, largestError, norm, relativeError } from './compare.js';

@@ -4,7 +4,7 @@
  */
 import { Dataset } from '../../lib/data/dataset.js';
 import { sequential } from '../../lib/model/model.js';
-import type { NativeState } from '../../lib/native.js';
+import type { NativeState } from '../../lib/native/contract.js';
 import type { Random } from '../../lib/random.js';
 import { adam, ReferenceNetwork } from '../reference/network.js';
 import { distance, largestError, norm, relativeError } from './compare.js';

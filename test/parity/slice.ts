@@ -1,4 +1,4 @@
-import type { NativeLayer } from '../../lib/native.js';
+import type { NativeLayer } from '../../lib/native/contract.js';
 import { Engine } from './engine.js';
 
 /**

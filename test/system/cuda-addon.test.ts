@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import type { BackendStatus } from '../../lib/native.js';
+import type { BackendStatus } from '../../lib/native/loading.js';
 import { packageRoot } from '../../lib/package.js';
 import { runScript } from './run-node.js';
 

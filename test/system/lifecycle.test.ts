@@ -231,7 +231,7 @@ describe('a model', () => {
 
   test('gives its memory back when it is disposed', async () => {
     const ended = await runScript(`
-      import { resolveDevice } from ${libraryUrl('native')};
+      import { resolveDevice } from ${libraryUrl('native/devices')};
       const { addon } = resolveDevice('cpu');
       const images = new Uint8Array(4 * 784);
       const use = async () => {

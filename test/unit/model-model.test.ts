@@ -7,7 +7,7 @@ import { layers } from '../../lib/architecture/layers.js';
 import { Dataset } from '../../lib/data/dataset.js';
 import { Model, type ModelOptions, sequential } from '../../lib/model/model.js';
 import { notebookModel } from '../../lib/model/notebook.js';
-import { resolveDevice } from '../../lib/native.js';
+import { resolveDevice } from '../../lib/native/devices.js';
 import { Random } from '../../lib/random.js';
 import * as golden from '../golden.js';
 import { fixtures, goldenShape, largestDifference } from '../golden.js';
@@ -430,7 +430,10 @@ describe('arrays', () => {
   test('images that were taken away after Dataset.from are refused', async () => {
     const gone = randomImages(8);
     structuredClone(gone.store.images, { transfer: [gone.store.images.buffer as ArrayBuffer] });
-    const expected = { code: 'NATIVE', message: expect.stringContaining('pixels for images') };
+    const expected = {
+      code: 'INVALID_DATA',
+      message: expect.stringContaining('pixels for the images of'),
+    };
     await expect(small().evaluate(gone)).rejects.toMatchObject(expected);
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { resolveDevices } from '../../lib/native.js';
+import { resolveDevices } from '../../lib/native/devices.js';
 import type { SweepEvent } from '../../lib/sweep/events.js';
 import { resolveSweepOptions, type SweepOptions } from '../../lib/sweep/options.js';
 import { runSweep } from '../../lib/sweep/run-sweep.js';
@@ -173,7 +173,7 @@ describe('a trial that was stopped', () => {
 async function killAt(out: string, trial: number, epoch: number) {
   const fixture = JSON.stringify(pathToFileURL(join(import.meta.dirname, 'sweep-fixture.js')).href);
   const script = `
-    import { resolveDevices } from ${libraryUrl('native')};
+    import { resolveDevices } from ${libraryUrl('native/devices')};
     import { resolveSweepOptions } from ${libraryUrl('sweep/options')};
     import { runSweep } from ${libraryUrl('sweep/run-sweep')};
     import { optionsFor } from ${fixture};

@@ -512,9 +512,9 @@ describe('a failure', () => {
       return build(parameters, context);
     };
     await expect(sweep(optionsFor(out, { build: fragile, jobs: 1 })).result).rejects.toMatchObject({
-      code: 'NATIVE',
+      code: 'CALLBACK',
       message: expect.stringMatching(
-        /^The sweep ended: trial 3 \(60%, units 8, rate 0\) failed: out of luck\. 2 of 8 trials are finished/,
+        /^The sweep ended: trial 3 \(60%, units 8, rate 0\) failed: build threw: out of luck\. 2 of 8 trials are finished/,
       ),
     });
     broken = false;

@@ -1,5 +1,5 @@
 import { ConvsweepError, invalidArgument } from '../../errors.js';
-import type { NativeLayer } from '../../native.js';
+import type { NativeLayer } from '../../native/contract.js';
 import type { PythonValue } from '../../python/json.js';
 import { rejectUnknownOptions, requireInteger } from '../../validate.js';
 

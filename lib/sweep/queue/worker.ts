@@ -8,7 +8,12 @@ import type { Dataset } from '../../data/dataset.js';
 import { loadDigits } from '../../data/digits.js';
 import type { TrainTest } from '../../data/train-test.js';
 import { ConvsweepError } from '../../errors.js';
-import { type Precision, type ResolvedDevice, resolveDevices, type SweepDeviceName } from '../../native.js';
+import {
+  type Precision,
+  type ResolvedDevice,
+  resolveDevices,
+  type SweepDeviceName,
+} from '../../native/devices.js';
 import { rejectUnknownOptions, requireInteger } from '../../validate.js';
 import type { Builder } from '../builder.js';
 import { trialEngine } from '../config.js';
@@ -153,7 +158,7 @@ class TrialWorker {
     } catch (error) {
       if (this.#stop.aborted) throw await this.#queue.giveBack(job, token);
       if (job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
-        const code = error instanceof ConvsweepError ? error.code : 'NATIVE';
+        const code = error instanceof ConvsweepError ? error.code : 'QUEUE';
         await this.#say(sweep, { type: 'failed', trial: number, code, reason: (error as Error).message });
       }
       throw error;

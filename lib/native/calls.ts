@@ -1,14 +1,15 @@
 import { ConvsweepError, type ErrorCode } from '../errors.js';
-import type { NativeNetwork } from '../native.js';
+import type { NativeNetwork } from './contract.js';
 
 /** The codes that the addon gives to its errors. */
-const NATIVE_CODES: readonly string[] = [
+const NATIVE_CODES = [
   'ABORTED',
   'STATE',
   'OUT_OF_MEMORY',
   'DEVICE_UNAVAILABLE',
   'NATIVE',
-] satisfies ErrorCode[];
+] as const satisfies readonly ErrorCode[];
+type NativeCode = (typeof NATIVE_CODES)[number];
 
 /** Runs `call`, a synchronous one into the addon, and throws its errors as ConvsweepErrors. */
 export function callNative<T>(call: () => T): T {
@@ -36,15 +37,23 @@ export async function runNative<T>(
     return await call();
   } catch (error) {
     const known = fromNative(error);
-    throw known.code === 'ABORTED' && signal?.aborted ? aborted() : known;
+    throw codeOf(known) === 'ABORTED' && signal?.aborted ? aborted() : known;
   } finally {
     signal?.removeEventListener('abort', stop);
   }
 }
 
-function fromNative(error: unknown): ConvsweepError {
-  if (error instanceof ConvsweepError) return error;
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  const known = NATIVE_CODES.includes(code as string) ? (code as ErrorCode) : 'NATIVE';
-  return new ConvsweepError(known, String(message ?? error), { cause: error });
+/** An error of the addon's as a ConvsweepError; any other, such as a refused argument's TypeError, as it is. */
+function fromNative(error: unknown): unknown {
+  const code = codeOf(error);
+  if (error instanceof ConvsweepError || !isNativeCode(code)) return error;
+  return new ConvsweepError(code, (error as Error).message, { cause: error });
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null | undefined)?.code;
+}
+
+function isNativeCode(code: unknown): code is NativeCode {
+  return (NATIVE_CODES as readonly unknown[]).includes(code);
 }

@@ -1,6 +1,7 @@
 import type { ImageStore } from '../data/dataset.js';
 import { ConvsweepError } from '../errors.js';
-import type { NativeAddon, NativeDataset, ResolvedDevice } from '../native.js';
+import type { NativeAddon, NativeDataset } from './contract.js';
+import type { ResolvedDevice } from './devices.js';
 
 type CopiesOnDevices = Map<NativeAddon, Map<number, NativeDataset>>;
 
@@ -20,10 +21,18 @@ export function deviceData(store: ImageStore, device: ResolvedDevice): NativeDat
 
 /**
  * A copy of its own, for whoever disposes it.
- * @throws ConvsweepError `INVALID_DATA` for labels that were changed since they were checked
+ * @throws ConvsweepError `INVALID_DATA` for images that were taken away or labels that were changed since they were
+ * checked
  */
 export function copyToDevice(store: ImageStore, device: ResolvedDevice): NativeDataset {
-  const { name, labels, classes } = store;
+  const { name, images, labels, classes, count } = store;
+  const imageSize = store.height * store.width * store.channels;
+  if (images.length !== count * imageSize) {
+    throw new ConvsweepError(
+      'INVALID_DATA',
+      `Expected ${count * imageSize} pixels for the images of ${name} but there are ${images.length}; the array was transferred or resized after Dataset.from, which wants one that stays as it is`,
+    );
+  }
   const changed = labels.findIndex((label) => label >= classes);
   if (changed >= 0) {
     throw new ConvsweepError(
@@ -32,10 +41,10 @@ export function copyToDevice(store: ImageStore, device: ResolvedDevice): NativeD
     );
   }
   return new device.addon.Dataset({
-    images: store.images,
+    images,
     labels,
-    count: store.count,
-    imageSize: store.height * store.width * store.channels,
+    count,
+    imageSize,
     device: device.index,
   });
 }
