@@ -7,7 +7,6 @@
 #include "backend/error.h"
 
 namespace convsweep {
-
 namespace {
 
 /** Where there is such a method: what is called is not ours. */
