@@ -82,13 +82,19 @@ function(cuda_addon target)
     CUDA_STANDARD_REQUIRED ON
     CUDA_VISIBILITY_PRESET hidden
     CUDA_RUNTIME_LIBRARY Static)
+  cuda_libraries(${target})
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra -Xptxas=-v>)
+  target_link_libraries(${target} PRIVATE rt)
+endfunction()
+
+# For what includes native/cuda/libraries.h.
+function(cuda_libraries target)
   target_include_directories(${target} SYSTEM PRIVATE ${cuda_headers} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   target_compile_definitions(${target} PRIVATE
     CONVSWEEP_CUDNN_FOLDER="${cudnn_folder}"
     CONVSWEEP_CUBLAS_FOLDER="${cublas_folder}")
-  target_compile_options(${target} PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra -Xptxas=-v>)
-  target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS} rt)
+  target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
 endfunction()
 
 # Tells the build script what was found.

@@ -16,9 +16,14 @@ namespace convsweep::cuda {
 /** The order of each block's input, and of the last block's output behind them. */
 std::vector<Order> ordersOf(const Plan& plan);
 
-/** For every value of the engine's flat parameters, its index in the device's. */
+/** The same network with each kernel, bias, gamma and beta on kAlignedFloats, and room between them that is
+ * never read. */
+Plan aligned(const Plan& plan);
+
+/** For every value of the engine's flat parameters, its index in the device's, which are laid out as in
+ * aligned(plan). */
 std::vector<uint32_t> parameterPlaces(const Plan& plan);
-/** The same for the flat statistics. */
+/** The same for the flat statistics, which have no room between them. */
 std::vector<uint32_t> statisticPlaces(const Plan& plan);
 
 }  // namespace convsweep::cuda
