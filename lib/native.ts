@@ -62,8 +62,8 @@ export interface NativeAdam {
 
 /**
  * How the factors of convolutions and matrix products are rounded: `fp32`, not at all; `tf32`, to 10 bits, which NVIDIA's
- * tensor cores multiply much faster; sums stay float32. `auto`: as Keras does on the device, `tf32` on a GPU, `fp32` on
- * the CPU, which knows no other.
+ * tensor cores multiply much faster; sums stay float32. `auto`: as Keras does on the device, `tf32` on a GPU that
+ * has it, `fp32` elsewhere.
  */
 export type Precision = 'auto' | 'fp32' | 'tf32';
 
@@ -146,6 +146,8 @@ export interface NativeDevice {
   description: string;
   /** Trials that may usefully run at the same time. */
   concurrency: number;
+  /** Whether it multiplies in TF32: GPUs of compute capability 8.0 and newer. */
+  tf32: boolean;
 }
 
 /** How an addon was built. */
@@ -308,16 +310,16 @@ export function resolveDevices(name: SweepDeviceName = 'auto'): ResolvedDevice[]
 
 /**
  * What `precision` amounts to on `device`.
- * @throws ConvsweepError `INVALID_ARGUMENT` for TF32 on the CPU
+ * @throws ConvsweepError `INVALID_ARGUMENT` for TF32 on a device without
  */
 export function resolvePrecision(precision: Precision, device: ResolvedDevice): 'fp32' | 'tf32' {
   if (!['auto', 'fp32', 'tf32'].includes(precision)) {
     throw invalidArgument('precision', '"auto", "fp32" or "tf32"', precision);
   }
-  const isCpu = device.addon.buildInfo().backend === 'cpu';
-  if (precision === 'auto') return isCpu ? 'fp32' : 'tf32';
-  if (isCpu && precision === 'tf32') {
-    throw invalidArgument('precision', '"fp32" or "auto" (the CPU has no TF32)', precision);
+  if (precision === 'auto') return device.tf32 ? 'tf32' : 'fp32';
+  if (precision === 'tf32' && !device.tf32) {
+    const named = device.name === 'cpu' ? 'the CPU' : device.description;
+    throw invalidArgument('precision', `"fp32" or "auto" (${named} has no TF32)`, precision);
   }
   return precision;
 }

@@ -44,6 +44,7 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
       object.Set("name", device.name);
       object.Set("description", device.description);
       object.Set("concurrency", device.concurrency);
+      object.Set("tf32", device.tf32);
       list.Set(list.Length(), object);
     }
     return list;

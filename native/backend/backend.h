@@ -122,6 +122,8 @@ struct DeviceInfo {
   std::string name;
   std::string description;
   int concurrency;
+  /** Whether it can round factors to TF32. */
+  bool tf32;
 };
 
 struct BuildInfo {

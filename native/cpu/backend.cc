@@ -47,7 +47,7 @@ int usableCores() {
 
 std::vector<DeviceInfo> devices() {
   const int cores = usableCores();
-  return {{"cpu", cpu::processorName() + ", " + cpu::kernels().name, cores}};
+  return {{"cpu", cpu::processorName() + ", " + cpu::kernels().name, cores, false}};
 }
 
 /**

@@ -7,9 +7,11 @@
 #include "cuda/cursor.h"
 
 /**
- * How a network lies in device memory. Maps are NCHW there and kernels [out][in][height][width], the layouts
- * that cuDNN's fp32 convolutions and batch norms are fastest with; the engine's are channels-last. What
- * differs is reordered on the host when state is read or written, never in a step.
+ * How a network lies in device memory. Maps are NCHW there and kernels [out][in][height][width]; the engine's
+ * are channels-last. cuDNN's plans for the notebook on an H200 say so: in fp32 they need no copies of NCHW
+ * maps, but of NHWC ones (9.7 MB in the first convolution); in TF32 the gradients of the second copy NCHW
+ * maps (4.2 MB), which NHWC would save, but its batch norms are slow in NHWC. What differs is reordered on
+ * the host when state is read or written, never in a step.
  */
 namespace convsweep::cuda {
 

@@ -12,12 +12,16 @@
 #include <vector>
 
 #include "backend/error.h"
+#include "cuda/capability.h"
 #include "cuda/libraries.h"
 
 namespace {
 
 using namespace convsweep;
 using namespace convsweep::cuda;
+
+static_assert(oldestCapability(12040, 91002) == 60 && oldestCapability(12080, 90800) == 60);
+static_assert(oldestCapability(12040, 91100) == 75 && oldestCapability(13000, 91000) == 75);
 
 /** What cuDNN's heuristics know of a GPU. From NVIDIA's data sheets and the table of compute capabilities. */
 struct Card {

@@ -468,8 +468,10 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
   auto* const x = static_cast<float*>(operands[0]);
   auto* const w = static_cast<float*>(operands[1]);
   auto* const y = static_cast<float*>(operands[2]);
-  return enqueue(handle, names.call, " " + std::to_string(plan.engine->index) + convolution.sizes(),
-                 std::move(ranges), [=, written = names.written, bytes = plan.workspace] {
+  std::string kind(" ");
+  kind.append(std::to_string(plan.engine->index)).append(convolution.sizes());
+  return enqueue(handle, names.call, kind, std::move(ranges),
+                 [=, written = names.written, bytes = plan.workspace] {
                    std::memset(workspace, 0xff, bytes);
                    if (written == 2) convolution.forward(tf32, x, w, y);
                    if (written == 0) convolution.backwardData(tf32, x, w, y);
