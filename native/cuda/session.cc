@@ -21,7 +21,8 @@ constexpr size_t kMostValues = size_t{1} << 31;
 }  // namespace
 
 CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const SessionOptions& options)
-    : plan_(aligned(plan)),
+    : plan_(plan),
+      placed_(aligned(plan)),
       device_(std::move(device)),
       lane_(device_->takeLane()),
       parameterPlaces_(parameterPlaces(plan)),
@@ -32,9 +33,9 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
   const auto place = [&](Arena memory) {
     for (float** flat :
          {&context_.state.parameters, &context_.state.gradients, &context_.state.m, &context_.state.v}) {
-      *flat = memory.take<float>(plan_.parameterCount);
+      *flat = memory.take<float>(placed_.parameterCount);
     }
-    context_.state.statistics = memory.take<float>(plan_.statisticCount);
+    context_.state.statistics = memory.take<float>(placed_.statisticCount);
     context_.cursor = memory.take<Cursor>(1);
     totals_ = memory.take<DeviceTotals>(1);
     return memory.used();
@@ -47,7 +48,7 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
   inputNode_.order = orders.front();
   const Node* last = &inputNode_;
   for (size_t i = 0; i < plan.blocks.size(); ++i) {
-    auto block = makeBlock(context_, *last, plan_.blocks[i], orders[i + 1]);
+    auto block = makeBlock(context_, *last, placed_.blocks[i], orders[i + 1]);
     last = &block->output();
     blocks_.push_back(std::move(block));
   }
@@ -118,7 +119,7 @@ void CudaSession::addLoss(size_t n, Mode mode) {
 
 void CudaSession::adam(const Adam& adam) {
   const State& state = context_.state;
-  cuda::adam(stream(), context_.cursor, adam, static_cast<uint32_t>(plan_.parameterCount), state.gradients,
+  cuda::adam(stream(), context_.cursor, adam, static_cast<uint32_t>(placed_.parameterCount), state.gradients,
              state.parameters, state.m, state.v);
 }
 
@@ -287,25 +288,25 @@ void CudaSession::readOutputs(size_t n, float* out) {
 
 void CudaSession::readGradients(float* out) {
   device_->makeCurrent();
-  read(context_.state.gradients, plan_.parameterCount, parameterPlaces_, {out, parameterPlaces_.size()});
+  read(context_.state.gradients, placed_.parameterCount, parameterPlaces_, {out, parameterPlaces_.size()});
 }
 
 void CudaSession::readState(StateView to) {
   device_->makeCurrent();
   const State& state = context_.state;
-  read(state.parameters, plan_.parameterCount, parameterPlaces_, to.parameters);
-  read(state.statistics, plan_.statisticCount, statisticPlaces_, to.statistics);
-  read(state.m, plan_.parameterCount, parameterPlaces_, to.m);
-  read(state.v, plan_.parameterCount, parameterPlaces_, to.v);
+  read(state.parameters, placed_.parameterCount, parameterPlaces_, to.parameters);
+  read(state.statistics, placed_.statisticCount, statisticPlaces_, to.statistics);
+  read(state.m, placed_.parameterCount, parameterPlaces_, to.m);
+  read(state.v, placed_.parameterCount, parameterPlaces_, to.v);
 }
 
 void CudaSession::writeState(StateView from) {
   device_->makeCurrent();
   const State& state = context_.state;
-  write(from.parameters, parameterPlaces_, state.parameters, plan_.parameterCount);
-  write(from.statistics, statisticPlaces_, state.statistics, plan_.statisticCount);
-  write(from.m, parameterPlaces_, state.m, plan_.parameterCount);
-  write(from.v, parameterPlaces_, state.v, plan_.parameterCount);
+  write(from.parameters, parameterPlaces_, state.parameters, placed_.parameterCount);
+  write(from.statistics, statisticPlaces_, state.statistics, placed_.statisticCount);
+  write(from.m, parameterPlaces_, state.m, placed_.parameterCount);
+  write(from.v, parameterPlaces_, state.v, placed_.parameterCount);
 }
 
 void CudaSession::read(const float* from, size_t count, const std::vector<uint32_t>& places,

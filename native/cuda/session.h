@@ -82,8 +82,8 @@ class CudaSession final : public Session {
   void read(const float* from, size_t count, const std::vector<uint32_t>& places, std::span<float> to);
   void write(std::span<const float> from, const std::vector<uint32_t>& places, float* to, size_t count);
 
-  /** aligned() */
-  const Plan plan_;
+  /** The engine's, and the same as it lies on the device. */
+  const Plan plan_, placed_;
   const std::shared_ptr<Device> device_;
   std::unique_ptr<Lane> lane_;
   const std::vector<uint32_t> parameterPlaces_, statisticPlaces_;
