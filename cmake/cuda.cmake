@@ -1,6 +1,8 @@
 # Finds what the CUDA backend is built with: nvcc, and cuDNN's and cuBLAS' headers and libraries. Neither library is
 # linked: the addon opens them when it is asked for a device, so that it loads where they are missing and says so.
 
+include(${CMAKE_CURRENT_LIST_DIR}/cuda-architectures.cmake)
+
 # Sets `cuda_missing` to what is missing and the remedy, or leaves it empty, with `cudnn_folder` and `cublas_folder`,
 # where the libraries lie, and their headers' folders in `cuda_headers`. A macro: enable_language wants file scope.
 macro(find_cuda)
@@ -24,10 +26,15 @@ macro(find_nvcc)
       set(ENV{CUDACXX} "${CONVSWEEP_NVCC}")
     endif()
   endif()
-  # Machine code for Ampere, Ada and Hopper, and PTX that the driver compiles for what is newer. Before the language is
-  # enabled, which would choose an architecture of its own.
+  # Before the language is enabled, which would choose an architecture of its own.
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90)
+    if(CMAKE_CUDA_COMPILER)
+      set(nvcc "${CMAKE_CUDA_COMPILER}")
+    else()
+      set(nvcc "$ENV{CUDACXX}")
+    endif()
+    execute_process(COMMAND "${nvcc}" --list-gpu-arch OUTPUT_VARIABLE known_architectures ERROR_QUIET)
+    cuda_architectures("${known_architectures}" CMAKE_CUDA_ARCHITECTURES)
   endif()
   include(CheckLanguage)
   check_language(CUDA)
@@ -89,6 +96,14 @@ function(cuda_addon target)
     CUDA_STANDARD_REQUIRED ON
     CUDA_VISIBILITY_PRESET hidden
     CUDA_RUNTIME_LIBRARY Static)
+  cuda_libraries(${target})
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra -Xptxas=-v>)
+  target_link_libraries(${target} PRIVATE rt)
+endfunction()
+
+# For what includes native/cuda/libraries.h.
+function(cuda_libraries target)
   target_include_directories(${target} SYSTEM PRIVATE ${cuda_headers} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   # What is built for other machines knows no folders of this one.
   if(CONVSWEEP_PORTABLE)
@@ -98,9 +113,7 @@ function(cuda_addon target)
   target_compile_definitions(${target} PRIVATE
     CONVSWEEP_CUDNN_FOLDER="${cudnn_folder}"
     CONVSWEEP_CUBLAS_FOLDER="${cublas_folder}")
-  target_compile_options(${target} PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra -Xptxas=-v>)
-  target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS} rt)
+  target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
 endfunction()
 
 # Tells the build script what was found.

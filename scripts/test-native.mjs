@@ -1,6 +1,7 @@
 // Builds the tests of the engine, and runs them: those of the CPU kernels with AddressSanitizer and UBSan, for each
 // instruction set that this machine has (gradients against a double-precision reference, ties, blank images, partial
-// batches), those of the executor with ThreadSanitizer too.
+// batches), those of the executor with ThreadSanitizer too; and, where the CUDA toolkit and cuDNN are, what cuDNN plans
+// for the CUDA backend on GPUs that are described to it.
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -18,16 +19,22 @@ function run(command, ...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-function test(name, sanitizers, targets, ...options) {
+function test(name, sanitizers, cuda, targets, ...options) {
   const folder = join(root, 'build', name);
   run(
     'cmake',
-    ...['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', '-DCONVSWEEP_CUDA=OFF'],
+    ...['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', `-DCONVSWEEP_CUDA=${cuda}`],
     ...['-DCONVSWEEP_TESTS=ON', `-DCONVSWEEP_SANITIZE=${sanitizers}`],
   );
   run('cmake', '--build', folder, '--target', ...targets, '--parallel', jobs);
   run('ctest', '--test-dir', folder, '--output-on-failure', '--parallel', jobs, ...options);
 }
 
-test('native-tests', 'address,undefined', ['native_tests', 'executor_tests'], ...process.argv.slice(2));
-test('native-tests-threads', 'thread', ['executor_tests'], '-R', 'executor');
+test(
+  'native-tests',
+  'address,undefined',
+  'AUTO',
+  ['native_tests', 'executor_tests', 'convolution_plan_tests'],
+  ...process.argv.slice(2),
+);
+test('native-tests-threads', 'thread', 'OFF', ['executor_tests'], '-R', 'executor');

@@ -107,16 +107,14 @@ class DenseBlock final : public CudaBlock {
 };
 
 /**
- * Batch norm through cuDNN. Its running statistics are not used: their Bessel correction differs from Keras',
- * which depends on the layer. They follow from what it saves for the backward pass.
+ * Batch norm through cuDNN, by channel, also where there is one position: that comes to the same as its mode
+ * for dense layers, which few programs use. Its running statistics are not used: their Bessel correction
+ * differs from Keras', which depends on the layer. They follow from what it saves for the backward pass.
  */
 class NormBlock final : public CudaBlock {
  public:
   NormBlock(Context& context, const Node& from, const NormSpec& spec, Order order)
-      : CudaBlock(context, from, order),
-        spec_(spec),
-        mode_(spec.rows == 1 ? CUDNN_BATCHNORM_PER_ACTIVATION : CUDNN_BATCHNORM_SPATIAL),
-        channels_(1, spec.channels, 1, 1) {
+      : CudaBlock(context, from, order), spec_(spec), channels_(1, spec.channels, 1, 1) {
     to_.differentiable = true;
   }
 
@@ -133,23 +131,23 @@ class NormBlock final : public CudaBlock {
     float* const movingMean = context_.state.statistics + spec_.statistics;
     float* const movingVariance = movingMean + spec_.channels;
     if (mode == Mode::Inference) {
-      CUDNN(cudnnBatchNormalizationForwardInference, cudnn(), mode_, &kOne, &kZero, values_.get(),
-            from_.values, values_.get(), to_.values, channels_.get(), gamma, beta, movingMean, movingVariance,
-            spec_.epsilon);
+      CUDNN(cudnnBatchNormalizationForwardInference, cudnn(), CUDNN_BATCHNORM_SPATIAL, &kOne, &kZero,
+            values_.get(), from_.values, values_.get(), to_.values, channels_.get(), gamma, beta, movingMean,
+            movingVariance, spec_.epsilon);
       return;
     }
-    CUDNN(cudnnBatchNormalizationForwardTraining, cudnn(), mode_, &kOne, &kZero, values_.get(), from_.values,
-          values_.get(), to_.values, channels_.get(), gamma, beta, 1.0, nullptr, nullptr, spec_.epsilon,
-          mean_, inverseDeviation_);
+    CUDNN(cudnnBatchNormalizationForwardTraining, cudnn(), CUDNN_BATCHNORM_SPATIAL, &kOne, &kZero,
+          values_.get(), from_.values, values_.get(), to_.values, channels_.get(), gamma, beta, 1.0, nullptr,
+          nullptr, spec_.epsilon, mean_, inverseDeviation_);
     updateMoving(stream(), mean_, inverseDeviation_, spec_, n * spec_.rows, movingMean, movingVariance);
   }
 
   void backward(size_t n) override {
     describe(n);
     // The input's gradient is written even if nobody wants it: cuDNN knows no other way.
-    CUDNN(cudnnBatchNormalizationBackward, cudnn(), mode_, &kOne, &kZero, &kOne, &kZero, values_.get(),
-          from_.values, values_.get(), to_.gradient, values_.get(), from_.gradient, channels_.get(),
-          parameters(spec_.parameters.first), gradients(spec_.parameters.first),
+    CUDNN(cudnnBatchNormalizationBackward, cudnn(), CUDNN_BATCHNORM_SPATIAL, &kOne, &kZero, &kOne, &kZero,
+          values_.get(), from_.values, values_.get(), to_.gradient, values_.get(), from_.gradient,
+          channels_.get(), parameters(spec_.parameters.first), gradients(spec_.parameters.first),
           gradients(spec_.parameters.second), spec_.epsilon, mean_, inverseDeviation_);
   }
 
@@ -158,7 +156,6 @@ class NormBlock final : public CudaBlock {
   void describe(size_t n) { values_.set(n, spec_.channels, spec_.rows, 1); }
 
   const NormSpec spec_;
-  const cudnnBatchNormMode_t mode_;
   TensorDescriptor values_, channels_;
   float *mean_ = nullptr, *inverseDeviation_ = nullptr;
 };

@@ -51,11 +51,14 @@ class CudaBlock : public Block {
 
   /** Takes memory for the values of `n` images and what `backward` needs besides. */
   virtual void place(Arena& memory, size_t n) { to_.values = memory.take<float>(n * to_.order.size()); }
-  /** Floats of scratch memory per image. */
-  virtual size_t scratch() const { return 0; }
-  /** Chooses algorithms for batches of `n` images; returns the bytes of workspace that they need. Neither may
-   * be done while a step is recorded. */
+  /** Floats of scratch memory for `n` images. */
+  virtual size_t scratch(size_t) const { return 0; }
+  /** Chooses engines for batches of `n` images; returns the bytes of workspace that they need. Neither
+   * this nor `tryOut` may be done while a step is recorded. */
   virtual size_t prepare(size_t, Mode) { return 0; }
+  /** Runs what `prepare` chose and has never run, on whatever is in memory. False if the library refused one,
+   * in place of which another is chosen: then `prepare` is due again. */
+  virtual bool tryOut(size_t, Mode) { return true; }
 
  protected:
   cudaStream_t stream() const { return context_.lane.stream(); }

@@ -36,25 +36,4 @@ class TensorDescriptor : public Descriptor<cudnnTensorDescriptor_t, &Libraries::
   }
 };
 
-/** Float kernels, [out][in][height][width]. */
-class FilterDescriptor : public Descriptor<cudnnFilterDescriptor_t, &Libraries::cudnnCreateFilterDescriptor,
-                                           &Libraries::cudnnDestroyFilterDescriptor> {
- public:
-  FilterDescriptor(int out, int in, int height, int width) {
-    CUDNN(cudnnSetFilter4dDescriptor, get(), CUDNN_DATA_FLOAT, CUDNN_TENSOR_NCHW, out, in, height, width);
-  }
-};
-
-/** Cross-correlation, accumulated in float. */
-class ConvolutionDescriptor
-    : public Descriptor<cudnnConvolutionDescriptor_t, &Libraries::cudnnCreateConvolutionDescriptor,
-                        &Libraries::cudnnDestroyConvolutionDescriptor> {
- public:
-  ConvolutionDescriptor(int padY, int padX, int strideY, int strideX, cudnnMathType_t math) {
-    CUDNN(cudnnSetConvolution2dDescriptor, get(), padY, padX, strideY, strideX, 1, 1, CUDNN_CROSS_CORRELATION,
-          CUDNN_DATA_FLOAT);
-    CUDNN(cudnnSetConvolutionMathType, get(), math);
-  }
-};
-
 }  // namespace convsweep::cuda

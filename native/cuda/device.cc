@@ -7,26 +7,22 @@
 #include <string>
 
 #include "backend/error.h"
+#include "cuda/capability.h"
 #include "cuda/check.h"
 
 namespace convsweep::cuda {
 namespace {
 
-/** The oldest GPUs that the build has code for: Ampere, compute capability 8.0. */
-constexpr int kOldestMajor = 8;
-
 /** A device, and the most that a network of the notebook's size takes: activations, workspaces and libraries.
  */
 constexpr size_t kBytesPerTrial = size_t{512} << 20;
+/** What the driver, the libraries' code and the desktop take of a device before the first network. */
+constexpr size_t kBytesBesides = size_t{1} << 30;
 /** Streams beyond the connections to a device share one with another, and wait for its work. */
 constexpr size_t kMostTrials = 32;
 
 std::string cudaVersion(int number) {
   return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
-}
-
-std::string version(const cudaDeviceProp& device) {
-  return std::to_string(device.major) + "." + std::to_string(device.minor);
 }
 
 /** Why no device can be had, or an empty text. */
@@ -65,19 +61,27 @@ struct Gpu {
   cudaDeviceProp properties;
 };
 
-/** The devices that this build has code for; the others are named in `refused`. */
-std::vector<Gpu> suitableGpus(std::string& refused) {
+int capabilityOf(const cudaDeviceProp& device) {
+  return cuda::capabilityOf(device.major, device.minor);
+}
+
+std::string version(int capability) {
+  return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
+}
+
+/** The devices of capability `oldest` or newer; the others are named in `refused`. */
+std::vector<Gpu> suitableGpus(int oldest, std::string& refused) {
   int count = 0;
   CUDART(cudaGetDeviceCount, &count);
   std::vector<Gpu> gpus;
   for (int ordinal = 0; ordinal < count; ++ordinal) {
     Gpu gpu{ordinal, {}};
     CUDART(cudaGetDeviceProperties, &gpu.properties, ordinal);
-    if (gpu.properties.major >= kOldestMajor) {
+    if (capabilityOf(gpu.properties) >= oldest) {
       gpus.push_back(gpu);
     } else {
       refused += (refused.empty() ? "" : ", ") + std::string(gpu.properties.name) + " has " +
-                 version(gpu.properties);
+                 version(capabilityOf(gpu.properties));
     }
   }
   return gpus;
@@ -90,19 +94,24 @@ void setConnections() {
 
 std::vector<Gpu> usableGpus() {
   setConnections();
-  std::string problem = driverProblem(), refused;
-  std::vector<Gpu> gpus;
-  if (problem.empty()) gpus = suitableGpus(refused);
-  if (problem.empty() && gpus.empty()) {
-    problem = "the GPU is too old: compute capability " + std::to_string(kOldestMajor) +
-              ".0 or newer is needed, " + refused;
-  }
+  std::string problem = driverProblem();
+  int oldest = kOldest;
   try {
-    libraries();
+    oldest = oldestCapability(CUDART_VERSION, libraries().cudnnGetVersion());
   } catch (const Error& error) {
     problem += (problem.empty() ? "" : "; ") + std::string(error.what());
   }
   if (!problem.empty()) throw Error("DEVICE_UNAVAILABLE", problem);
+  std::string refused;
+  std::vector<Gpu> gpus = suitableGpus(oldest, refused);
+  if (gpus.empty()) {
+    throw Error(
+        "DEVICE_UNAVAILABLE",
+        "the GPU is too old: compute capability " + version(oldest) + " or newer is needed, " + refused +
+            (oldest < kOldest ? ""
+                              : "; for 6.0 to 7.2 build with CUDA 12 and a cuDNN up to 9.10 "
+                                "(CUDA_HOME=/usr/local/cuda-12.4 CUDNN_PATH=/path npm run build:native)"));
+  }
   return gpus;
 }
 
@@ -112,15 +121,18 @@ std::vector<DeviceInfo> usableDevices() {
   std::vector<DeviceInfo> devices;
   for (const Gpu& gpu : usableGpus()) {
     const cudaDeviceProp& it = gpu.properties;
-    const size_t fits = std::clamp<size_t>(it.totalGlobalMem / kBytesPerTrial, 1, kMostTrials);
+    const size_t free = it.totalGlobalMem - std::min(it.totalGlobalMem, kBytesBesides);
+    const size_t fits = std::clamp<size_t>(free / kBytesPerTrial, 1, kMostTrials);
     char memory[32];
     std::snprintf(memory, sizeof memory, "%.0f GiB",
                   static_cast<double>(it.totalGlobalMem) / (size_t{1} << 30));
-    devices.push_back({"cuda:" + std::to_string(devices.size()),
-                       std::string(it.name) + ", " + memory + ", compute capability " + version(it),
-                       static_cast<int>(fits),
-                       {Precision::Fp32, Precision::Tf32},
-                       Precision::Tf32});
+    const bool tf32 = capabilityOf(it) >= kOldestWithTf32;
+    devices.push_back(
+        {"cuda:" + std::to_string(devices.size()),
+         std::string(it.name) + ", " + memory + ", compute capability " + version(capabilityOf(it)),
+         static_cast<int>(fits),
+         tf32 ? std::vector{Precision::Fp32, Precision::Tf32} : std::vector{Precision::Fp32},
+         tf32 ? Precision::Tf32 : Precision::Fp32});
   }
   return devices;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cuda/convolution_plan.h"
 #include "cuda/libraries.h"
 #include "cuda/memory.h"
 #include "cuda/stream.h"
@@ -50,12 +51,14 @@ class Lane {
   cudaStream_t stream() const { return stream_.get(); }
   cudnnHandle_t cudnn() const { return cudnn_.get(); }
   cublasHandle_t cublas() const { return cublas_.get(); }
+  ConvolutionPlans& convolutions() { return convolutions_; }
   const PinnedBytes& pinned() const { return pinned_; }
   cudaEvent_t event() const { return event_.get(); }
 
  private:
   const Stream stream_ = makeStream();
   const CudnnHandle cudnn_{stream_.get()};
+  ConvolutionPlans convolutions_{cudnn_.get()};
   const CublasHandle cublas_;
   const PinnedBytes pinned_{kPinned};
   const Event event_ = makeEvent();

@@ -3,6 +3,8 @@
 #include <numeric>
 #include <optional>
 
+#include "cuda/memory.h"
+
 namespace convsweep::cuda {
 namespace {
 
@@ -47,55 +49,69 @@ Order orderBefore(const Plan& plan, size_t first, size_t size) {
   return {1, static_cast<uint32_t>(size)};
 }
 
-std::vector<uint32_t> inOrder(size_t size) {
-  std::vector<uint32_t> places(size);
-  std::iota(places.begin(), places.end(), 0u);
-  return places;
-}
-
 /** A batch norm behind a flattening has a channel per value, in the values' order. */
 bool isFlat(const NormSpec& spec, Order input) {
   return spec.rows == 1 && input.positions > 1;
 }
 
+/** Where a block's parameters lie, if it has any. */
+ParameterRange* rangeOf(BlockSpec& block) {
+  return std::visit(
+      [](auto& spec) -> ParameterRange* {
+        if constexpr (requires { spec.parameters; }) {
+          return &spec.parameters;
+        } else {
+          return nullptr;
+        }
+      },
+      block);
+}
+
+/** Of one block: from the engine's order at `from` to the device's at `to`. */
 struct PlaceParameters {
   Order input, output;
+  ParameterRange to;
   std::vector<uint32_t>& places;
 
   void operator()(const ConvSpec& spec) const {
     const auto height = static_cast<uint32_t>(spec.window.height),
                width = static_cast<uint32_t>(spec.window.width);
     const auto in = static_cast<uint32_t>(spec.in.channels), out = static_cast<uint32_t>(spec.out.channels);
-    const auto first = static_cast<uint32_t>(spec.parameters.first);
-    size_t there = first;
+    size_t there = spec.parameters.first;
     for (uint32_t y = 0; y < height; ++y)
       for (uint32_t x = 0; x < width; ++x)
         for (uint32_t i = 0; i < in; ++i)
           for (uint32_t o = 0; o < out; ++o)
-            places[there++] = first + ((o * in + i) * height + y) * width + x;
+            places[there++] = first() + ((o * in + i) * height + y) * width + x;
+    if (!spec.bias) return;
+    for (uint32_t o = 0; o < out; ++o) places[spec.parameters.second + o] = second() + o;
   }
   void operator()(const DenseSpec& spec) const {
-    const auto first = static_cast<uint32_t>(spec.parameters.first), out = static_cast<uint32_t>(spec.out);
-    size_t there = first;
+    const auto out = static_cast<uint32_t>(spec.out);
+    size_t there = spec.parameters.first;
     for (uint32_t i = 0; i < spec.in; ++i)
       for (uint32_t o = 0; o < out; ++o)
-        places[there++] = first + input.fromKeras(i) * out + output.fromKeras(o);
+        places[there++] = first() + input.fromKeras(i) * out + output.fromKeras(o);
     if (!spec.bias) return;
-    const auto second = static_cast<uint32_t>(spec.parameters.second);
-    for (uint32_t o = 0; o < out; ++o) places[second + o] = second + output.fromKeras(o);
+    for (uint32_t o = 0; o < out; ++o) places[spec.parameters.second + o] = second() + output.fromKeras(o);
   }
   void operator()(const NormSpec& spec) const {
-    if (!isFlat(spec, input)) return;
-    for (const size_t first : {spec.parameters.first, spec.parameters.second})
-      for (uint32_t c = 0; c < spec.channels; ++c)
-        places[first + c] = static_cast<uint32_t>(first) + input.fromKeras(c);
+    const bool flat = isFlat(spec, input);
+    for (uint32_t c = 0; c < spec.channels; ++c) {
+      const uint32_t here = flat ? input.fromKeras(c) : c;
+      places[spec.parameters.first + c] = first() + here;
+      places[spec.parameters.second + c] = second() + here;
+    }
   }
   template <typename Stateless>
   void operator()(const Stateless&) const {}
+
+  uint32_t first() const { return static_cast<uint32_t>(to.first); }
+  uint32_t second() const { return static_cast<uint32_t>(to.second); }
 };
 
 struct PlaceStatistics {
-  Order input, output;
+  Order input;
   std::vector<uint32_t>& places;
 
   void operator()(const NormSpec& spec) const {
@@ -108,15 +124,6 @@ struct PlaceStatistics {
   void operator()(const Other&) const {}
 };
 
-template <typename Placer>
-std::vector<uint32_t> placesOf(const Plan& plan, size_t size) {
-  std::vector<uint32_t> places = inOrder(size);
-  const std::vector<Order> orders = ordersOf(plan);
-  for (size_t i = 0; i < plan.blocks.size(); ++i)
-    std::visit(Placer{orders[i], orders[i + 1], places}, plan.blocks[i]);
-  return places;
-}
-
 }  // namespace
 
 std::vector<Order> ordersOf(const Plan& plan) {
@@ -128,12 +135,48 @@ std::vector<Order> ordersOf(const Plan& plan) {
   return orders;
 }
 
+Plan aligned(const Plan& plan) {
+  Plan result = plan;
+  std::vector<ParameterRange*> ranges;
+  for (BlockSpec& block : result.blocks) {
+    if (ParameterRange* const range = rangeOf(block)) ranges.push_back(range);
+  }
+  // The engine's follow each other without room: where the next one begins, the last one ends.
+  size_t end = 0;
+  const auto take = [&end](size_t size) {
+    const size_t begin = end;
+    end = roundedUp(begin + size, kAlignedFloats);
+    return begin;
+  };
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    const size_t first = ranges[i]->first, second = ranges[i]->second;
+    const size_t behind = i + 1 < ranges.size() ? ranges[i + 1]->first : plan.parameterCount;
+    *ranges[i] = {take(second - first), take(behind - second)};
+  }
+  result.parameterCount = end;
+  return result;
+}
+
 std::vector<uint32_t> parameterPlaces(const Plan& plan) {
-  return placesOf<PlaceParameters>(plan, plan.parameterCount);
+  std::vector<uint32_t> places(plan.parameterCount);
+  const std::vector<Order> orders = ordersOf(plan);
+  Plan there = aligned(plan);
+  for (size_t i = 0; i < plan.blocks.size(); ++i) {
+    if (const ParameterRange* const range = rangeOf(there.blocks[i])) {
+      std::visit(PlaceParameters{orders[i], orders[i + 1], *range, places}, plan.blocks[i]);
+    }
+  }
+  return places;
 }
 
 std::vector<uint32_t> statisticPlaces(const Plan& plan) {
-  return placesOf<PlaceStatistics>(plan, plan.statisticCount);
+  std::vector<uint32_t> places(plan.statisticCount);
+  std::iota(places.begin(), places.end(), 0u);
+  const std::vector<Order> orders = ordersOf(plan);
+  for (size_t i = 0; i < plan.blocks.size(); ++i) {
+    std::visit(PlaceStatistics{orders[i], places}, plan.blocks[i]);
+  }
+  return places;
 }
 
 }  // namespace convsweep::cuda

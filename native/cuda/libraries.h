@@ -26,35 +26,25 @@
 //   kernels    <<<>>> in native/cuda/launch.h alone; with CONVSWEEP_CUDA_STANDIN instead
 //              standinLaunch(cudaStream_t, std::function<void()>), which that cuda_runtime.h declares
 
-#define CONVSWEEP_CUDNN_CALLS(X)                    \
-  X(cudnnGetVersion)                                \
-  X(cudnnGetErrorString)                            \
-  X(cudnnGetLastErrorString)                        \
-  X(cudnnCreate)                                    \
-  X(cudnnDestroy)                                   \
-  X(cudnnSetStream)                                 \
-  X(cudnnCreateTensorDescriptor)                    \
-  X(cudnnDestroyTensorDescriptor)                   \
-  X(cudnnSetTensor4dDescriptor)                     \
-  X(cudnnCreateFilterDescriptor)                    \
-  X(cudnnDestroyFilterDescriptor)                   \
-  X(cudnnSetFilter4dDescriptor)                     \
-  X(cudnnCreateConvolutionDescriptor)               \
-  X(cudnnDestroyConvolutionDescriptor)              \
-  X(cudnnSetConvolution2dDescriptor)                \
-  X(cudnnSetConvolutionMathType)                    \
-  X(cudnnGetConvolutionForwardAlgorithm_v7)         \
-  X(cudnnGetConvolutionBackwardDataAlgorithm_v7)    \
-  X(cudnnGetConvolutionBackwardFilterAlgorithm_v7)  \
-  X(cudnnGetConvolutionForwardWorkspaceSize)        \
-  X(cudnnGetConvolutionBackwardDataWorkspaceSize)   \
-  X(cudnnGetConvolutionBackwardFilterWorkspaceSize) \
-  X(cudnnConvolutionForward)                        \
-  X(cudnnConvolutionBackwardData)                   \
-  X(cudnnConvolutionBackwardFilter)                 \
-  X(cudnnBatchNormalizationForwardTraining)         \
-  X(cudnnBatchNormalizationForwardInference)        \
-  X(cudnnBatchNormalizationBackward)                \
+#define CONVSWEEP_CUDNN_CALLS(X)             \
+  X(cudnnGetVersion)                         \
+  X(cudnnGetErrorString)                     \
+  X(cudnnGetLastErrorString)                 \
+  X(cudnnCreate)                             \
+  X(cudnnDestroy)                            \
+  X(cudnnSetStream)                          \
+  X(cudnnCreateTensorDescriptor)             \
+  X(cudnnDestroyTensorDescriptor)            \
+  X(cudnnSetTensor4dDescriptor)              \
+  X(cudnnBackendCreateDescriptor)            \
+  X(cudnnBackendDestroyDescriptor)           \
+  X(cudnnBackendSetAttribute)                \
+  X(cudnnBackendGetAttribute)                \
+  X(cudnnBackendFinalize)                    \
+  X(cudnnBackendExecute)                     \
+  X(cudnnBatchNormalizationForwardTraining)  \
+  X(cudnnBatchNormalizationForwardInference) \
+  X(cudnnBatchNormalizationBackward)         \
   X(cudnnSoftmaxForward)
 
 #define CONVSWEEP_CUBLAS_CALLS(X) \

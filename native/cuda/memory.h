@@ -93,20 +93,27 @@ class PinnedBytes {
   void* data_ = nullptr;
 };
 
+/** The next multiple of `unit`. */
+constexpr size_t roundedUp(size_t size, size_t unit) {
+  return (size + unit - 1) / unit * unit;
+}
+
+/** What every array in device memory begins at a multiple of, which suits every library: in bytes, in floats.
+ */
+constexpr size_t kAlignment = 256, kAlignedFloats = kAlignment / sizeof(float);
+
 /**
- * Hands out places in one block of memory, each on a boundary that suits every library. Without a block it
+ * Hands out places in one block of memory, each on kAlignment. Without a block it
  * only counts, so that the same code first measures what is needed and then takes it.
  */
 class Arena {
  public:
-  static constexpr size_t kAlignment = 256;
-
   explicit Arena(void* base = nullptr) : base_(static_cast<uint8_t*>(base)) {}
 
   template <typename T>
   T* take(size_t count) {
     const size_t offset = used_;
-    used_ += (count * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    used_ += roundedUp(count * sizeof(T), kAlignment);
     return base_ ? reinterpret_cast<T*>(base_ + offset) : nullptr;
   }
   size_t used() const { return used_; }

@@ -25,6 +25,7 @@ constexpr size_t kMostValues = size_t{1} << 31;
 
 CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const SessionOptions& options)
     : plan_(plan),
+      placed_(aligned(plan)),
       device_(std::move(device)),
       lane_(device_->takeLane()),
       context_{*lane_, {}, nullptr, options.seed, options.precision == Precision::Tf32, {}} {
@@ -33,9 +34,9 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
   const auto place = [&](Arena memory) {
     for (float** flat :
          {&context_.state.parameters, &context_.state.gradients, &context_.state.m, &context_.state.v}) {
-      *flat = memory.take<float>(plan.parameterCount);
+      *flat = memory.take<float>(placed_.parameterCount);
     }
-    context_.state.statistics = memory.take<float>(plan.statisticCount);
+    context_.state.statistics = memory.take<float>(placed_.statisticCount);
     context_.cursor = memory.take<Cursor>(1);
     totals_ = memory.take<DeviceTotals>(1);
     return memory.used();
@@ -48,7 +49,7 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
   inputNode_.order = orders.front();
   const Node* last = &inputNode_;
   for (size_t i = 0; i < plan.blocks.size(); ++i) {
-    auto block = makeBlock(context_, *last, plan.blocks[i], orders[i + 1]);
+    auto block = makeBlock(context_, *last, placed_.blocks[i], orders[i + 1]);
     last = &block->output();
     blocks_.push_back(std::move(block));
   }
@@ -123,7 +124,7 @@ void CudaSession::holdBack() {
   std::swap(marks_[0], marks_[1]);
 }
 
-void CudaSession::load(size_t first, size_t n) {
+void CudaSession::loadImages(size_t first, size_t n) {
   const auto count = static_cast<uint32_t>(n);
   if (running_) {
     require(first == next_, "a step takes the rows behind the last one's");
@@ -139,7 +140,7 @@ void CudaSession::load(size_t first, size_t n) {
          inputNode_.values);
 }
 
-void CudaSession::forward(size_t n, Mode mode) {
+void CudaSession::addLoss(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
   if (!running_) prepare(mode, n);
   cuda::loss(stream(), context_.cursor, outputs_->values, static_cast<uint32_t>(n), outputs_->order,
@@ -148,7 +149,7 @@ void CudaSession::forward(size_t n, Mode mode) {
 
 void CudaSession::adam(const Adam& adam) {
   const State& state = context_.state;
-  cuda::adam(stream(), context_.cursor, adam, static_cast<uint32_t>(plan_.parameterCount), state.gradients,
+  cuda::adam(stream(), context_.cursor, adam, static_cast<uint32_t>(placed_.parameterCount), state.gradients,
              state.parameters, state.m, state.v);
 }
 
@@ -193,23 +194,31 @@ void CudaSession::prepare(Mode mode, size_t n) {
   const CaptureGate::Unsafe unsafe(device_->captureGate());
   if (n > valueCapacity_) placeValues(n);
   if (mode == Mode::Training && n > gradientCapacity_) placeGradients(n);
-  size_t workspace = 0;
-  for (size_t i = 0; i < blocks_.size(); ++i) workspace = std::max(workspace, block(i).prepare(n, mode));
-  if (workspace > context_.workspace.bytes()) {
-    forgetRecordings();
-    context_.workspace = DeviceMemory();
-    context_.workspace = device_->memory(workspace, "cuDNN's workspace");
+  bool works = false;
+  while (!works) {
+    placeWorkspace(mode, n);
+    works = true;
+    for (size_t i = 0; i < blocks_.size(); ++i) works &= block(i).tryOut(n, mode);
   }
   prepared_.insert(kind);
 }
 
+void CudaSession::placeWorkspace(Mode mode, size_t n) {
+  size_t workspace = 0;
+  for (size_t i = 0; i < blocks_.size(); ++i) workspace = std::max(workspace, block(i).prepare(n, mode));
+  if (workspace <= context_.workspace.bytes()) return;
+  forgetRecordings();
+  context_.workspace = DeviceMemory();
+  context_.workspace = device_->memory(workspace, "cuDNN's workspace");
+}
+
 void CudaSession::placeValues(size_t n) {
   size_t scratch = 0;
-  for (size_t i = 0; i < blocks_.size(); ++i) scratch = std::max(scratch, block(i).scratch());
+  for (size_t i = 0; i < blocks_.size(); ++i) scratch = std::max(scratch, block(i).scratch(n));
   const auto place = [&](Arena memory) {
     inputNode_.values = memory.take<float>(n * inputNode_.order.size());
     for (size_t i = 0; i < blocks_.size(); ++i) block(i).place(memory, n);
-    context_.scratch = memory.take<float>(n * scratch);
+    context_.scratch = memory.take<float>(scratch);
     probabilities_ = memory.take<float>(n * plan_.outputSize);
     return memory.used();
   };
@@ -234,10 +243,14 @@ void CudaSession::placeGradients(size_t n) {
   forgetRecordings();
   gradientCapacity_ = 0;
   gradientMemory_ = DeviceMemory();
-  gradientMemory_ =
-      device_->memory(2 * n * largest * sizeof(float), "the gradients of " + std::to_string(n) + " images");
   // A block reads one and writes the other.
-  float* const both[] = {gradientMemory_.as<float>(), gradientMemory_.as<float>() + n * largest};
+  float* both[2];
+  const auto place = [&](Arena memory) {
+    for (float*& gradient : both) gradient = memory.take<float>(n * largest);
+    return memory.used();
+  };
+  gradientMemory_ = device_->memory(place(Arena()), "the gradients of " + std::to_string(n) + " images");
+  place(Arena(gradientMemory_.as()));
   inputNode_.gradient = both[0];
   for (size_t i = 0; i < blocks_.size(); ++i) block(i).setGradient(both[(i + 1) % 2]);
   gradientCapacity_ = n;
@@ -313,12 +326,12 @@ void CudaSession::readOutputs(size_t n, float* out) {
   for (uint32_t i = 0; i < places.size(); ++i) {
     places[i] = i / order.size() * order.size() + order.fromKeras(i % order.size());
   }
-  read(values, places, {out, places.size()});
+  read(values, places.size(), places, {out, places.size()});
 }
 
 void CudaSession::readGradients(float* out) {
   device_->makeCurrent();
-  read(context_.state.gradients, parameterPlaces(plan_), {out, plan_.parameterCount});
+  read(context_.state.gradients, placed_.parameterCount, parameterPlaces(plan_), {out, plan_.parameterCount});
 }
 
 void CudaSession::readState(StateView to) {
@@ -326,37 +339,39 @@ void CudaSession::readState(StateView to) {
   const State& state = context_.state;
   // Made anew each time: of a wide network they are as large as its parameters.
   const auto places = parameterPlaces(plan_);
-  read(state.parameters, places, to.parameters);
-  read(state.statistics, statisticPlaces(plan_), to.statistics);
-  read(state.m, places, to.m);
-  read(state.v, places, to.v);
+  read(state.parameters, placed_.parameterCount, places, to.parameters);
+  read(state.statistics, placed_.statisticCount, statisticPlaces(plan_), to.statistics);
+  read(state.m, placed_.parameterCount, places, to.m);
+  read(state.v, placed_.parameterCount, places, to.v);
 }
 
 void CudaSession::writeState(StateView from) {
   device_->makeCurrent();
   const State& state = context_.state;
   const auto places = parameterPlaces(plan_);
-  write(from.parameters, places, state.parameters);
-  write(from.statistics, statisticPlaces(plan_), state.statistics);
-  write(from.m, places, state.m);
-  write(from.v, places, state.v);
+  write(from.parameters, places, state.parameters, placed_.parameterCount);
+  write(from.statistics, statisticPlaces(plan_), state.statistics, placed_.statisticCount);
+  write(from.m, places, state.m, placed_.parameterCount);
+  write(from.v, places, state.v, placed_.parameterCount);
 }
 
-void CudaSession::read(const float* from, const std::vector<uint32_t>& places, std::span<float> to) {
+void CudaSession::read(const float* from, size_t count, const std::vector<uint32_t>& places,
+                       std::span<float> to) {
   if (to.empty()) return;
   require(to.size() == places.size(), "state arrays match the network");
-  std::vector<float> values(places.size());
-  CUDART(cudaMemcpyAsync, values.data(), from, to.size_bytes(), cudaMemcpyDeviceToHost, stream());
+  std::vector<float> values(count);
+  CUDART(cudaMemcpyAsync, values.data(), from, count * sizeof(float), cudaMemcpyDeviceToHost, stream());
   wait();
   for (size_t i = 0; i < to.size(); ++i) to[i] = values[places[i]];
 }
 
-void CudaSession::write(std::span<const float> from, const std::vector<uint32_t>& places, float* to) {
+void CudaSession::write(std::span<const float> from, const std::vector<uint32_t>& places, float* to,
+                        size_t count) {
   if (from.empty()) return;
   require(from.size() == places.size(), "state arrays match the network");
-  std::vector<float> values(places.size());
+  std::vector<float> values(count);
   for (size_t i = 0; i < from.size(); ++i) values[places[i]] = from[i];
-  CUDART(cudaMemcpyAsync, to, values.data(), from.size_bytes(), cudaMemcpyHostToDevice, stream());
+  CUDART(cudaMemcpyAsync, to, values.data(), count * sizeof(float), cudaMemcpyHostToDevice, stream());
   wait();
 }
 

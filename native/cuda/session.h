@@ -16,14 +16,14 @@
 namespace convsweep::cuda {
 
 /** A network on a GPU, with a stream of its own. */
-class CudaSession final : public Session, private Input, private Loss {
+class CudaSession final : public Session {
  public:
   CudaSession(std::shared_ptr<Device> device, const Plan& plan, const SessionOptions& options);
   ~CudaSession() override;
 
-  Input& input() override { return *this; }
+  Input& input() override { return input_; }
   std::span<const std::unique_ptr<Block>> blocks() override { return blocks_; }
-  Loss& loss() override { return *this; }
+  Loss& loss() override { return loss_; }
   void beginStep(int64_t t) override { step_ = t; }
   void adam(const Adam& adam) override;
 
@@ -43,9 +43,25 @@ class CudaSession final : public Session, private Input, private Loss {
   void writeState(StateView from) override;
 
  private:
-  // The chain's ends.
-  void load(size_t first, size_t n) override;
-  void forward(size_t n, Mode mode) override;
+  /** The chain's ends, which need to know where in its step the session is. */
+  class Images final : public Input {
+   public:
+    explicit Images(CudaSession& session) : session_(session) {}
+    void load(size_t first, size_t n) override { session_.loadImages(first, n); }
+
+   private:
+    CudaSession& session_;
+  };
+  class CrossEntropyLoss final : public Loss {
+   public:
+    explicit CrossEntropyLoss(CudaSession& session) : session_(session) {}
+    void forward(size_t n, Mode mode) override { session_.addLoss(n, mode); }
+
+   private:
+    CudaSession& session_;
+  };
+  void loadImages(size_t first, size_t n);
+  void addLoss(size_t n, Mode mode);
 
   cudaStream_t stream() const { return lane_->stream(); }
   void wait() const;
@@ -62,15 +78,18 @@ class CudaSession final : public Session, private Input, private Loss {
 
   /** Makes sure of memory and algorithms for batches of `n`. */
   void prepare(Mode mode, size_t n);
+  void placeWorkspace(Mode mode, size_t n);
   void placeValues(size_t n);
   void placeGradients(size_t n);
   /** Before memory moves: recordings hold its addresses. */
   void forgetRecordings();
 
-  void read(const float* from, const std::vector<uint32_t>& places, std::span<float> to);
-  void write(std::span<const float> from, const std::vector<uint32_t>& places, float* to);
+  /** Between the engine's order and that of `count` floats on the device. */
+  void read(const float* from, size_t count, const std::vector<uint32_t>& places, std::span<float> to);
+  void write(std::span<const float> from, const std::vector<uint32_t>& places, float* to, size_t count);
 
-  const Plan plan_;
+  /** The engine's, and the same as it lies on the device. */
+  const Plan plan_, placed_;
   const std::shared_ptr<Device> device_;
   OwnedLane lane_;
 
@@ -79,6 +98,8 @@ class CudaSession final : public Session, private Input, private Loss {
   DeviceTotals* totals_ = nullptr;
   float* probabilities_ = nullptr;
   Context context_;
+  Images input_{*this};
+  CrossEntropyLoss loss_{*this};
   Node inputNode_;
   std::vector<std::unique_ptr<Block>> blocks_;
   const Node* outputs_ = nullptr;

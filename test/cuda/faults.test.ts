@@ -59,11 +59,33 @@ describe('no device', () => {
     expect(asked.stderr).toMatch(reason);
   });
 
+  test('that is new enough says what it takes', async () => {
+    const inspected = await runCli(['inspect'], having('capability=61'));
+    expect(inspected.stdout).toMatch(
+      /the GPU is too old: compute capability 7\.5 or newer is needed, .* has 6\.1; for 6\.0 to 7\.2 build with CUDA 12/,
+    );
+  });
+
   test('of that number names those there are', async () => {
     const ended = await runScript(
       `try { convsweep.notebookModel([8, 8, 8], { device: 'cuda:2' }); } catch (error) { console.log(error.code, error.message); }`,
     );
     expect(ended.stdout).toMatch(/^DEVICE_UNAVAILABLE .*cuda:0, cuda:1/);
+  });
+});
+
+describe('a device without TF32', () => {
+  test('computes in fp32, and refuses TF32', async () => {
+    const ended = await runScript(
+      `const model = convsweep.notebookModel([8, 8, 8], { device: 'cuda' });
+       console.log(model.precision);
+       model.dispose();
+       try {
+         convsweep.notebookModel([8, 8, 8], { device: 'cuda', precision: 'tf32' });
+       } catch (error) { console.log(error.code, error.message); }`,
+      having('capability=75'),
+    );
+    expect(ended.stdout).toMatch(/^fp32\nINVALID_ARGUMENT .*compute capability 7\.5 has no TF32/);
   });
 });
 

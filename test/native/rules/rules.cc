@@ -9,8 +9,10 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "standin/device.h"
@@ -49,38 +51,120 @@ struct Bench {
   cudaError_t wait() { return cudaStreamSynchronize(stream); }
 };
 
-/** A 3 x 3 convolution of one image of 4 x 4 to 2 x 2, and where its operands lie. */
-struct Convolution {
-  cudnnTensorDescriptor_t x, y;
-  cudnnFilterDescriptor_t w;
-  cudnnConvolutionDescriptor_t how;
+/** A descriptor of the graph API. */
+struct Graph {
+  explicit Graph(cudnnBackendDescriptorType_t type) { cudnnBackendCreateDescriptor(type, &it); }
+  ~Graph() { cudnnBackendDestroyDescriptor(it); }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
 
-  Convolution() {
-    cudnnCreateTensorDescriptor(&x);
-    cudnnCreateTensorDescriptor(&y);
-    cudnnCreateFilterDescriptor(&w);
-    cudnnCreateConvolutionDescriptor(&how);
-    cudnnSetTensor4dDescriptor(x, CUDNN_TENSOR_NCHW, CUDNN_DATA_FLOAT, 1, 1, 4, 4);
-    cudnnSetTensor4dDescriptor(y, CUDNN_TENSOR_NCHW, CUDNN_DATA_FLOAT, 1, 1, 2, 2);
-    cudnnSetFilter4dDescriptor(w, CUDNN_DATA_FLOAT, CUDNN_TENSOR_NCHW, 1, 1, 3, 3);
-    cudnnSetConvolution2dDescriptor(how, 0, 0, 1, 1, 1, 1, CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT);
+  template <typename T>
+  Graph& set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::vector<T> values) {
+    cudnnBackendSetAttribute(it, name, type, static_cast<int64_t>(values.size()), values.data());
+    return *this;
   }
-  ~Convolution() {
-    cudnnDestroyConvolutionDescriptor(how);
-    cudnnDestroyFilterDescriptor(w);
-    cudnnDestroyTensorDescriptor(y);
-    cudnnDestroyTensorDescriptor(x);
+  Graph& refer(cudnnBackendAttributeName_t name, const Graph& other) {
+    return set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, std::vector{other.it});
   }
+  Graph& finalise() {
+    status = cudnnBackendFinalize(it);
+    return *this;
+  }
+
+  cudnnBackendDescriptor_t it = nullptr;
+  cudnnStatus_t status = CUDNN_STATUS_SUCCESS;
+};
+
+struct Tensor : Graph {
+  Tensor(int64_t id, std::vector<int64_t> sizes, std::vector<int64_t> strides)
+      : Graph(CUDNN_BACKEND_TENSOR_DESCRIPTOR) {
+    set(CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, std::vector{id});
+    set(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, std::vector{CUDNN_DATA_FLOAT});
+    set(CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, std::move(sizes));
+    set(CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, std::move(strides));
+    set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, std::vector<int64_t>{16});
+    finalise();
+  }
+};
+
+/** A 3 x 3 convolution of one image of 4 x 4 to 2 x `width`, and the plan for it with engine `index`. */
+struct Convolution {
+  Tensor x{1, {1, 1, 4, 4}, {16, 16, 4, 1}}, w{2, {1, 1, 3, 3}, {9, 9, 3, 1}}, y;
+  Graph how{CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR};
+  Graph operation{CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR};
+  Graph graph{CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR};
+  Graph plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
+
+  static constexpr int64_t kWorks = 1, kNotReproducible = 20;
+
+  explicit Convolution(Bench& bench, int64_t index = kWorks, bool finalised = true, int64_t width = 2)
+      : y(3, {1, 1, 2, width}, {2 * width, 2 * width, width, 1}) {
+    const auto pair = [this](cudnnBackendAttributeName_t name, int64_t value) {
+      how.set(name, CUDNN_TYPE_INT64, std::vector{value, value});
+    };
+    how.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, std::vector{CUDNN_DATA_FLOAT});
+    how.set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE,
+            std::vector{CUDNN_CROSS_CORRELATION});
+    how.set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, std::vector<int64_t>{2});
+    pair(CUDNN_ATTR_CONVOLUTION_DILATIONS, 1);
+    pair(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, 1);
+    pair(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, 0);
+    pair(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, 0);
+    how.finalise();
+    operation.refer(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x);
+    operation.refer(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, w);
+    operation.refer(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y);
+    operation.refer(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, how);
+    operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, std::vector<float>{1});
+    operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, std::vector<float>{0});
+    if (operation.finalise().status) return;
+    graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, std::vector{bench.cudnn});
+    graph.refer(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
+    graph.finalise();
+    for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) choose(mode, index);
+    plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, std::vector{bench.cudnn});
+    if (finalised) plan.finalise();
+  }
+
+  /** Gives the plan the engine of this index, if the heuristics name it. */
+  void choose(cudnnBackendHeurMode_t mode, int64_t index) {
+    Graph heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+    heuristics.refer(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
+    heuristics.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, std::vector{mode}).finalise();
+    int64_t count = 0;
+    cudnnBackendGetAttribute(heuristics.it, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0,
+                             &count, nullptr);
+    std::vector<std::unique_ptr<Graph>> configurations;
+    std::vector<cudnnBackendDescriptor_t> all;
+    for (int64_t i = 0; i < count; ++i) {
+      configurations.push_back(std::make_unique<Graph>(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR));
+      all.push_back(configurations.back()->it);
+    }
+    cudnnBackendGetAttribute(heuristics.it, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                             count, &count, all.data());
+    for (const auto& configuration : configurations) {
+      Graph engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+      int64_t found = -1, one = 0;
+      cudnnBackendGetAttribute(configuration->it, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                               1, &one, &engine.it);
+      cudnnBackendGetAttribute(engine.it, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &one, &found);
+      if (found == index) plan.refer(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, *configuration);
+    }
+  }
+
   size_t workspace() const {
-    size_t bytes = 0;
-    cudnnGetConvolutionForwardWorkspaceSize(nullptr, x, w, how, y, CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
-                                            &bytes);
-    return bytes;
+    int64_t bytes = 0, one = 0;
+    cudnnBackendGetAttribute(plan.it, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &one,
+                             &bytes);
+    return static_cast<size_t>(bytes);
   }
-  cudnnStatus_t forward(Bench& bench, float* out, void* workspace, size_t bytes) const {
-    const float one = 1, zero = 0;
-    return cudnnConvolutionForward(bench.cudnn, &one, x, bench.device, w, bench.device + 16, how,
-                                   CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, workspace, bytes, &zero, y, out);
+  cudnnStatus_t forward(Bench& bench, float* out, void* workspace) const {
+    Graph operands(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+    operands.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, std::vector<int64_t>{1, 2, 3});
+    operands.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR,
+                 std::vector<void*>{bench.device, bench.device + 16, out});
+    operands.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, std::vector{workspace});
+    return cudnnBackendExecute(bench.cudnn, plan.it, operands.finalise().it);
   }
 };
 
@@ -309,40 +393,57 @@ void libraries() {
     return queued && b.pinned[0] == 18 && b.pinned[1] == 35 && b.pinned[2] == 22 && b.pinned[3] == 43;
   });
   breaks("a convolution with a workspace that is too small", [](Bench& b) {
-    const Convolution convolution;
-    Memory workspace(convolution.workspace());
-    convolution.forward(b, b.device + 32, workspace.data, convolution.workspace() - 1);
+    const Convolution convolution(b);
+    Memory workspace(convolution.workspace() - 1);
+    convolution.forward(b, b.device + 32, workspace.data);
   });
   breaks("a convolution that writes over what it reads", [](Bench& b) {
-    const Convolution convolution;
+    const Convolution convolution(b);
     Memory workspace(convolution.workspace());
-    convolution.forward(b, b.device + 15, workspace.data, convolution.workspace());
+    convolution.forward(b, b.device + 12, workspace.data);
   });
-  breaks("a convolution whose shapes do not fit", [](Bench& b) {
-    const Convolution convolution;
-    cudnnSetTensor4dDescriptor(convolution.y, CUDNN_TENSOR_NCHW, CUDNN_DATA_FLOAT, 1, 1, 3, 2);
-    convolution.forward(b, b.device + 32, b.device, 0);
+  breaks("a convolution whose operands are aligned worse than described", [](Bench& b) {
+    const Convolution convolution(b);
+    Memory workspace(convolution.workspace());
+    convolution.forward(b, b.device + 33, workspace.data);
   });
+  breaks("a convolution whose shapes do not fit",
+         [](Bench& b) { const Convolution convolution(b, Convolution::kWorks, true, 3); });
   breaks("a layout that the backend does not use", [](Bench&) {
-    const Convolution convolution;
-    cudnnSetTensor4dDescriptor(convolution.x, CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, 1, 1, 4, 4);
+    const Tensor tensor(1, {1, 2, 4, 4}, {32, 1, 8, 2});
   });
-  breaks("an algorithm that is not reproducible", [](Bench& b) {
-    const Convolution convolution;
-    Memory workspace(4096);
-    const float one = 1, zero = 0;
-    cudnnConvolutionBackwardFilter(b.cudnn, &one, convolution.x, b.device, convolution.y, b.device + 32,
-                                   convolution.how, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, workspace.data, 4096,
-                                   &zero, convolution.w, b.device + 16);
+  breaks("an engine that is not reproducible", [](Bench& b) {
+    const Convolution convolution(b, Convolution::kNotReproducible);
+    Memory workspace(convolution.workspace());
+    convolution.forward(b, b.device + 32, workspace.data);
+  });
+  breaks("a plan that was not finalised", [](Bench& b) {
+    const Convolution convolution(b, Convolution::kWorks, false);
+    convolution.forward(b, b.device + 32, nullptr);
+  });
+  breaks("a plan that is changed when it is finalised", [](Bench& b) {
+    Convolution convolution(b);
+    convolution.plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, std::vector{b.cudnn});
+  });
+  breaks("a plan that runs on another device", [](Bench& b) {
+    cudaSetDevice(1);
+    {
+      Bench other;
+      const Convolution convolution(other);
+      Memory workspace(convolution.workspace());
+      cudaSetDevice(0);
+      convolution.forward(b, b.device + 32, workspace.data);
+      cudaSetDevice(1);
+    }
+    cudaSetDevice(0);
   });
   keeps("a convolution", [](Bench& b) {
-    const Convolution convolution;
+    const Convolution convolution(b);
     Memory workspace(convolution.workspace());
     standinLaunch(b.stream, [place = b.device] {
       for (int i = 0; i < 25; ++i) place[i] = i < 16 ? static_cast<float>(i) : 1;
     });
-    const bool queued = convolution.forward(b, b.device + 32, workspace.data, convolution.workspace()) ==
-                        CUDNN_STATUS_SUCCESS;
+    const bool queued = convolution.forward(b, b.device + 32, workspace.data) == CUDNN_STATUS_SUCCESS;
     cudaMemcpyAsync(b.pinned, b.device + 32, 16, cudaMemcpyDeviceToHost, b.stream);
     b.wait();
     return queued && b.pinned[0] == 45 && b.pinned[1] == 54 && b.pinned[2] == 81 && b.pinned[3] == 90;

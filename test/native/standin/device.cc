@@ -33,6 +33,8 @@ void State::parse(const std::string& words) {
       fresh.devices = std::stoi(value);
     } else if (key == "memory") {
       fresh.memory = std::stoull(value) << 20;
+    } else if (key == "capability") {
+      fresh.capability = std::stoi(value);
     } else if (key == "driver") {
       fresh.driver = value == "none"  ? Faults::Driver::None
                      : value == "old" ? Faults::Driver::Old
@@ -194,7 +196,8 @@ cudaError_t cudaGetDevice(int* device) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (const cudaError_t error = health()) return remember(error);
   if (device < 0 || device >= faults().devices) return remember(cudaErrorInvalidDevice);
-  *properties = {"Simulated GPU", faults().memory, 9, 0, 4, 4 << 20, 48 << 10};
+  *properties = {"Simulated GPU", faults().memory, faults().capability / 10, faults().capability % 10, 4,
+                 4 << 20,         48 << 10};
   return cudaSuccess;
 }
 

@@ -59,17 +59,20 @@ struct Event {
 
 /**
  * What is simulated and what shall fail. From CONVSWEEP_STANDIN, words of the form key=value between commas:
- * `devices`, `memory` (MiB per device), `driver` (none, old or ok), `oom` (the count of the allocation that
- * fails, from 1), `sticky` (the count of the operation after which the device is lost, from 1), `guard` (on:
- * touching device memory from the host ends the process, at a price in time), `alignment` (16: allocations
- * lie on no larger power of two), `capture` (the count of the capture that something outside breaks, from 1;
- * all: every one), `linger` (milliseconds that a capture stays open at its end, for other threads to break
- * it), `hang` (the count of the operation that never ends, from 1), and how the libraries' arithmetic goes:
- * `tf32` (truncate: as Hopper does; otherwise to the nearest), `sums` (float32; otherwise double).
+ * `devices`, `memory` (MiB per device), `capability` (75 for 7.5), `driver` (none, old or ok), `oom` (the
+ * count of the allocation that fails, from 1), `sticky` (the count of the operation after which the device is
+ * lost, from 1), `guard` (on: touching device memory from the host ends the process, at a price in time),
+ * `alignment` (16: allocations lie on no larger power of two), `capture` (the count of the capture that
+ * something outside breaks, from 1; all: every one), `linger` (milliseconds that a capture stays open at its
+ * end, for other threads to break it), `hang` (the count of the operation that never ends, from 1), and how
+ * the libraries' arithmetic goes: `tf32` (truncate: as Hopper does; otherwise to the nearest), `sums`
+ * (float32; otherwise double).
  */
 struct Faults {
   int devices = 2;
   size_t memory = size_t{8} << 30;
+  /** Compute capability, 9.0 as 90. */
+  int capability = 90;
   enum class Driver { None, Old, Ok } driver = Driver::Ok;
   uint64_t outOfMemoryAt = 0;
   uint64_t stickyAt = 0;

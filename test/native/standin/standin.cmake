@@ -10,7 +10,8 @@ foreach(source IN LISTS cuda_on_host)
   endif()
 endforeach()
 # Loops of sums may be reordered: they are references, not bit patterns.
-set_source_files_properties(test/native/standin/dnn.cc test/native/standin/blas.cc PROPERTIES
+set_source_files_properties(test/native/standin/dnn.cc test/native/standin/convolution.cc
+  test/native/standin/blas.cc PROPERTIES
   COMPILE_OPTIONS "-fno-math-errno;-fassociative-math;-fno-signed-zeros;-fno-trapping-math")
 target_include_directories(convsweep_cudasim BEFORE PRIVATE test/native test/native/standin)
 target_compile_definitions(convsweep_cudasim PRIVATE CONVSWEEP_CUDA_STANDIN)
