@@ -107,6 +107,10 @@ void CudaSession::runOrReplay(Mode mode, size_t n, const std::function<void()>& 
       return runNow(step);
     }
     broken_ = 0;
+    // The first launch uploads the recording, which may allocate.
+    const CaptureGate::Unsafe unsafe(device_->captureGate());
+    CUDART(cudaGraphLaunch, recording.get(), stream());
+    return;
   }
   CUDART(cudaGraphLaunch, recording.get(), stream());
 }
@@ -257,6 +261,7 @@ void CudaSession::placeGradients(size_t n) {
 }
 
 void CudaSession::releaseMemory() {
+  const CaptureGate::Unsafe unsafe(device_->captureGate());
   // Memory that the device still uses cannot go back.
   if (cudaSetDevice(device_->ordinal()) != cudaSuccess || cudaStreamSynchronize(stream()) != cudaSuccess)
     return;

@@ -136,7 +136,7 @@ describe('a device', () => {
       return Number(ended.stdout);
     };
     expect(await concurrency('memory=81000')).toBe(32);
-    expect(await concurrency('memory=3900')).toBe(7);
+    expect(await concurrency('memory=3900')).toBe(5);
   });
 
   test('has at most 32 steps of a network before it', async () => {
