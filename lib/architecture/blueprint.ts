@@ -1,5 +1,6 @@
 import { Dataset } from '../data/dataset.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { type OptionTable, resolveOptions } from '../options.js';
 import { type Adam, resolveAdam } from './adam.js';
 import { validateName } from './layers/layer.js';
 import type { LayerSpec } from './layers.js';
@@ -21,6 +22,12 @@ export interface BlueprintOptions {
   optimizer?: Partial<Adam>;
 }
 
+export const BLUEPRINT_OPTIONS = {
+  name: { default: 'sequential', check: validateName },
+  inputShape: { default: [28, 28, 1] },
+  optimizer: { default: {} },
+} as const satisfies OptionTable<BlueprintOptions>;
+
 /** A compiled sequential model without an engine: all that is known of it before it has weights. */
 export class Blueprint {
   readonly name: string;
@@ -33,8 +40,7 @@ export class Blueprint {
    * @throws ConvsweepError `INVALID_ARGUMENT` naming the option or layer
    */
   constructor(layers: readonly LayerSpec[], options: BlueprintOptions = {}) {
-    const { name = 'sequential', inputShape = [28, 28, 1], optimizer = {} } = options;
-    validateName('name', name);
+    const { name, inputShape, optimizer } = resolveOptions('sequential', options, BLUEPRINT_OPTIONS);
     this.name = name;
     this.optimizer = resolveAdam(optimizer);
     this.architecture = resolveLayers(layers, inputShape);

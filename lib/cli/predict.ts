@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ConvsweepError, invalidArgument } from '../errors.js';
+import { predictedClasses } from '../model/accuracy.js';
 import { Model } from '../model/model.js';
-import { predictedClasses } from '../sweep/accuracy.js';
 import { type ImageOptions, loadSource, requireSelection, selectImages } from './data-source.js';
 import { type DeviceOptions, modelOptions } from './device-options.js';
 import { withImages } from './evaluate.js';

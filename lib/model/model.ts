@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import type { Adam } from '../architecture/adam.js';
-import { Blueprint, type BlueprintOptions } from '../architecture/blueprint.js';
+import { BLUEPRINT_OPTIONS, Blueprint, type BlueprintOptions } from '../architecture/blueprint.js';
 import type { LayerSpec } from '../architecture/layers.js';
 import {
   type Architecture,
@@ -30,13 +30,14 @@ import {
   resolveDevice,
   resolvePrecision,
 } from '../native/devices.js';
+import { type OptionTable, resolveOptions } from '../options.js';
 import { deriveSeed } from '../random.js';
 import type { ModelSnapshot, TrainingModel } from '../training/callback.js';
 import { fit as runFit } from '../training/fit.js';
 import type { FitOptions } from '../training/fit-options.js';
 import type { History } from '../training/history.js';
 import type { Metrics, Trainer } from '../training/trainer.js';
-import { rejectUnknownOptions, requireInteger } from '../validate.js';
+import { integer, rejectUnknownOptions, requireSignal } from '../validate.js';
 import { initialWeights } from './initializers.js';
 
 /** Options of {@link sequential}. */
@@ -62,7 +63,18 @@ export interface InferenceOptions {
   signal?: AbortSignal;
 }
 
-const DEFAULT_BATCH_SIZE = 128;
+const OPTIONS = {
+  ...BLUEPRINT_OPTIONS,
+  seed: { default: 0, check: integer(0) },
+  device: { default: 'auto' },
+  precision: { default: 'auto' },
+  threads: { check: integer() },
+} as const satisfies OptionTable<ModelOptions>;
+
+const INFERENCE = {
+  batchSize: { default: 128, check: integer() },
+  signal: { check: requireSignal },
+} as const satisfies OptionTable<InferenceOptions>;
 
 /** What `fit` does with a model; for benchmarks, too. Not for users, who have {@link Model.fit}. */
 export let trainerOf: (model: Model) => Trainer;
@@ -89,18 +101,7 @@ export class Model implements TrainingModel {
 
   /** As {@link sequential}. */
   constructor(layers: readonly LayerSpec[], options: ModelOptions = {}) {
-    rejectUnknownOptions('sequential', options, [
-      'name',
-      'inputShape',
-      'seed',
-      'device',
-      'precision',
-      'threads',
-      'optimizer',
-    ]);
-    const { seed = 0, device, precision = 'auto', threads, ...paper } = options;
-    requireInteger('seed', seed, 0);
-    if (threads !== undefined) requireInteger('threads', threads);
+    const { seed, device, precision, threads, ...paper } = resolveOptions('sequential', options, OPTIONS);
     this.seed = seed;
     this.#blueprint = new Blueprint(layers, paper);
     this.#device = resolveDevice(device);
@@ -214,7 +215,7 @@ export class Model implements TrainingModel {
 
   /** Mean loss and accuracy over `data`, in inference mode. */
   async evaluate(data: Dataset, options: InferenceOptions = {}): Promise<Metrics> {
-    const { batchSize, signal } = resolveInference('evaluate', options);
+    const { batchSize, signal } = resolveOptions('evaluate', options, INFERENCE);
     this.#requireFitting('data', data);
     return this.#evaluate(data, batchSize, signal);
   }
@@ -225,7 +226,7 @@ export class Model implements TrainingModel {
    * @returns `n x classes`, row-major
    */
   async predict(images: Dataset | Uint8Array, options: InferenceOptions = {}): Promise<Float32Array> {
-    const { batchSize, signal } = resolveInference('predict', options);
+    const { batchSize, signal } = resolveOptions('predict', options, INFERENCE);
     const run = (data: Dataset, onDevice: NativeDataset) =>
       runNative(this.#network, () => this.#network.predict(onDevice, data.rows, batchSize, false), signal);
     if (!(images instanceof Dataset)) return this.#onDevice(this.#unlabelled(images), run);
@@ -455,16 +456,6 @@ export class Model implements TrainingModel {
  */
 export function sequential(layers: readonly LayerSpec[], options: ModelOptions = {}): Model {
   return new Model(layers, options);
-}
-
-function resolveInference(
-  method: string,
-  options: InferenceOptions,
-): { batchSize: number; signal: AbortSignal | undefined } {
-  rejectUnknownOptions(method, options, ['batchSize', 'signal']);
-  const { batchSize = DEFAULT_BATCH_SIZE, signal } = options;
-  requireInteger('batchSize', batchSize);
-  return { batchSize, signal };
 }
 
 function requirePath(path: unknown): asserts path is string {

@@ -1,9 +1,9 @@
+import { accuracyOf, predictedClasses } from '../model/accuracy.js';
 import { Model } from '../model/model.js';
 import type { DeviceName } from '../native/devices.js';
 import type { Callback, Logs } from '../training/callback.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
-import { accuracyOf, predictedClasses } from './accuracy.js';
 import { builtBlueprint } from './builder.js';
 import { checkpointFile, type SweepFolder } from './folder.js';
 import type { SweepSettings } from './options.js';

@@ -74,7 +74,7 @@ describe('layers', () => {
       () => layers.conv2d({ filters: 1, kernelSize: 3, padding: 'full' as never }),
       '"valid" or "same"',
     ],
-    ['activation', () => layers.activation('gelu' as never), '"linear" or "relu" or "softmax"'],
+    ['activation', () => layers.activation('gelu' as never), '"linear", "relu" or "softmax"'],
     ['flag', () => layers.dense({ units: 1, useBias: 1 as never }), 'true or false for dense.useBias'],
     ['rate 1', () => layers.dropout({ rate: 1 }), 'at least 0 and below 1 for dropout.rate but received 1'],
     ['rate NaN', () => layers.dropout({ rate: Number.NaN }), 'dropout.rate but received NaN'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { accuracyOf, predictedClasses } from '../../lib/sweep/accuracy.js';
+import { accuracyOf, predictedClasses } from '../../lib/model/accuracy.js';
 import { bestTrial, finishedOnly } from '../../lib/sweep/selection.js';
 import type { FinishedTrial, TrialRecord } from '../../lib/sweep/trial.js';
 

@@ -1,15 +1,7 @@
 import { invalidArgument } from '../../errors.js';
 import { PythonFloat } from '../../python/json.js';
-import {
-  buildLayer,
-  type Check,
-  KERAS_ONES,
-  KERAS_ZEROS,
-  type LayerKind,
-  type Named,
-  ONES,
-  ZEROS,
-} from './layer.js';
+import type { Check } from '../../validate.js';
+import { buildLayer, KERAS_ONES, KERAS_ZEROS, type LayerKind, type Named, ONES, ZEROS } from './layer.js';
 
 /** Keras 2.8's batch normalisation over the last axis, with scale and centre. */
 export interface BatchNormalizationSpec extends Named {

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../../errors.js';
 import { PythonFloat } from '../../python/json.js';
-import { buildLayer, type Check, type LayerKind, type Named } from './layer.js';
+import type { Check } from '../../validate.js';
+import { buildLayer, type LayerKind, type Named } from './layer.js';
 
 /** In training, zeroes each input with probability `rate` and scales the others by 1 / (1 - rate). */
 export interface DropoutSpec extends Named {

@@ -1,7 +1,7 @@
 import { ConvsweepError, invalidArgument } from '../../errors.js';
 import type { NativeLayer } from '../../native/contract.js';
 import type { PythonValue } from '../../python/json.js';
-import { rejectUnknownOptions, requireInteger } from '../../validate.js';
+import { type Check, integer, oneOf, rejectUnknownOptions, requireInteger } from '../../validate.js';
 
 /** What a layer's outputs pass through; softmax in the last layer only. */
 export type Activation = 'linear' | 'relu' | 'softmax';
@@ -30,9 +30,6 @@ export interface LayerWeight {
   trainable?: boolean;
   initializer: Initializer;
 }
-
-/** Throws unless `value` is what the field `name` may be. */
-export type Check = (name: string, value: unknown) => void;
 
 /** A layer's fields in Keras' configuration. */
 export type KerasFields = { [key: string]: PythonValue };
@@ -67,7 +64,7 @@ const MAX_POSITIONS = 2 ** 16;
 export const finite: Check = (name, value) => {
   if (!Number.isFinite(value)) throw invalidArgument(name, 'a finite number', value);
 };
-export const count: Check = (name, value) => requireInteger(name, value);
+export const count = integer();
 export const pair: Check = (name, value) => {
   if (!Array.isArray(value) || value.length !== 2)
     throw invalidArgument(name, 'a pair [height, width]', value);
@@ -76,15 +73,8 @@ export const pair: Check = (name, value) => {
 export const flag: Check = (name, value) => {
   if (typeof value !== 'boolean') throw invalidArgument(name, 'true or false', value);
 };
-const oneOf =
-  (...choices: string[]): Check =>
-  (name, value) => {
-    if (!choices.includes(value as string)) {
-      throw invalidArgument(name, choices.map((choice) => JSON.stringify(choice)).join(' or '), value);
-    }
-  };
-export const activation = oneOf('linear', 'relu', 'softmax');
-export const padding = oneOf('valid', 'same');
+export const activation = oneOf(['linear', 'relu', 'softmax']);
+export const padding = oneOf(['valid', 'same']);
 
 export const ZEROS: Initializer = { type: 'zeros' };
 export const ONES: Initializer = { type: 'ones' };

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/dataset.js';
+import { predictedClasses } from '../../model/accuracy.js';
 import type { InferenceOptions, Model } from '../../model/model.js';
-import { predictedClasses } from '../../sweep/accuracy.js';
 import { type ClassificationReport, classificationReport } from './classification-report.js';
 import { confusionMatrix } from './confusion-matrix.js';
 
