@@ -20,7 +20,7 @@ const files = readdirSync(lib, { recursive: true }).filter((name) => name.endsWi
 // What users import, and so imports all.
 for (const file of files.filter((name) => name !== 'index.ts')) {
   const source = readFileSync(join(lib, file), 'utf8');
-  for (const [, path] of source.matchAll(/from '(\.[^']+)'/g)) {
+  for (const [, path] of source.matchAll(/(?:from |import |import\()'(\.[^']+)'/g)) {
     const imported = relative(lib, normalize(join(lib, dirname(file), path)));
     const [own, other] = [folderOf(file), folderOf(imported)];
     for (const folder of [own, other]) {
