@@ -16,7 +16,7 @@ export interface QueueAddress {
  * @throws ConvsweepError `INVALID_ARGUMENT`, which never repeats what may hold a password
  */
 export function parseQueueAddress(text: unknown): QueueAddress {
-  const url = typeof text === 'string' ? URL.parse(text) : null;
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') {
     throw invalidArgument(
       'queue',

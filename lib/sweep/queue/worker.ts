@@ -14,7 +14,8 @@ import {
   resolveDevices,
   type SweepDeviceName,
 } from '../../native/devices.js';
-import { rejectUnknownOptions, requireInteger } from '../../validate.js';
+import { type OptionTable, resolveOptions } from '../../options.js';
+import { integer, requireSignal } from '../../validate.js';
 import type { Builder } from '../builder.js';
 import { trialEngine } from '../config.js';
 import { checkpointFile, SweepFolder } from '../folder.js';
@@ -24,7 +25,6 @@ import { type PreparedSweep, prepareSweep } from '../prepare.js';
 
 import { runTrial } from '../run-trial.js';
 import { KEEPING_RULE } from '../state-keeper.js';
-
 import { parseQueueAddress } from './address.js';
 import type { ModelPlace, OwnMessage, QueuedSweep, TrialJob, WorkerMessage } from './messages.js';
 import { LOCK, TrialQueue } from './trial-queue.js';
@@ -58,6 +58,19 @@ export interface WorkerOptions {
   notify?: (message: string) => void;
 }
 
+const RULES = {
+  queue: { required: true },
+  data: {},
+  build: { default: {} },
+  device: { default: 'auto' },
+  precision: { default: 'auto' },
+  jobs: { check: integer() },
+  once: { default: false },
+  signal: { check: requireSignal },
+  stop: { check: requireSignal },
+  notify: {},
+} as const satisfies OptionTable<WorkerOptions>;
+
 /** A sweep as this worker trains it. */
 interface KnownSweep {
   settings: SweepSettings;
@@ -74,25 +87,12 @@ interface KnownSweep {
  * @throws ConvsweepError `INVALID_ARGUMENT`, `DEVICE_UNAVAILABLE`, `QUEUE`
  */
 export async function worker(options: WorkerOptions): Promise<number> {
-  rejectUnknownOptions('worker', options, [
-    'queue',
-    'data',
-    'build',
-    'device',
-    'precision',
-    'jobs',
-    'once',
-    'signal',
-    'stop',
-    'notify',
-  ]);
-  const { jobs, device = 'auto' } = options;
-  if (jobs !== undefined) requireInteger('jobs', jobs);
-  const address = parseQueueAddress(options.queue);
+  const { device, ...given } = resolveOptions('worker', options, RULES);
+  const address = parseQueueAddress(given.queue);
   const devices = resolveDevices(device);
-  const data = options.data ?? (await loadDigits());
+  const data = given.data ?? (await loadDigits());
   const queue = await TrialQueue.open(address);
-  const { notify = () => {} } = options;
+  const notify = given.notify ?? (() => {});
   for (const warning of queue.warnings) notify(warning);
   queue.onLoss(notify);
   const scratch = await mkdtemp(join(tmpdir(), 'convsweep-worker-'));
