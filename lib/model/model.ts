@@ -71,6 +71,16 @@ const OPTIONS = {
   threads: { check: integer() },
 } as const satisfies OptionTable<ModelOptions>;
 
+/** Of {@link Model.load}; the file says the rest. */
+type LoadOptions = Pick<ModelOptions, 'device' | 'precision' | 'threads' | 'seed'>;
+
+const LOADING = {
+  device: OPTIONS.device,
+  precision: OPTIONS.precision,
+  threads: OPTIONS.threads,
+  seed: OPTIONS.seed,
+} as const satisfies OptionTable<LoadOptions>;
+
 const INFERENCE = {
   batchSize: { default: 128, check: integer() },
   signal: { check: requireSignal },
@@ -126,11 +136,8 @@ export class Model implements TrainingModel {
    * @param options `seed` of dropout and the order of images, default 0
    * @throws ConvsweepError `FILE`, `INVALID_MODEL` naming what is unsupported, `DEVICE_UNAVAILABLE`
    */
-  static async load(
-    path: string,
-    options: Pick<ModelOptions, 'device' | 'precision' | 'threads' | 'seed'> = {},
-  ): Promise<Model> {
-    rejectUnknownOptions('Model.load', options, ['device', 'precision', 'threads', 'seed']);
+  static async load(path: string, options: LoadOptions = {}): Promise<Model> {
+    rejectUnknownOptions('Model.load', options, Object.keys(LOADING));
     requirePath(path);
     const { name, layers, inputShape, weights, optimizer, origins } = await readKerasFile(path);
     const [height, width, channels] = inputShape as [number, number, number];

@@ -1,4 +1,5 @@
 import { notebookLayers } from '../architecture/notebook-layers.js';
+import type { OptionTable } from '../options.js';
 import { rejectUnknownOptions } from '../validate.js';
 import { type Model, type ModelOptions, sequential } from './model.js';
 
@@ -11,6 +12,17 @@ export interface NotebookModelOptions
   learningRate?: number;
 }
 
+/** Checked where they are used: by {@link notebookLayers} and {@link sequential}. */
+const OPTIONS = {
+  seed: {},
+  device: {},
+  precision: {},
+  threads: {},
+  inputShape: {},
+  classes: {},
+  learningRate: {},
+} as const satisfies OptionTable<NotebookModelOptions>;
+
 /**
  * The compiled model of {@link notebookLayers}.
  * @throws ConvsweepError `INVALID_ARGUMENT`, `DEVICE_UNAVAILABLE`
@@ -19,8 +31,7 @@ export function notebookModel(
   widths: readonly [number, number, number],
   options: NotebookModelOptions = {},
 ): Model {
-  const known = ['seed', 'device', 'precision', 'threads', 'inputShape', 'classes', 'learningRate'];
-  rejectUnknownOptions('notebookModel', options, known);
+  rejectUnknownOptions('notebookModel', options, Object.keys(OPTIONS));
   const { classes, learningRate, ...rest } = options;
   const optimizer = learningRate === undefined ? {} : { learningRate };
   return sequential(notebookLayers(widths, classes), { ...rest, optimizer });
