@@ -138,7 +138,6 @@ export function requireClassifier(architecture: Architecture): void {
 /** The layers as the engine takes them. */
 export function toNativeLayers(architecture: Architecture): NativeLayer[] {
   return architecture.layers.map(({ spec, inputShape, outputShape }) => ({
-    type: spec.type,
     inputShape,
     outputShape,
     ...kindOf(spec).native(spec),

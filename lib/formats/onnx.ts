@@ -1,4 +1,4 @@
-import type { Activation } from '../architecture/layers.js';
+import type { Activation, LayerSpec, SpecOf } from '../architecture/layers.js';
 import type { Architecture, ResolvedLayer } from '../architecture/resolve-layers.js';
 import type { NamedWeight } from '../architecture/weights.js';
 import { ConvsweepError } from '../errors.js';
@@ -186,42 +186,38 @@ function buildGraph(
     }
   };
 
+  const encoders: { [Type in LayerSpec['type']]: (layer: ResolvedLayer, spec: SpecOf<Type>) => void } = {
+    Rescaling(layer, { scale, offset }) {
+      append(layer, 'Mul', [constant(`${layer.name}/scale`, [], Float32Array.of(scale))]);
+      if (offset !== 0) append(layer, 'Add', [constant(`${layer.name}/offset`, [], Float32Array.of(offset))]);
+    },
+    Conv2D(layer, { kernelSize, strides, activation }) {
+      arrange(layer, true);
+      append(layer, 'Conv', weightsOf(layer), windows(layer, kernelSize, strides));
+      activate(layer, activation);
+    },
+    MaxPooling2D(layer, { poolSize, strides }) {
+      arrange(layer, true);
+      append(layer, 'MaxPool', [], windows(layer, poolSize, strides));
+    },
+    BatchNormalization(layer, { epsilon }) {
+      arrange(layer, true);
+      append(layer, 'BatchNormalization', weightsOf(layer), [float('epsilon', epsilon)]);
+    },
+    Flatten(layer) {
+      arrange(layer, false);
+      append(layer, 'Flatten', [], [int('axis', 1)]);
+    },
+    Dense(layer, { activation }) {
+      append(layer, 'Gemm', weightsOf(layer));
+      activate(layer, activation);
+    },
+    Activation: (layer, { activation }) => activate(layer, activation),
+    // Does nothing in inference.
+    Dropout() {},
+  };
   for (const layer of architecture.layers) {
-    const { name, spec } = layer;
-    switch (spec.type) {
-      case 'Rescaling':
-        append(layer, 'Mul', [constant(`${name}/scale`, [], Float32Array.of(spec.scale))]);
-        if (spec.offset !== 0)
-          append(layer, 'Add', [constant(`${name}/offset`, [], Float32Array.of(spec.offset))]);
-        break;
-      case 'Conv2D':
-        arrange(layer, true);
-        append(layer, 'Conv', weightsOf(layer), windows(layer, spec.kernelSize, spec.strides));
-        activate(layer, spec.activation);
-        break;
-      case 'MaxPooling2D':
-        arrange(layer, true);
-        append(layer, 'MaxPool', [], windows(layer, spec.poolSize, spec.strides));
-        break;
-      case 'BatchNormalization':
-        arrange(layer, true);
-        append(layer, 'BatchNormalization', weightsOf(layer), [float('epsilon', spec.epsilon)]);
-        break;
-      case 'Flatten':
-        arrange(layer, false);
-        append(layer, 'Flatten', [], [int('axis', 1)]);
-        break;
-      case 'Dense':
-        append(layer, 'Gemm', weightsOf(layer));
-        activate(layer, spec.activation);
-        break;
-      case 'Activation':
-        activate(layer, spec.activation);
-        break;
-      case 'Dropout':
-        // Does nothing in inference.
-        break;
-    }
+    (encoders[layer.spec.type] as (layer: ResolvedLayer, spec: LayerSpec) => void)(layer, layer.spec);
   }
   nodes.at(-1)!.output = [ONNX_OUTPUT];
   return { nodes, initializers };

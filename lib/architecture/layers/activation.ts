@@ -17,7 +17,7 @@ export const ACTIVATION: LayerKind<ActivationSpec> = {
   fields: { activation: anyActivation },
   outputShape: (_, input) => [...input],
   weights: () => [],
-  native: ({ activation }) => ({ activation }),
+  native: ({ activation }) => ({ type: 'Activation', activation }),
   toKeras: ({ activation }) => ({ activation }),
   fromKeras: ({ activation }) => ({ activation }),
 };

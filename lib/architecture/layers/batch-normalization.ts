@@ -34,7 +34,7 @@ export const BATCH_NORMALIZATION: LayerKind<BatchNormalizationSpec> = {
       { variable: 'moving_variance', shape, initializer: ONES, trainable: false },
     ];
   },
-  native: ({ momentum, epsilon }) => ({ momentum, epsilon }),
+  native: ({ momentum, epsilon }) => ({ type: 'BatchNormalization', momentum, epsilon }),
   toKeras: ({ momentum, epsilon }, axis) => ({
     axis: [axis],
     momentum: new PythonFloat(momentum),

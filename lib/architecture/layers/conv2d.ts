@@ -39,6 +39,7 @@ export const CONV2D: LayerKind<Conv2DSpec> = {
     return kernelAndBias([...kernelSize, input.at(-1)!, filters], { area: product(kernelSize), useBias });
   },
   native: ({ activation, useBias, kernelSize, strides }) => ({
+    type: 'Conv2D',
     activation,
     useBias,
     window: kernelSize,

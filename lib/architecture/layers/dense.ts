@@ -34,7 +34,7 @@ export const DENSE: LayerKind<DenseSpec> = {
     return [units];
   },
   weights: ({ units, useBias }, input) => kernelAndBias([input[0]!, units], { area: 1, useBias }),
-  native: ({ activation, useBias }) => ({ activation, useBias }),
+  native: ({ activation, useBias }) => ({ type: 'Dense', activation, useBias }),
   toKeras: ({ units, activation, useBias }) => ({
     units,
     activation,

@@ -21,7 +21,7 @@ export const DROPOUT: LayerKind<DropoutSpec> = {
   fields: { rate: atLeastZeroBelowOne },
   outputShape: (_, input) => [...input],
   weights: () => [],
-  native: ({ rate }) => ({ rate }),
+  native: ({ rate }) => ({ type: 'Dropout', rate }),
   toKeras: ({ rate }) => ({ rate: new PythonFloat(rate), noise_shape: null, seed: null }),
   fromKeras: ({ rate }) => ({ rate }),
 };

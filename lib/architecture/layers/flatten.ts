@@ -10,7 +10,7 @@ export const FLATTEN: LayerKind<FlattenSpec> = {
   fields: {},
   outputShape: (_, input) => [product(input)],
   weights: () => [],
-  native: () => ({}),
+  native: () => ({ type: 'Flatten' }),
   toKeras: () => ({ data_format: 'channels_last' }),
   fromKeras: () => ({}),
 };

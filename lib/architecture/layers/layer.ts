@@ -48,8 +48,8 @@ export interface LayerKind<Spec extends Named & { type: string }> {
   outputShape(spec: Spec, input: readonly number[], name: string): number[];
   /** In Keras' order. */
   weights(spec: Spec, input: readonly number[]): LayerWeight[];
-  /** What the engine is told besides type and shapes. */
-  native(spec: Spec): Omit<NativeLayer, 'type' | 'inputShape' | 'outputShape'>;
+  /** What the engine is told besides shapes; it may know the layer under another type. */
+  native(spec: Spec): Omit<NativeLayer, 'inputShape' | 'outputShape'>;
   /** As Keras 2.8 writes it, field by field in its order. @param axis of the channels, the batch's being 0 */
   toKeras(spec: Spec, axis: number): KerasFields;
   /** The other way, from Keras 2 and 3; what comes out is checked by {@link fields}. */

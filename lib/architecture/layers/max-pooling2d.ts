@@ -26,7 +26,7 @@ export const MAX_POOLING2D: LayerKind<MaxPooling2DSpec> = {
     return [...windowPositions(name, 'MaxPooling2D', window, input), input[2]!];
   },
   weights: () => [],
-  native: ({ poolSize, strides }) => ({ window: poolSize, strides }),
+  native: ({ poolSize, strides }) => ({ type: 'MaxPooling2D', window: poolSize, strides }),
   toKeras: ({ poolSize, padding, strides }) => ({
     pool_size: poolSize,
     padding,

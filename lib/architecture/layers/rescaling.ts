@@ -14,7 +14,7 @@ export const RESCALING: LayerKind<RescalingSpec> = {
   fields: { scale: finite, offset: finite },
   outputShape: (_, input) => [...input],
   weights: () => [],
-  native: ({ scale, offset }) => ({ scale, offset }),
+  native: ({ scale, offset }) => ({ type: 'Rescaling', scale, offset }),
   toKeras: ({ scale, offset }) => ({ scale: new PythonFloat(scale), offset: new PythonFloat(offset) }),
   fromKeras: ({ scale, offset }) => ({ scale, offset }),
 };
