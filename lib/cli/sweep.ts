@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
+import { invalidArgument } from '../errors.js';
 import type { Precision, SweepDeviceName } from '../native/devices.js';
 import { pythonFloat32 } from '../python/float.js';
 import { accuracyText } from '../report/accuracy-text.js';
@@ -99,6 +100,9 @@ export function withSweepOptions(command: Command): Command {
 
 async function runSweepCommand(options: SweepCommandOptions, command: Command): Promise<void> {
   const { data, protocol, seed, json } = options;
+  if (options.jobs === 0 && options.queue === undefined) {
+    throw invalidArgument('--jobs', 'a positive integer without --queue', options.jobs);
+  }
   const source = await loadSource(data);
   const images = 'all' in source ? source.all : source;
   const out = options.out ?? `runs/${images.name}-${protocol}`;
