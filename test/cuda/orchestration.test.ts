@@ -129,7 +129,7 @@ describe('a device', () => {
   test('takes up to 32 trials at a time, fewer where memory is short', async () => {
     const concurrency = async (words: string) => {
       const ended = await runScript(
-        `import { resolveDevice } from ${libraryUrl('native')};
+        `import { resolveDevice } from ${libraryUrl('native/devices')};
          console.log(resolveDevice('cuda').concurrency);`,
         { env: { CONVSWEEP_STANDIN: words } },
       );
