@@ -25,6 +25,7 @@ namespace {
 struct MakeBlock {
   const Context& context;
   const Node& from;
+  bool relu;
   std::unique_ptr<CpuBlock> operator()(const AffineSpec& s) const {
     return std::make_unique<AffineBlock>(context, from, s);
   }
@@ -38,7 +39,7 @@ struct MakeBlock {
     return std::make_unique<DenseBlock>(context, from, s);
   }
   std::unique_ptr<CpuBlock> operator()(const NormSpec& s) const {
-    return std::make_unique<NormBlock>(context, from, s);
+    return std::make_unique<NormBlock>(context, from, s, relu);
   }
   std::unique_ptr<CpuBlock> operator()(const ReluSpec& s) const {
     return std::make_unique<ReluBlock>(context, from, s);
@@ -50,8 +51,15 @@ struct MakeBlock {
 
 }  // namespace
 
-std::unique_ptr<CpuBlock> makeBlock(const Context& context, const Node& from, const BlockSpec& spec) {
-  return std::visit(MakeBlock{context, from}, spec);
+size_t blocksAsOne(std::span<const BlockSpec> specs) {
+  const bool both = specs.size() > 1 && std::holds_alternative<NormSpec>(specs[0]) &&
+                    std::holds_alternative<ReluSpec>(specs[1]);
+  return both ? 2 : 1;
+}
+
+std::unique_ptr<CpuBlock> makeBlock(const Context& context, const Node& from,
+                                    std::span<const BlockSpec> specs) {
+  return std::visit(MakeBlock{context, from, blocksAsOne(specs) == 2}, specs[0]);
 }
 
 }  // namespace convsweep::cpu

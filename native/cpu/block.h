@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "backend/backend.h"
@@ -36,6 +37,21 @@ struct Node {
   float* gradient = nullptr;
 };
 
+/**
+ * What a block does to the output of the one before, shard by shard while the shard is in the cache: that one
+ * leads, and calls this in its own passes over the shards.
+ */
+class Follower {
+ public:
+  virtual ~Follower() = default;
+  /** Before a batch. */
+  virtual void begin(size_t n, Mode mode) = 0;
+  /** After a shard of the leader's output has been written; may change it in inference. */
+  virtual void forward(const Shard& shard, Mode mode, float* values) = 0;
+  /** Writes a shard of the gradient of the leader's output. */
+  virtual void backward(const Shard& shard) = 0;
+};
+
 /** A block with memory of its own for its output. */
 class CpuBlock : public Block {
  public:
@@ -44,6 +60,8 @@ class CpuBlock : public Block {
   }
 
   const Node& output() const { return to_; }
+  /** Whether this block leads `follower` from now on; the follower outlives its last pass. */
+  virtual bool lead(Follower&) { return false; }
 
  protected:
   /** Makes room for the output of `n` images. */
@@ -67,7 +85,11 @@ class CpuBlock : public Block {
   Buffer<float> values_, gradient_;
 };
 
-/** Builds the block for `spec`, reading from `from`, which outlives it. */
-std::unique_ptr<CpuBlock> makeBlock(const Context& context, const Node& from, const BlockSpec& spec);
+/** How many of `specs`, which are not empty, `makeBlock` makes one block of: batch norm takes its ReLU along.
+ */
+size_t blocksAsOne(std::span<const BlockSpec> specs);
+/** Builds the block for the first of `specs`, reading from `from`, which outlives it. */
+std::unique_ptr<CpuBlock> makeBlock(const Context& context, const Node& from,
+                                    std::span<const BlockSpec> specs);
 
 }  // namespace convsweep::cpu

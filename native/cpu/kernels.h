@@ -66,21 +66,25 @@ struct Kernels {
   /** Mean and biased variance of each column, in two passes, accumulated in double per 64 rows. */
   void (*moments)(const float* x, size_t rows, size_t columns, float* mean, float* variance);
   /**
-   * out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c]; in this form exact where mean is large against
-   * deviation.
+   * out[i][c] = (x[i][c] - mean[c]) * scale[c] + shift[c], then max(., 0) if `relu`; in this form exact where
+   * mean is large against deviation. `out` may be `x`.
    */
   void (*normalise)(const float* x, size_t rows, size_t columns, const float* mean, const float* scale,
-                    const float* shift, float* out);
-  /** dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. */
-  void (*normSums)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
-                   const float* inverseDeviation, float* dgamma, float* dbeta);
+                    const float* shift, bool relu, float* out);
+  /**
+   * dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. Here and
+   * below `y`, where not null, is what ReLU left of the output: gradients count as 0 where it is not
+   * positive.
+   */
+  void (*normSums)(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
+                   const float* mean, const float* inverseDeviation, float* dgamma, float* dbeta);
   /**
    * dx = gamma * inverseDeviation * (gradient - dbeta * share - xhat * dgamma * share), share: 1 / rows of
    * the batch
    */
-  void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
-                       const float* inverseDeviation, const float* gamma, const float* dgamma,
-                       const float* dbeta, float share, float* dx);
+  void (*normBackward)(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
+                       const float* mean, const float* inverseDeviation, const float* gamma,
+                       const float* dgamma, const float* dbeta, float share, float* dx);
 
   /** One Adam step over flat arrays; `stepSize` is bias-corrected. */
   void (*adam)(float* w, float* m, float* v, const float* gradient, size_t size, float stepSize, float beta1,

@@ -15,6 +15,7 @@
 #include "cpu/input.h"
 #include "cpu/kernels.h"
 #include "cpu/loss.h"
+#include "cpu/norm/block.h"
 #include "cpu/stem/stem.h"
 
 namespace convsweep::cpu {
@@ -94,7 +95,10 @@ class HostSession final : public Session {
   void build() {
     blocks_.clear();
     const Node* last = nullptr;
+    CpuBlock* before = nullptr;
     const auto add = [&](std::unique_ptr<CpuBlock> block) {
+      if (auto* const norm = dynamic_cast<NormBlock*>(block.get()); norm && before) norm->follow(*before);
+      before = block.get();
       last = &block->output();
       blocks_.push_back(std::move(block));
     };
@@ -108,7 +112,7 @@ class HostSession final : public Session {
       last = &input->output();
       input_ = std::move(input);
     }
-    for (const BlockSpec& spec : specs) add(makeBlock(context_, *last, spec));
+    for (; !specs.empty(); specs = specs.subspan(blocksAsOne(specs))) add(makeBlock(context_, *last, specs));
     outputs_ = last;
     loss_ = std::make_unique<HostLoss>(team_, *last, binding_);
   }

@@ -69,6 +69,10 @@ class Builder {
     layer.epsilon = 1e-3f;
     return *this;
   }
+  Builder& relu() {
+    add("Activation", shape_).activation = "relu";
+    return *this;
+  }
   Builder& flatten() {
     add("Flatten", {std::accumulate(shape_.begin(), shape_.end(), 1, std::multiplies<>())});
     return *this;
@@ -178,19 +182,24 @@ std::vector<uint32_t> upTo(size_t n) {
 /** What a session decided in its last forward pass in training mode. */
 Decision decisionsOf(Session& session, const Plan& plan) {
   auto* const stem = dynamic_cast<cpu::ConvStem*>(session.blocks()[0].get());
-  const size_t skipped = stem ? cpu::StemSpec::kBlocks - 1 : 0;
-  return [stem, skipped, &session, &plan](size_t block, size_t image, size_t element) -> int {
+  // The session's block for each of the plan's.
+  std::vector<const Block*> blockOf(stem ? cpu::StemSpec::kBlocks : 0, stem);
+  for (size_t b = stem ? 1 : 0; blockOf.size() < plan.blocks.size(); ++b) {
+    const std::span<const BlockSpec> left = std::span(plan.blocks).subspan(blockOf.size());
+    blockOf.insert(blockOf.end(), cpu::blocksAsOne(left), session.blocks()[b].get());
+  }
+  return [stem, blockOf, &plan](size_t block, size_t image, size_t element) -> int {
     if (stem && (block == 0 || block == 2)) {
       const Extent out = std::get<ConvSpec>(plan.blocks[block]).pool->out;
       const size_t filters = static_cast<size_t>(out.channels), width = static_cast<size_t>(out.width);
       const size_t f = element % filters, x = element / filters % width, y = element / filters / width;
       return block == 0 ? stem->firstWinner(image, y, x, f) : stem->secondWinner(image, y, x, f);
     }
-    if (const auto* conv = dynamic_cast<cpu::ConvBlock*>(session.blocks()[block - skipped].get()))
+    if (const auto* conv = dynamic_cast<const cpu::ConvBlock*>(blockOf[block]))
       return conv->winner(image, element);
     const auto* dense = std::get_if<DenseSpec>(&plan.blocks[block]);
-    if (!dense || !dense->relu) return -2;
-    const auto& node = dynamic_cast<const cpu::CpuBlock&>(*session.blocks()[block - skipped]).output();
+    if (!(dense && dense->relu) && !std::holds_alternative<ReluSpec>(plan.blocks[block])) return -2;
+    const auto& node = dynamic_cast<const cpu::CpuBlock&>(*blockOf[block]).output();
     return node.values[image * node.size + element] > 0 ? 0 : -1;
   };
 }
@@ -517,6 +526,10 @@ void checkConvolutions() {
       if (draw(0, 2) == 0) {
         builder.norm();
         name += " norm";
+        if (draw(0, 1)) {
+          builder.relu();
+          name += " relu";
+        }
       }
     }
     builder.flatten().dense(10, "softmax");

@@ -235,6 +235,34 @@ class NormStage final : public Stage {
   Values x_, mean_, inverse_;
 };
 
+class ReluStage final : public Stage {
+ public:
+  ReluStage(State& state, size_t block, const ReluSpec& spec) : state_(state), block_(block), spec_(spec) {}
+
+  Values forward(const Values& x, size_t) override {
+    const double scale = largest(x);
+    Values y(x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const bool passes =
+          decide(state_, block_, i / spec_.size, i % spec_.size, {x[i]}, {0}, true, scale) == 0;
+      passed_.push_back(passes);
+      y[i] = passes ? x[i] : 0;
+    }
+    return y;
+  }
+  Values backward(const Values& dy, size_t) override {
+    Values dx(dy.size());
+    for (size_t i = 0; i < dy.size(); ++i) dx[i] = passed_[i] ? dy[i] : 0;
+    return dx;
+  }
+
+ private:
+  State& state_;
+  size_t block_;
+  ReluSpec spec_;
+  std::vector<bool> passed_;
+};
+
 /** A dense layer is a convolution whose window is the whole image. */
 ConvSpec asConvolution(const DenseSpec& dense) {
   const Extent in{1, 1, static_cast<int>(dense.in)}, out{1, 1, static_cast<int>(dense.out)};
@@ -256,6 +284,8 @@ ReferenceResult referenceStep(const Plan& plan, const std::vector<float>& parame
       stages.push_back(std::make_unique<ConvStage>(state, b, *conv));
     if (const auto* norm = std::get_if<NormSpec>(&plan.blocks[b]))
       stages.push_back(std::make_unique<NormStage>(state, *norm));
+    if (const auto* relu = std::get_if<ReluSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<ReluStage>(state, b, *relu));
     if (const auto* dense = std::get_if<DenseSpec>(&plan.blocks[b]))
       stages.push_back(std::make_unique<ConvStage>(state, b, asConvolution(*dense)));
   }

@@ -27,8 +27,11 @@ void ConvBlock::forward(size_t n, Mode mode) {
   if (!training) all.winners = nullptr;
   const size_t size = forward_->scratch();
   float* const memory = scratch(size);
-  team().forEachShard(
-      n, [&](const Shard& shard, size_t worker) { forward_->run(shard, all, memory + worker * size); });
+  if (follower_) follower_->begin(n, mode);
+  team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+    forward_->run(shard, all, memory + worker * size);
+    if (follower_) follower_->forward(shard, mode, y);
+  });
 }
 
 void ConvBlock::backward(size_t n) {
@@ -46,6 +49,7 @@ void ConvBlock::backward(size_t n) {
   team().forEachShard(n, [&](const Shard& shard, size_t worker) {
     const size_t at = shard.first * to_.size, count = (shard.last - shard.first) * to_.size;
     float* const gradient = to_.gradient + at;
+    if (follower_) follower_->backward(shard);
     if (spec_.relu) kernels().reluBackward(to_.values + at, gradient, count, gradient);
     // The bias gradient does not depend on where in its window a pooled value came from.
     if (spec_.bias)

@@ -16,6 +16,10 @@ class ConvBlock final : public CpuBlock {
 
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
+  bool lead(Follower& follower) override {
+    follower_ = &follower;
+    return true;
+  }
 
   /**
    * Where in its pooling window an output's origin lies, row-major, or -1 if ReLU clipped it. After a
@@ -36,6 +40,7 @@ class ConvBlock final : public CpuBlock {
   std::unique_ptr<ConvKernelGradient> kernelGradient_;
   /** Null until somebody needs it: never at the input. */
   std::unique_ptr<ConvInputGradient> inputGradient_;
+  Follower* follower_ = nullptr;
   Buffer<int32_t> winners_;
   Buffer<float> kernelSums_, biasSums_;
 };

@@ -1,5 +1,6 @@
 #include "cpu/conv/list.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -26,22 +27,30 @@ bool notPooled(const ConvSpec& spec) {
   return !spec.pool;
 }
 
-/** Windows of 3 x 3 or 5 x 5 at stride 1, and enough channels to outweigh the transforms. */
+/** Windows of 3 x 3 or 5 x 5 at stride 1. */
 bool winograd(const ConvSpec& spec) {
-  constexpr int kFewest = 8;
   const Window& w = spec.window;
   return w.height == w.width && (w.height == 3 || w.height == 5) && w.strideY == 1 && w.strideX == 1 &&
-         spec.in.channels >= kFewest && spec.out.channels >= kFewest && spec.out.height > 1 &&
-         spec.out.width > 1;
+         spec.out.height > 1 && spec.out.width > 1;
 }
 bool winogradNotPooled(const ConvSpec& spec) {
   return winograd(spec) && notPooled(spec);
+}
+
+bool anyway(const Kernels&, const ConvSpec&) {
+  return true;
+}
+/** Enough channels, in vectors that are full enough, to outweigh the transforms: measured. */
+bool manyChannels(const Kernels& kernels, const ConvSpec& spec) {
+  const int fewest = std::max(12, static_cast<int>(kernels.conv->lanes));
+  return spec.in.channels >= fewest && spec.out.channels >= fewest;
 }
 
 template <typename Interface>
 struct Implementation {
   const char* name;
   bool (*applies)(const ConvSpec&);
+  bool (*pays)(const Kernels&, const ConvSpec&);
   std::unique_ptr<Interface> (*make)(const Kernels&, const ConvSpec&);
 };
 
@@ -53,23 +62,23 @@ std::unique_ptr<Interface> make(const Kernels& kernels, const ConvSpec& spec) {
 // Fastest first.
 
 constexpr Implementation<ConvForward> kForward[] = {
-    {"winograd", winograd, make<ConvForward, WinogradForward>},
-    {"direct", always, make<ConvForward, DirectForward>},
-    {"plain", always, make<ConvForward, PlainForward>},
+    {"winograd", winograd, manyChannels, make<ConvForward, WinogradForward>},
+    {"direct", always, anyway, make<ConvForward, DirectForward>},
+    {"plain", always, anyway, make<ConvForward, PlainForward>},
 };
 
 constexpr Implementation<ConvInputGradient> kInputGradient[] = {
-    {"winners", pooled, make<ConvInputGradient, WinnersInputGradient>},
-    {"winograd", winogradNotPooled, make<ConvInputGradient, WinogradInputGradient>},
-    {"direct", notPooled, make<ConvInputGradient, DirectInputGradient>},
-    {"plain", always, make<ConvInputGradient, PlainInputGradient>},
+    {"winners", pooled, anyway, make<ConvInputGradient, WinnersInputGradient>},
+    {"winograd", winogradNotPooled, manyChannels, make<ConvInputGradient, WinogradInputGradient>},
+    {"direct", notPooled, anyway, make<ConvInputGradient, DirectInputGradient>},
+    {"plain", always, anyway, make<ConvInputGradient, PlainInputGradient>},
 };
 
 constexpr Implementation<ConvKernelGradient> kKernelGradient[] = {
-    {"winners", pooled, make<ConvKernelGradient, WinnersKernelGradient>},
-    {"winograd", winogradNotPooled, make<ConvKernelGradient, WinogradKernelGradient>},
-    {"direct", notPooled, make<ConvKernelGradient, DirectKernelGradient>},
-    {"plain", always, make<ConvKernelGradient, PlainKernelGradient>},
+    {"winners", pooled, anyway, make<ConvKernelGradient, WinnersKernelGradient>},
+    {"winograd", winogradNotPooled, manyChannels, make<ConvKernelGradient, WinogradKernelGradient>},
+    {"direct", notPooled, anyway, make<ConvKernelGradient, DirectKernelGradient>},
+    {"plain", always, anyway, make<ConvKernelGradient, PlainKernelGradient>},
 };
 
 template <typename Interface, size_t kCount>
@@ -80,7 +89,7 @@ std::unique_ptr<Interface> choose(const Implementation<Interface> (&list)[kCount
     if (name == one.name && one.applies(spec)) return one.make(kernels, spec);
   }
   for (const auto& one : list) {
-    if (one.applies(spec)) return one.make(kernels, spec);
+    if (one.applies(spec) && one.pays(kernels, spec)) return one.make(kernels, spec);
   }
   return nullptr;
 }

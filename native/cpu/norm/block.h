@@ -9,45 +9,46 @@
 namespace convsweep::cpu {
 
 /**
- * Batch normalisation. Over maps the statistics are taken shard by shard, so that an image's second reading
- * finds it in the cache, and merged in double; over rows of a dense layer, which are few, of the whole batch.
+ * Batch normalisation, and ReLU where it follows. Over maps the statistics are taken shard by shard and
+ * merged in double; over rows of a dense layer, which are few, of the whole batch.
+ *
+ * Behind a convolution it follows that: statistics, the gradient of the input and, in inference, where
+ * statistics are known beforehand, the output are computed while a shard is in the cache.
  */
-class NormBlock final : public CpuBlock {
+class NormBlock final : public CpuBlock, public Follower {
  public:
-  NormBlock(const Context& context, const Node& from, const NormSpec& spec)
-      : CpuBlock(context, from, spec.rows * spec.channels), spec_(spec), channel_(kSlots * spec.channels) {}
+  NormBlock(const Context& context, const Node& from, const NormSpec& spec, bool relu)
+      : CpuBlock(context, from, spec.rows * spec.channels),
+        spec_(spec),
+        relu_(relu),
+        channel_(kSlots * spec.channels) {}
+
+  /** `before`: the block that this one reads. */
+  void follow(CpuBlock& before) { follows_ = spec_.rows > 1 && before.lead(*this); }
 
   void forward(size_t n, Mode mode) override {
+    if (mode == Mode::Inference && follows_) {
+      to_.values = from_.values;
+      return;
+    }
     float* const out = prepare(n, mode);
-    const size_t channels = spec_.channels;
-    float* const movingMean = context_.state.statistics.data() + spec_.statistics;
-    float* const movingVariance = movingMean + channels;
-    const bool training = mode == Mode::Training;
-    if (training) {
-      takeMoments(n);
-      updateMoving(movingMean, movingVariance, n * spec_.rows);
+    if (!follows_) begin(n, mode);
+    if (mode == Mode::Training) {
+      if (!follows_) eachPart(n, [&](const Shard& part) { takeMoments(part); });
+      mergeMoments(n);
+      useStatistics(channel(kMean), channel(kVariance));
     }
-    const float* const mean = training ? channel(kMean) : movingMean;
-    const float* const variance = training ? channel(kVariance) : movingVariance;
-    const float* const gamma = parameters(spec_.parameters.first);
-    for (size_t c = 0; c < channels; ++c) {
-      channel(kInverseDeviation)[c] = 1 / std::sqrt(variance[c] + spec_.epsilon);
-      channel(kScale)[c] = gamma[c] * channel(kInverseDeviation)[c];
-    }
-    eachPart(n, [&](const Shard& part) {
-      kernels().normalise(from_.values + at(part), rows(part), channels, mean, channel(kScale),
-                          parameters(spec_.parameters.second), out + at(part));
-    });
+    eachPart(n, [&](const Shard& part) { normalise(part, from_.values, out); });
   }
 
   void backward(size_t n) override {
     const size_t channels = spec_.channels, parts = partsOf(n);
+    batch_ = n;
     float* const dgamma = gradients(spec_.parameters.first);
     float* const dbeta = gradients(spec_.parameters.second);
-    sums_.ensure(2 * parts * channels);
     eachPart(n, [&](const Shard& part) {
       float* const sums = sums_.data() + 2 * part.index * channels;
-      kernels().normSums(from_.values + at(part), to_.gradient + at(part), rows(part), channels,
+      kernels().normSums(from_.values + at(part), passed(part), to_.gradient + at(part), rows(part), channels,
                          channel(kMean), channel(kInverseDeviation), sums, sums + channels);
     });
     for (size_t c = 0; c < channels; ++c) {
@@ -59,18 +60,35 @@ class NormBlock final : public CpuBlock {
       dgamma[c] = static_cast<float>(products);
       dbeta[c] = static_cast<float>(gradients);
     }
-    if (!from_.gradient) return;
-    eachPart(n, [&](const Shard& part) {
-      kernels().normBackward(from_.values + at(part), to_.gradient + at(part), rows(part), channels,
-                             channel(kMean), channel(kInverseDeviation), parameters(spec_.parameters.first),
-                             dgamma, dbeta, 1 / static_cast<float>(n * spec_.rows),
-                             from_.gradient + at(part));
-    });
+    if (from_.gradient && !follows_) eachPart(n, [&](const Shard& part) { backward(part); });
+  }
+
+  // As a follower.
+
+  void begin(size_t n, Mode mode) override {
+    if (mode == Mode::Training) {
+      sums_.ensure(2 * partsOf(n) * spec_.channels);
+    } else {
+      useStatistics(movingMean(), movingVariance());
+    }
+  }
+  void forward(const Shard& shard, Mode mode, float* values) override {
+    if (mode == Mode::Training) return takeMoments(shard);
+    normalise(shard, values, values);
+  }
+  void backward(const Shard& part) override {
+    kernels().normBackward(from_.values + at(part), passed(part), to_.gradient + at(part), rows(part),
+                           spec_.channels, channel(kMean), channel(kInverseDeviation),
+                           parameters(spec_.parameters.first), gradients(spec_.parameters.first),
+                           gradients(spec_.parameters.second), 1 / static_cast<float>(batch_ * spec_.rows),
+                           from_.gradient + at(part));
   }
 
  private:
   enum Slot { kMean, kVariance, kInverseDeviation, kScale, kSlots };
   float* channel(Slot slot) { return channel_.data() + slot * spec_.channels; }
+  float* movingMean() { return context_.state.statistics.data() + spec_.statistics; }
+  float* movingVariance() { return movingMean() + spec_.channels; }
 
   size_t partsOf(size_t n) const { return spec_.rows > 1 ? shardsOf(n) : 1; }
   template <typename Body>
@@ -80,14 +98,22 @@ class NormBlock final : public CpuBlock {
   }
   size_t at(const Shard& part) const { return part.first * to_.size; }
   size_t rows(const Shard& part) const { return (part.last - part.first) * spec_.rows; }
+  /** The outputs that tell which gradients ReLU lets pass; null where it lets all. */
+  const float* passed(const Shard& part) const { return relu_ ? to_.values + at(part) : nullptr; }
 
-  void takeMoments(size_t n) {
+  void normalise(const Shard& part, const float* x, float* out) {
+    kernels().normalise(x + at(part), rows(part), spec_.channels, mean_, channel(kScale),
+                        parameters(spec_.parameters.second), relu_, out + at(part));
+  }
+
+  void takeMoments(const Shard& part) {
+    float* const moments = sums_.data() + 2 * part.index * spec_.channels;
+    kernels().moments(from_.values + at(part), rows(part), spec_.channels, moments, moments + spec_.channels);
+  }
+
+  /** Of the parts to those of the batch, which the moving ones follow. */
+  void mergeMoments(size_t n) {
     const size_t channels = spec_.channels, parts = partsOf(n);
-    sums_.ensure(2 * parts * channels);
-    eachPart(n, [&](const Shard& part) {
-      float* const moments = sums_.data() + 2 * part.index * channels;
-      kernels().moments(from_.values + at(part), rows(part), channels, moments, moments + channels);
-    });
     const double all = static_cast<double>(n);
     for (size_t c = 0; c < channels; ++c) {
       const auto share = [&](size_t p) {
@@ -104,17 +130,28 @@ class NormBlock final : public CpuBlock {
       channel(kMean)[c] = static_cast<float>(mean);
       channel(kVariance)[c] = static_cast<float>(variance);
     }
+    const float correction = static_cast<float>(spec_.correction(n * spec_.rows));
+    for (size_t c = 0; c < channels; ++c) {
+      movingMean()[c] -= (movingMean()[c] - channel(kMean)[c]) * spec_.decay;
+      movingVariance()[c] -= (movingVariance()[c] - channel(kVariance)[c] * correction) * spec_.decay;
+    }
   }
 
-  void updateMoving(float* mean, float* variance, size_t rows) {
-    const float correction = static_cast<float>(spec_.correction(rows));
+  void useStatistics(const float* mean, const float* variance) {
+    mean_ = mean;
+    const float* const gamma = parameters(spec_.parameters.first);
     for (size_t c = 0; c < spec_.channels; ++c) {
-      mean[c] -= (mean[c] - channel(kMean)[c]) * spec_.decay;
-      variance[c] -= (variance[c] - channel(kVariance)[c] * correction) * spec_.decay;
+      channel(kInverseDeviation)[c] = 1 / std::sqrt(variance[c] + spec_.epsilon);
+      channel(kScale)[c] = gamma[c] * channel(kInverseDeviation)[c];
     }
   }
 
   NormSpec spec_;
+  const bool relu_;
+  bool follows_ = false;
+  /** Of the last backward pass. */
+  size_t batch_ = 0;
+  const float* mean_ = nullptr;
   Buffer<float> channel_;
   /** Per shard: mean and variance, or the sums for the gradients. */
   Buffer<float> sums_;

@@ -2,6 +2,12 @@
 //
 // Float sums of 64 rows, merged in double: as exact as double throughout for the sizes at hand, at the speed
 // of float.
+//
+// Rows of a map are narrow: 8 channels are half a vector. Many such rows are read as one array, in groups of
+// vectors that begin with a row; a vector's place in its group says which channels its lanes are.
+#include <type_traits>
+
+#include "cpu/elementwise/kernels_isa.h"
 #include "cpu/norm/kernels_isa.h"
 #include "cpu/simd.h"
 
@@ -30,15 +36,150 @@ inline void sumColumns(size_t rows, size_t columns, float* sums, double divisor,
   }
 }
 
+// ---- Groups of narrow rows --------------------------------------------------------------------------------
+
+/** Two sums and what they are made of stay in registers. */
+constexpr size_t kMostVectors = kLanes == 16 ? 8 : 4;
+/** Fewer rows are not worth laying out what belongs to the columns. */
+constexpr size_t kManyRows = 256;
+
+template <size_t kVectors>
+struct Group {};
+
+/** Calls `call` with a group of whole rows; false where the rows are few, or too wide for one. */
+template <size_t kVectors = kMostVectors, typename Call>
+inline bool withGroup(size_t rows, size_t columns, const Call& call) {
+  const size_t period = columns / least(columns & -columns, kLanes);
+  if (rows < kManyRows || period > kMostVectors) return false;
+  if (kMostVectors / period * period == kVectors) {
+    call(Group<kVectors>{});
+    return true;
+  }
+  if constexpr (kVectors > kMostVectors / 2 + 1) return withGroup<kVectors - 1>(rows, columns, call);
+  return false;
+}
+
+/** A value per column, once for each row of a group. */
+template <size_t kVectors>
+class Columns {
+ public:
+  template <typename Value>
+  requires(!std::is_pointer_v<Value>) Columns(size_t columns, Value value) {
+    for (size_t i = 0, c = 0; i < kVectors * kLanes; ++i, c = c + 1 < columns ? c + 1 : 0)
+      values_[i] = value(c);
+  }
+  Columns(size_t columns, const float* values) : Columns(columns, [=](size_t c) { return values[c]; }) {}
+  Vector operator[](size_t vector) const { return load(values_ + vector * kLanes); }
+
+ private:
+  float values_[kVectors * kLanes];
+};
+
+inline Vector loadUpTo(const float* from, size_t width) {
+  return width == kLanes ? load(from) : loadPart(from, width);
+}
+inline void storeUpTo(float* to, Vector v, size_t width) {
+  if (width == kLanes) {
+    store(to, v);
+  } else {
+    storePart(to, v, width);
+  }
+}
+
+/** `gradient` where there is no y, or where it is positive. */
+inline Vector passed(const float* y, size_t i, size_t width, Vector gradient) {
+  return y ? wherePositive(loadUpTo(y + i, width), gradient) : gradient;
+}
+inline float passed(const float* y, size_t i, float gradient) {
+  return y && !(y[i] > 0) ? 0 : gradient;
+}
+
+/** Calls body(first, vector of the group, width) for all of `size` values; only the last are not kLanes wide.
+ */
+template <size_t kVectors, typename Body>
+inline void eachVector(size_t size, Body body) {
+  size_t i = 0;
+  for (; i + kVectors * kLanes <= size; i += kVectors * kLanes) {
+#pragma GCC unroll 8
+    for (size_t v = 0; v < kVectors; ++v) body(i + v * kLanes, v, kLanes);
+  }
+  for (size_t v = 0; i < size; ++v, i += kLanes) body(i, v, least(size - i, kLanes));
+}
+
+/** sums[s][column] of terms[s], which `term(first, vector of the group, width, terms)` writes. */
+template <size_t kSums, size_t kVectors, typename Term>
+inline void sumGroups(size_t size, size_t columns, double divisor, float* const (&sums)[kSums], Term term) {
+  constexpr size_t kGroup = kVectors * kLanes;
+  double total[kSums][kGroup] = {};
+  const size_t whole = size / kGroup * kGroup;
+  for (size_t begin = 0; begin < whole; begin += kChunk * kGroup) {
+    const size_t end = least(whole, begin + kChunk * kGroup);
+    Vector part[kSums][kVectors] = {};
+    for (size_t i = begin; i < end; i += kGroup) {
+#pragma GCC unroll 8
+      for (size_t v = 0; v < kVectors; ++v) {
+        Vector terms[kSums];
+        term(i + v * kLanes, v, kLanes, terms);
+        for (size_t s = 0; s < kSums; ++s) part[s][v] += terms[s];
+      }
+    }
+    for (size_t s = 0; s < kSums; ++s) {
+      for (size_t i = 0; i < kGroup; ++i) total[s][i] += static_cast<double>(part[s][i / kLanes][i % kLanes]);
+    }
+  }
+  for (size_t i = whole, v = 0; i < size; i += kLanes, ++v) {
+    Vector terms[kSums];
+    const size_t width = least(size - i, kLanes);
+    term(i, v, width, terms);
+    for (size_t s = 0; s < kSums; ++s) {
+      for (size_t l = 0; l < width; ++l) total[s][v * kLanes + l] += static_cast<double>(terms[s][l]);
+    }
+  }
+  for (size_t s = 0; s < kSums; ++s) {
+    for (size_t c = 0; c < columns; ++c) {
+      double sum = 0;
+      for (size_t i = c; i < kGroup; i += columns) sum += total[s][i];
+      sums[s][c] = static_cast<float>(sum / divisor);
+    }
+  }
+}
+
 }  // namespace
 
 void columnSums(const float* x, size_t rows, size_t columns, float* sums) {
+  if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
+        sumGroups<1, kVectors>(
+            rows * columns, columns, 1,
+            {sums}, [=](size_t i, size_t, size_t width, Vector * terms) __attribute__((always_inline)) {
+              terms[0] = loadUpTo(x + i, width);
+            });
+      })) {
+    return;
+  }
   sumColumns(rows, columns, sums, 1, [=](size_t i, size_t j) { return x[i * columns + j]; });
 }
 
 void moments(const float* x, size_t rows, size_t columns, float* mean, float* variance) {
   const double count = static_cast<double>(rows);
   // Relative to the first row, so that the mean of equal values is that value.
+  if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
+        const Columns<kVectors> first(columns, x);
+        sumGroups<1, kVectors>(
+            rows * columns, columns, count,
+            {mean}, [&](size_t i, size_t v, size_t width, Vector * terms) __attribute__((always_inline)) {
+              terms[0] = loadUpTo(x + i, width) - first[v];
+            });
+        for (size_t j = 0; j < columns; ++j) mean[j] += x[j];
+        const Columns<kVectors> centre(columns, mean);
+        sumGroups<1, kVectors>(
+            rows * columns, columns, count,
+            {variance}, [&](size_t i, size_t v, size_t width, Vector * terms) __attribute__((always_inline)) {
+              const Vector centred = loadUpTo(x + i, width) - centre[v];
+              terms[0] = centred * centred;
+            });
+      })) {
+    return;
+  }
   sumColumns(rows, columns, mean, count, [=](size_t i, size_t j) { return x[i * columns + j] - x[j]; });
   for (size_t j = 0; j < columns; ++j) mean[j] += x[j];
   sumColumns(rows, columns, variance, count, [=](size_t i, size_t j) {
@@ -48,29 +189,71 @@ void moments(const float* x, size_t rows, size_t columns, float* mean, float* va
 }
 
 void normalise(const float* x, size_t rows, size_t columns, const float* mean, const float* scale,
-               const float* shift, float* out) {
+               const float* shift, bool relu, float* out) {
+  if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
+        const Columns<kVectors> means(columns, mean), scales(columns, scale), shifts(columns, shift);
+        eachVector<kVectors>(
+            rows * columns, [&](size_t i, size_t v, size_t width) __attribute__((always_inline)) {
+              const Vector y = (loadUpTo(x + i, width) - means[v]) * scales[v] + shifts[v];
+              storeUpTo(out + i, relu ? clip(y) : y, width);
+            });
+      })) {
+    return;
+  }
   for (size_t i = 0; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j)
       out[i * columns + j] = (x[i * columns + j] - mean[j]) * scale[j] + shift[j];
   }
+  if (relu) CONVSWEEP_ISA::relu(out, rows * columns, out);
 }
 
-void normSums(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
-              const float* inverseDeviation, float* dgamma, float* dbeta) {
-  columnSums(gradient, rows, columns, dbeta);
+void normSums(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
+              const float* mean, const float* inverseDeviation, float* dgamma, float* dbeta) {
+  if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
+        const Columns<kVectors> means(columns, mean), inverses(columns, inverseDeviation);
+        sumGroups<2, kVectors>(
+            rows * columns, columns, 1, {dbeta, dgamma},
+            [&](size_t i, size_t v, size_t width, Vector * terms) __attribute__((always_inline)) {
+              terms[0] = passed(y, i, width, loadUpTo(gradient + i, width));
+              terms[1] = terms[0] * ((loadUpTo(x + i, width) - means[v]) * inverses[v]);
+            });
+      })) {
+    return;
+  }
+  sumColumns(rows, columns, dbeta, 1,
+             [=](size_t i, size_t j) { return passed(y, i * columns + j, gradient[i * columns + j]); });
   sumColumns(rows, columns, dgamma, 1, [=](size_t i, size_t j) {
-    return gradient[i * columns + j] * ((x[i * columns + j] - mean[j]) * inverseDeviation[j]);
+    return passed(y, i * columns + j, gradient[i * columns + j]) *
+           ((x[i * columns + j] - mean[j]) * inverseDeviation[j]);
   });
 }
 
-void normBackward(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
-                  const float* inverseDeviation, const float* gamma, const float* dgamma, const float* dbeta,
-                  float share, float* dx) {
+void normBackward(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
+                  const float* mean, const float* inverseDeviation, const float* gamma, const float* dgamma,
+                  const float* dbeta, float share, float* dx) {
+  if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
+        const Columns<kVectors> means(columns, mean);
+        const Columns<kVectors> scales(columns, [=](size_t c) { return gamma[c] * inverseDeviation[c]; });
+        const Columns<kVectors> centres(columns, [=](size_t c) { return dbeta[c] * share; });
+        const Columns<kVectors> slopes(columns, [=](size_t c) {
+          return gamma[c] * inverseDeviation[c] * inverseDeviation[c] * (dgamma[c] * share);
+        });
+        eachVector<kVectors>(
+            rows * columns, [&](size_t i, size_t v, size_t width) __attribute__((always_inline)) {
+              const Vector g = passed(y, i, width, loadUpTo(gradient + i, width));
+              storeUpTo(dx + i,
+                        scales[v] * (g - centres[v]) - (loadUpTo(x + i, width) - means[v]) * slopes[v],
+                        width);
+            });
+      })) {
+    return;
+  }
   for (size_t i = 0; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) {
       const float xhat = (x[i * columns + j] - mean[j]) * inverseDeviation[j];
       dx[i * columns + j] = gamma[j] * inverseDeviation[j] *
-                            (gradient[i * columns + j] - dbeta[j] * share - xhat * (dgamma[j] * share));
+                            (passed(y, i * columns + j, gradient[i * columns + j]) - dbeta[j] * share -
+                             xhat * (dgamma[j] * share));
     }
   }
 }
