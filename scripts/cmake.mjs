@@ -51,6 +51,12 @@ export function cmakeBuild(folder, compiler, targets, ...definitions) {
   ];
 }
 
+/** A build with AddressSanitizer and UBSan, which the tests share: compiling the kernels with them takes minutes. */
+export const sanitized = {
+  folder: join(root, 'build', 'native-tests'),
+  definitions: ['-DCONVSWEEP_CUDA=AUTO', '-DCONVSWEEP_TESTS=ON', '-DCONVSWEEP_SANITIZE=address,undefined'],
+};
+
 /** Runs a command in the project's folder: whether it went well, and what it said that was not shown already. */
 export function run(command, args, { env = {}, ...options } = {}) {
   const { status, signal, error, stdout, stderr } = spawnSync(command, args, {

@@ -1,13 +1,13 @@
-// Builds the CPU addon with AddressSanitizer and UBSan in a folder of its own and makes every wrong call that
-// test/faults/boundary.ts knows. Node itself is built without them, so their runtime is loaded before it.
+// Builds the CPU addon with AddressSanitizer and UBSan and makes every wrong call that test/faults/boundary.ts knows.
+// Node itself is built without them, so their runtime is loaded before it.
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { cmakeBuild, root, run } from './cmake.mjs';
+import { cmakeBuild, root, run, sanitized } from './cmake.mjs';
 
-const folder = join(root, 'build', 'asan');
+const { folder, definitions } = sanitized;
 const require = createRequire(import.meta.url);
-const compiler = process.env.CXX ?? 'g++';
+const compiler = process.env.CXX ?? 'c++';
 
 function mustRun(command, args, env) {
   const { passed, output } = run(command, args, { stdio: 'inherit', env });
@@ -20,8 +20,7 @@ mustRun(process.execPath, [
   join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc'),
   ...['-p', root],
 ]);
-const sanitizers = '-DCONVSWEEP_SANITIZE=address,undefined';
-for (const args of cmakeBuild(folder, compiler, ['convsweep_cpu'], sanitizers)) mustRun('cmake', args);
+for (const args of cmakeBuild(folder, undefined, ['convsweep_cpu'], ...definitions)) mustRun('cmake', args);
 const runtime = (name) => execFileSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
 mustRun(
   process.execPath,

@@ -5,10 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const jobs = String(availableParallelism());
+import { cmakeBuild, root, sanitized } from './cmake.mjs';
 
 function run(command, ...args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
@@ -19,22 +16,15 @@ function run(command, ...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-function test(name, sanitizers, cuda, targets, ...options) {
-  const folder = join(root, 'build', name);
-  run(
-    'cmake',
-    ...['-S', root, '-B', folder, '-DCMAKE_BUILD_TYPE=Release', `-DCONVSWEEP_CUDA=${cuda}`],
-    ...['-DCONVSWEEP_TESTS=ON', `-DCONVSWEEP_SANITIZE=${sanitizers}`],
-  );
-  run('cmake', '--build', folder, '--target', ...targets, '--parallel', jobs);
+function test({ folder, definitions }, targets, ...options) {
+  for (const args of cmakeBuild(folder, undefined, targets, ...definitions)) run('cmake', ...args);
+  const jobs = String(availableParallelism());
   run('ctest', '--test-dir', folder, '--output-on-failure', '--parallel', jobs, ...options);
 }
 
-test(
-  'native-tests',
-  'address,undefined',
-  'AUTO',
-  ['native_tests', 'executor_tests', 'convolution_plan_tests'],
-  ...process.argv.slice(2),
-);
-test('native-tests-threads', 'thread', 'OFF', ['executor_tests'], '-R', 'executor');
+test(sanitized, ['native_tests', 'executor_tests', 'convolution_plan_tests'], ...process.argv.slice(2));
+const threads = {
+  folder: join(root, 'build', 'native-tests-threads'),
+  definitions: ['-DCONVSWEEP_TESTS=ON', '-DCONVSWEEP_SANITIZE=thread', '-DCONVSWEEP_BASELINE=ON'],
+};
+test(threads, ['executor_tests'], '-R', 'executor');
