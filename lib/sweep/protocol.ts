@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/dataset.js';
 import { holdout, notebookSplit } from '../data/splits.js';
-import { divideSixToOne, type TrainTest } from '../data/train-test.js';
+import { allImages, divideSixToOne, type TrainTest } from '../data/train-test.js';
 import { invalidArgument } from '../errors.js';
 import type { SweepSplit } from './trial.js';
 
@@ -34,7 +34,7 @@ export function protocolSplits(
   return percentages.map((percent) => {
     const name = `${percent}%`;
     if (protocol === 'holdout') {
-      return { name, ...holdout('all' in source ? source.all : source, { percent, seed }) };
+      return { name, ...holdout(allImages(source), { percent, seed }) };
     }
     const { train, validation, unseen, description } = notebookSplit(division ?? (source as TrainTest), {
       percent,

@@ -5,7 +5,8 @@ import { orFileError } from '../files.js';
 import { type OptionTable, resolveOptions } from '../options.js';
 import { integer } from '../validate.js';
 import { Dataset } from './dataset.js';
-import { type IdxFile, invalidData, readIdxFile } from './idx-file.js';
+import { type IdxFile, readIdxFile } from './idx-file.js';
+import { invalidData } from './invalid.js';
 import type { TrainTest } from './train-test.js';
 
 /** Options of {@link loadIdx}. */
