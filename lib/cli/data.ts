@@ -9,7 +9,7 @@ import { makeFolder, writeWhole } from '../files.js';
 import { digitPng } from '../report/digit-png.js';
 import { dataOption } from './data-option.js';
 import { loadSource } from './data-source.js';
-import { integer } from './options.js';
+import { integer } from './option-parsers.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
 interface ShowOptions {

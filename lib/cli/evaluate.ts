@@ -7,7 +7,7 @@ import { dataOption } from './data-option.js';
 import { type ImageOptions, loadSource, PARTS, requireSelection } from './data-source.js';
 import { type DeviceOptions, modelOptions, withDevice } from './device-options.js';
 import { evaluatedImages } from './evaluated-images.js';
-import { choice, integer, percentage } from './options.js';
+import { choice, integer, percentage } from './option-parsers.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
 interface EvaluateOptions extends ImageOptions, DeviceOptions {

@@ -20,7 +20,7 @@ import { LiveView } from '../watch/live-view.js';
 import { dataOption } from './data-option.js';
 import { loadSource } from './data-source.js';
 import { withDevice } from './device-options.js';
-import { choice, distinct, integer, integers, percentages, port } from './options.js';
+import { choice, distinct, integer, integers, percentages, port } from './option-parsers.js';
 import { queueOption } from './queue-option.js';
 import { reproducingCommand } from './reproduction.js';
 import { SweepDisplay } from './sweep-display.js';

@@ -12,7 +12,7 @@ import { settledStartEpoch } from '../training/start-epoch.js';
 import { dataOption } from './data-option.js';
 import { loadSource } from './data-source.js';
 import { type DeviceOptions, modelOptions, withDevice } from './device-options.js';
-import { integers, percentage } from './options.js';
+import { integers, percentage } from './option-parsers.js';
 import { interruption, note, printJson, tell } from './terminal.js';
 import { startEpochText, type TrainingOptions, withTraining } from './training-options.js';
 

@@ -5,7 +5,7 @@ import { parseNumberRanges } from '../sweep/number-ranges.js';
 import { trainPlanned } from '../sweep/train-planned.js';
 import { dataOption } from './data-option.js';
 import { withDevice } from './device-options.js';
-import { integer } from './options.js';
+import { integer } from './option-parsers.js';
 import { readPlan } from './planned-sweep.js';
 import { sweepOptions } from './sweep.js';
 import { SweepDisplay } from './sweep-display.js';

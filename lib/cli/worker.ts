@@ -4,7 +4,7 @@ import { worker } from '../sweep/queue/worker.js';
 import { dataOption } from './data-option.js';
 import { loadSource } from './data-source.js';
 import { withDevice } from './device-options.js';
-import { integer } from './options.js';
+import { integer } from './option-parsers.js';
 import { queueOption } from './queue-option.js';
 import { note } from './terminal.js';
 

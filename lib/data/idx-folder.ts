@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { orFileError } from '../files.js';
-import { type OptionTable, resolveOptions } from '../options.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { integer } from '../validate.js';
 import { Dataset } from './dataset.js';
 import { type IdxFile, readIdxFile } from './idx-file.js';
