@@ -3,7 +3,7 @@ import type { DeviceName, Precision } from '../native/devices.js';
 import { mergeSweep } from '../sweep/merge-sweep.js';
 import { dataOption } from './data-option.js';
 import { withDevice } from './device-options.js';
-import { readPlan } from './planned-sweep.js';
+import { readPlan } from './planned-command.js';
 import { reproducingCommand } from './reproduction.js';
 import { tellResult } from './sweep.js';
 import { writeSweepReports } from './sweep-reports.js';

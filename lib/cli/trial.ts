@@ -6,7 +6,7 @@ import { trainPlanned } from '../sweep/train-planned.js';
 import { dataOption } from './data-option.js';
 import { withDevice } from './device-options.js';
 import { integer } from './option-parsers.js';
-import { readPlan } from './planned-sweep.js';
+import { readPlan } from './planned-command.js';
 import { sweepOptions } from './sweep.js';
 import { SweepDisplay } from './sweep-display.js';
 import { interruption, printJson } from './terminal.js';

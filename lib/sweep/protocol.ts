@@ -43,3 +43,12 @@ export function protocolSplits(
     return { name, train, validation, unseen, description };
   });
 }
+
+/** What {@link protocolSplits} was given for `splits`; undefined where it did not make them. */
+export function protocolOf(
+  splits: readonly { readonly name: string; readonly unseen?: unknown }[],
+): { protocol: Protocol; percentages: number[] } | undefined {
+  const percentages = splits.map(({ name }) => Number(/^(\d+(?:\.\d+)?)%$/.exec(name)?.[1]));
+  if (percentages.some(Number.isNaN)) return undefined;
+  return { protocol: splits[0]?.unseen === undefined ? 'holdout' : 'notebook', percentages };
+}
