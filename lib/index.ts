@@ -33,7 +33,7 @@ export {
 } from './data/download.js';
 export type { Shuffle } from './data/epoch-plan.js';
 export { type FittedImage, fitImage } from './data/fit-image.js';
-export { type IdxOptions, loadIdx } from './data/idx.js';
+export { type IdxOptions, loadIdx } from './data/idx-folder.js';
 export type { Division, Origin } from './data/origin.js';
 export { type RgbaImage, readPng } from './data/png-image.js';
 export { renderDigit } from './data/render-digit.js';

@@ -1,6 +1,6 @@
 import { Dataset } from '../../lib/data/dataset.js';
 import { loadDigits } from '../../lib/data/digits.js';
-import { loadIdx } from '../../lib/data/idx.js';
+import { loadIdx } from '../../lib/data/idx-folder.js';
 import { Random } from '../../lib/random.js';
 
 const COUNT = 70_000;

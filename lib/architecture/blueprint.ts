@@ -1,6 +1,6 @@
 import { Dataset } from '../data/dataset.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import { type OptionTable, resolveOptions } from '../options.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { type Adam, resolveAdam } from './adam.js';
 import { validateName } from './layers/layer.js';
 import type { LayerSpec } from './layers.js';

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/dataset.js';
 import { loadDigits } from '../data/digits.js';
-import { loadIdx } from '../data/idx.js';
+import { loadIdx } from '../data/idx-folder.js';
 import { holdout } from '../data/splits.js';
 import type { TrainTest } from '../data/train-test.js';
 import { ConvsweepError } from '../errors.js';

@@ -1,14 +1,15 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
-import { loadDigits } from '../data/digits.js';
 import { downloadMnist, MNIST_MIRROR } from '../data/download.js';
-import { loadIdx } from '../data/idx.js';
 import { renderDigit } from '../data/render-digit.js';
+import { allImages, partsOf } from '../data/train-test.js';
 import { invalidArgument } from '../errors.js';
 import { makeFolder, writeWhole } from '../files.js';
 import { digitPng } from '../report/digit-png.js';
-import { integer } from './options.js';
+import { dataOption } from './data-option.js';
+import { loadSource } from './data-source.js';
+import { integer } from './option-parsers.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
 interface ShowOptions {
@@ -23,16 +24,16 @@ export function addData(program: Command): void {
   data
     .command('info')
     .description('print what the data set holds')
-    .option('--data <dir>', 'IDX files to read instead of the embedded digits')
+    .addOption(dataOption())
     .option('--json', 'print JSON')
     .action(async ({ data: directory, json }: { data?: string; json?: boolean }) => {
-      const splits = await splitsOf(directory);
-      const name = Object.values(splits)[0]!.name.replace(/ (train|test)$/, '');
-      if (!json) return print(datasetInfo(name, splits));
+      const source = await loadSource(directory);
+      const parts = partsOf(source);
+      if (!json) return print(datasetInfo(allImages(source).name, parts));
       printJson(
         Object.fromEntries(
-          Object.entries(splits).map(([split, images]) => [
-            split,
+          Object.entries(parts).map(([part, images]) => [
+            part,
             {
               images: images.size,
               shape: images.imageShape,
@@ -48,14 +49,14 @@ export function addData(program: Command): void {
     .command('show')
     .description('draw one image in the terminal, or as PNG too')
     .argument('<position>', 'which image, from 0', integer('<position>', 0))
-    .option('--data <dir>', 'IDX files to read instead of the embedded digits')
+    .addOption(dataOption())
     .option('--ascii', 'plain characters only')
     .option('--png <file>', 'write it as PNG, too, ten times its size')
     .action(async (position: number, { data: directory, ascii, png }: ShowOptions) => {
       if (png !== undefined && !/\.png$/i.test(png)) {
         throw invalidArgument('--png', 'a file name ending in .png', png);
       }
-      const images = directory === undefined ? await loadDigits() : (await loadIdx(directory)).all;
+      const images = allImages(await loadSource(directory));
       if (position >= images.size) {
         throw invalidArgument('<position>', `an integer from 0 to ${images.size - 1}`, position);
       }
@@ -95,10 +96,4 @@ export function addData(program: Command): void {
         release();
       }
     });
-}
-
-async function splitsOf(directory: string | undefined) {
-  if (directory === undefined) return { all: await loadDigits() };
-  const { train, test } = await loadIdx(directory);
-  return { train, test };
 }

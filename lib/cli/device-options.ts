@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DeviceName, Precision } from '../native/devices.js';
-import { choice, deviceName, integer, sweepDeviceName } from './options.js';
+import { choice, deviceName, integer, sweepDeviceName } from './option-parsers.js';
 
 /**
  * Adds the options that choose what runs a model, and how exactly.

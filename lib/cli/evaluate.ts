@@ -3,10 +3,11 @@ import { Model } from '../model/model.js';
 import { writeEvaluation } from '../report/evaluation/evaluation-folder.js';
 import { evaluationText } from '../report/evaluation/evaluation-text.js';
 import { evaluateModel } from '../report/evaluation/model-evaluation.js';
+import { dataOption } from './data-option.js';
 import { type ImageOptions, loadSource, PARTS, requireSelection } from './data-source.js';
 import { type DeviceOptions, modelOptions, withDevice } from './device-options.js';
 import { evaluatedImages } from './evaluated-images.js';
-import { choice, integer, percentage } from './options.js';
+import { choice, integer, percentage } from './option-parsers.js';
 import { interruption, note, print, printJson } from './terminal.js';
 
 interface EvaluateOptions extends ImageOptions, DeviceOptions {
@@ -18,7 +19,7 @@ interface EvaluateOptions extends ImageOptions, DeviceOptions {
 /** Adds the options that choose images and what runs the model to `command`. */
 export function withImages(command: Command): Command {
   const withSelection = command
-    .option('--data <dir>', 'IDX files to read instead of the embedded digits')
+    .addOption(dataOption())
     .option('--part <part>', 'all, train, test or validation', choice('--part', PARTS))
     .option(
       '--split <percent>',

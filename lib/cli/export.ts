@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { invalidArgument } from '../errors.js';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../formats/export.js';
 import { StoredModel } from '../formats/stored-model.js';
-import { choice } from './options.js';
+import { choice } from './option-parsers.js';
 import { print, printJson } from './terminal.js';
 
 /** What opens each format. */

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { DeviceName, Precision } from '../native/devices.js';
 import { mergeSweep } from '../sweep/merge-sweep.js';
+import { dataOption } from './data-option.js';
 import { withDevice } from './device-options.js';
-import { readPlan } from './planned-sweep.js';
+import { readPlan } from './planned-command.js';
 import { reproducingCommand } from './reproduction.js';
 import { tellResult } from './sweep.js';
 import { writeSweepReports } from './sweep-reports.js';
@@ -21,7 +22,7 @@ export function addMerge(program: Command): void {
     .command('merge')
     .description('put the trials of a planned sweep together: table, best model, report')
     .argument('<dir>', 'folder of the plan, in which all its trials were trained')
-    .option('--data <dir>', "IDX files of the plan's images, unless they are the embedded digits");
+    .addOption(dataOption("of the plan's images, unless they are the embedded digits"));
   withDevice(command)
     .option('--mixed', 'also trials of other engines (instruction set, compiler, GPU) than planned')
     .option('--json', 'print the result as JSON')

@@ -7,7 +7,7 @@ import { PICTURE_FORMATS, type PictureFormat, SweepFolder } from '../sweep/folde
 import { peekJournal } from '../sweep/journal.js';
 import { bestTrial, finishedOnly } from '../sweep/selection.js';
 import type { FinishedTrial } from '../sweep/trial.js';
-import { choice, integer } from './options.js';
+import { choice, integer } from './option-parsers.js';
 import { print, printJson } from './terminal.js';
 
 interface PlotOptions {

@@ -6,7 +6,7 @@ import { type ImageOptions, loadSource, requireSelection, selectImages } from '.
 import { type DeviceOptions, modelOptions } from './device-options.js';
 import { withImages } from './evaluate.js';
 import { readInputImages } from './image-input.js';
-import { integer } from './options.js';
+import { integer } from './option-parsers.js';
 import { print, printJson } from './terminal.js';
 
 interface PredictOptions extends ImageOptions, DeviceOptions {

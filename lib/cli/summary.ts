@@ -3,7 +3,7 @@ import { Blueprint } from '../architecture/blueprint.js';
 import { notebookLayers } from '../architecture/notebook-layers.js';
 import { ConvsweepError } from '../errors.js';
 import { StoredModel } from '../formats/stored-model.js';
-import { integers } from './options.js';
+import { integers } from './option-parsers.js';
 import { print, printJson } from './terminal.js';
 
 export function addSummary(program: Command): void {

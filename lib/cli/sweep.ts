@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { datasetInfo } from '../data/dataset-info.js';
+import { allImages, partsOf } from '../data/train-test.js';
 import { invalidArgument } from '../errors.js';
 import type { Precision, SweepDeviceName } from '../native/devices.js';
 import { pythonFloat32 } from '../python/float.js';
@@ -16,9 +17,10 @@ import { sweep } from '../sweep/sweep.js';
 import type { SweepSplit } from '../sweep/trial.js';
 import { parametersLabel, shortTrialLabel } from '../sweep/trial-label.js';
 import { LiveView } from '../watch/live-view.js';
+import { dataOption } from './data-option.js';
 import { loadSource } from './data-source.js';
 import { withDevice } from './device-options.js';
-import { choice, distinct, integer, integers, percentages, port } from './options.js';
+import { choice, distinct, integer, integers, percentages, port } from './option-parsers.js';
 import { queueOption } from './queue-option.js';
 import { reproducingCommand } from './reproduction.js';
 import { SweepDisplay } from './sweep-display.js';
@@ -57,7 +59,7 @@ export function withSweepOptions(command: Command): Command {
   command
     .description("train the notebook's 81 models and keep the best: 3 splits x 27 triples of widths")
     .option('--out <dir>', 'folder for everything that is written (default: runs/<data>-<protocol>)')
-    .option('--data <dir>', 'IDX files (MNIST, Fashion-MNIST, ...) instead of the embedded digits')
+    .addOption(dataOption('(MNIST, Fashion-MNIST, ...) instead of the embedded digits'))
     .option(
       '--protocol <name>',
       "holdout: disjoint train and validation images; notebook: the notebook's own splits, which overlap",
@@ -104,15 +106,9 @@ async function runSweepCommand(options: SweepCommandOptions, command: Command): 
     throw invalidArgument('--jobs', 'a positive integer without --queue', options.jobs);
   }
   const source = await loadSource(data);
-  const images = 'all' in source ? source.all : source;
-  const out = options.out ?? `runs/${images.name}-${protocol}`;
-  if (!json)
-    tell(
-      datasetInfo(
-        images.name,
-        'all' in source ? { train: source.train, test: source.test } : { all: source },
-      ),
-    );
+  const { name } = allImages(source);
+  const out = options.out ?? `runs/${name}-${protocol}`;
+  if (!json) tell(datasetInfo(name, partsOf(source)));
 
   const splits = protocolSplits(source, protocol, options.splits, seed);
   if (options.plan) return tellPlan(await planSweep(sweepOptions(options, out, splits)), out, json);

@@ -1,8 +1,7 @@
 import { dirname, extname } from 'node:path';
 import { type Command, Option } from 'commander';
-import { loadDigits } from '../data/digits.js';
-import { loadIdx } from '../data/idx.js';
 import { holdout } from '../data/splits.js';
+import { allImages } from '../data/train-test.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { makeFolder } from '../files.js';
 import { Model } from '../model/model.js';
@@ -10,8 +9,10 @@ import { notebookModel } from '../model/notebook.js';
 import { earlyStopping } from '../training/early-stopping.js';
 import { modelCheckpoint } from '../training/model-checkpoint.js';
 import { settledStartEpoch } from '../training/start-epoch.js';
+import { dataOption } from './data-option.js';
+import { loadSource } from './data-source.js';
 import { type DeviceOptions, modelOptions, withDevice } from './device-options.js';
-import { integers, percentage } from './options.js';
+import { integers, percentage } from './option-parsers.js';
 import { interruption, note, printJson, tell } from './terminal.js';
 import { startEpochText, type TrainingOptions, withTraining } from './training-options.js';
 
@@ -28,7 +29,7 @@ export function addTrain(program: Command): void {
     .command('train')
     .description("train one of the notebook's models, with early stopping, and keep its best epoch")
     .option('--out <file>', 'where the best epoch is written, a Keras .h5 file', h5File, 'model.h5')
-    .option('--data <dir>', 'IDX files to read instead of the embedded digits')
+    .addOption(dataOption())
     .addOption(
       new Option('--neurons <a,b,c>', 'widths of the dense layers')
         .argParser(integers('--neurons', 3))
@@ -45,7 +46,7 @@ export function addTrain(program: Command): void {
 
 async function train(options: TrainOptions): Promise<void> {
   const { out, data, split, epochs, patience, batch, shuffle, seed, json } = options;
-  const images = data === undefined ? await loadDigits() : (await loadIdx(data)).all;
+  const images = allImages(await loadSource(data));
   const sides = holdout(images, { percent: split, seed });
   const start =
     options.startFromEpoch === undefined

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Shuffle } from '../data/epoch-plan.js';
 import { invalidArgument } from '../errors.js';
 import type { StartEpoch } from '../training/start-epoch.js';
-import { choice, integer } from './options.js';
+import { choice, integer } from './option-parsers.js';
 
 /** The options of commands that train. */
 export interface TrainingOptions {

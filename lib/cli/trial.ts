@@ -3,9 +3,10 @@ import { ConvsweepError } from '../errors.js';
 import type { DeviceName, Precision } from '../native/devices.js';
 import { parseNumberRanges } from '../sweep/number-ranges.js';
 import { trainPlanned } from '../sweep/train-planned.js';
+import { dataOption } from './data-option.js';
 import { withDevice } from './device-options.js';
-import { integer } from './options.js';
-import { readPlan } from './planned-sweep.js';
+import { integer } from './option-parsers.js';
+import { readPlan } from './planned-command.js';
 import { sweepOptions } from './sweep.js';
 import { SweepDisplay } from './sweep-display.js';
 import { interruption, printJson } from './terminal.js';
@@ -36,7 +37,7 @@ export function addTrial(program: Command): void {
         .preset('1')
         .argParser(integer('--array')),
     )
-    .option('--data <dir>', "IDX files of the plan's images, unless they are the embedded digits");
+    .addOption(dataOption("of the plan's images, unless they are the embedded digits"));
   withDevice(command)
     .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
     .option('--mixed', 'also with another engine (instruction set, compiler, GPU) than planned')

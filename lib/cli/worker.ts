@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { Precision, SweepDeviceName } from '../native/devices.js';
 import { worker } from '../sweep/queue/worker.js';
+import { dataOption } from './data-option.js';
 import { loadSource } from './data-source.js';
 import { withDevice } from './device-options.js';
-import { integer } from './options.js';
+import { integer } from './option-parsers.js';
 import { queueOption } from './queue-option.js';
 import { note } from './terminal.js';
 
@@ -25,7 +26,7 @@ export function addWorker(program: Command): void {
         'redis://host:6379, or what CONVSWEEP_QUEUE or the file CONVSWEEP_QUEUE_FILE holds',
       ).makeOptionMandatory(),
     )
-    .option('--data <dir>', "IDX files of the sweeps' images, unless they are the embedded digits");
+    .addOption(dataOption("of the sweeps' images, unless they are the embedded digits"));
   withDevice(command, { all: true })
     .option('--jobs <n>', 'trials side by side (default: what the device can use)', integer('--jobs'))
     .option('--once', 'end when nothing waits, instead of waiting for more')

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { makeFolder, orFileError } from '../files.js';
-import { type OptionTable, resolveOptions } from '../options.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { integer } from '../validate.js';
 import { fetchFile, type PinnedFile, sha256OfFile } from './fetch-file.js';
 

@@ -1,8 +1,9 @@
 import { promisify } from 'node:util';
 import { constants, gunzip, type ZlibOptions } from 'node:zlib';
 import { MAX_DEFLATE } from '../deflate.js';
-import { ConvsweepError } from '../errors.js';
+import type { ConvsweepError } from '../errors.js';
 import { readWhole } from '../files.js';
+import { invalidData } from './invalid.js';
 
 /** The contents of an IDX file of unsigned bytes. */
 export interface IdxFile {
@@ -74,18 +75,6 @@ function readHeader(
 
 function wrongSize(path: string, shape: readonly number[], size: number, received: string): ConvsweepError {
   return invalidData(path, `${size} bytes, as the header says ${shape.join(' x ')}`, received);
-}
-
-/** The uniform error of a data file: which file, what was expected, what came. */
-export function invalidData(
-  path: string,
-  expected: string,
-  received: string,
-  cause?: unknown,
-): ConvsweepError {
-  return new ConvsweepError('INVALID_DATA', `${path}: expected ${expected} but received ${received}`, {
-    cause,
-  });
 }
 
 function magicText(magic: number): string {

@@ -1,5 +1,5 @@
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import { type OptionTable, resolveOptions } from '../options.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { Random } from '../random.js';
 import { integer } from '../validate.js';
 import type { Dataset } from './dataset.js';

@@ -12,6 +12,16 @@ export interface TrainTest {
   note?: string;
 }
 
+/** All images, whether or not they come divided. */
+export function allImages(source: Dataset | TrainTest): Dataset {
+  return 'all' in source ? source.all : source;
+}
+
+/** The images by part: `train` and `test`, or `all` where they come undivided. */
+export function partsOf(source: Dataset | TrainTest): Record<string, Dataset> {
+  return 'all' in source ? { train: source.train, test: source.test } : { all: source };
+}
+
 /**
  * A stand-in for a published division, for data that has none: a seeded permutation, six parts to learn from and one
  * to test on, MNIST's own proportion.

@@ -2,10 +2,10 @@ import { extname } from 'node:path';
 import { invalidArgument } from '../errors.js';
 import { writeWhole } from '../files.js';
 import { type DescribedModel, describeModel, type ExportableModel } from './exportable-model.js';
-import { writeModelFolder } from './model-folder.js';
 import { encodeOnnx } from './onnx.js';
 import { encodeSafetensors } from './safetensors.js';
 import { encodeTfjs } from './tfjs.js';
+import { writeTfjsFolder } from './tfjs-folder.js';
 
 /** The formats of {@link exportModel}. */
 export const EXPORT_FORMATS = ['keras', 'tfjs', 'onnx', 'safetensors'] as const;
@@ -39,7 +39,7 @@ export async function exportModel(model: ExportableModel, format: ExportFormat, 
   }
   if (typeof path !== 'string' || path === '')
     throw invalidArgument('path', 'the path of a file or folder', path);
-  if (format === 'tfjs') return writeModelFolder(path, encodeTfjs(describeModel(model)));
+  if (format === 'tfjs') return writeTfjsFolder(path, encodeTfjs(describeModel(model)));
   if (extname(path) !== `.${format}`) throw invalidArgument('path', `a name ending in .${format}`, path);
   if (format === 'keras') return model.save(path);
   await writeWhole(path, await ENCODERS[format](describeModel(model)));

@@ -30,7 +30,7 @@ import {
   resolveDevice,
   resolvePrecision,
 } from '../native/devices.js';
-import { type OptionTable, resolveOptions } from '../options.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { deriveSeed } from '../random.js';
 import type { ModelSnapshot, TrainingModel } from '../training/callback.js';
 import { fit as runFit } from '../training/fit.js';

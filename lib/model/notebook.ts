@@ -1,5 +1,5 @@
 import { notebookLayers } from '../architecture/notebook-layers.js';
-import type { OptionTable } from '../options.js';
+import type { OptionTable } from '../option-table.js';
 import { rejectUnknownOptions } from '../validate.js';
 import { type Model, type ModelOptions, sequential } from './model.js';
 

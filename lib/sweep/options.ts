@@ -2,7 +2,7 @@ import { Dataset } from '../data/dataset.js';
 import { SHUFFLES, type Shuffle } from '../data/epoch-plan.js';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import type { Precision, SweepDeviceName } from '../native/devices.js';
-import { type OptionTable, type Resolved, resolveOptions } from '../options.js';
+import { type OptionTable, type Resolved, resolveOptions } from '../option-table.js';
 import { integer, oneOf, requireInteger } from '../validate.js';
 import { type Builder, buildNotebookModel } from './builder.js';
 import { type Grid, type GridPoint, gridPoints, notebookGrid } from './grid.js';

@@ -4,7 +4,7 @@ import { ConvsweepError } from '../errors.js';
 import { differences, requireSplitsOf, type SweepConfig, trialEngine, withoutEngine } from './config.js';
 import { engineRemedy, engineText, isSameEngine } from './engine.js';
 import type { SweepOptions } from './options.js';
-import { protocolSplits } from './protocol.js';
+import { protocolOf, protocolSplits } from './protocol.js';
 import type { SweepSplit } from './trial.js';
 
 /**
@@ -13,39 +13,51 @@ import type { SweepSplit } from './trial.js';
  * @throws ConvsweepError `INVALID_ARGUMENT` where they are other images, or the splits are of another making
  */
 export function plannedSplits(config: SweepConfig, source: Dataset | TrainTest): SweepSplit[] {
-  const percents = config.splits.map(({ name }) => Number(/^(\d+(?:\.\d+)?)%$/.exec(name)?.[1]));
-  const protocol = config.splits[0]!.unseen === undefined ? 'holdout' : 'notebook';
-  if (percents.some(Number.isNaN)) {
+  const made = protocolOf(config.splits);
+  if (!made) {
     throw new ConvsweepError(
       'INVALID_ARGUMENT',
       `Expected splits named by percentages, which a protocol makes, but received ${config.splits.map(({ name }) => name).join(', ')}; train these with the program that planned them`,
     );
   }
-  const splits = protocolSplits(source, protocol, percents, config.seed);
+  const splits = protocolSplits(source, made.protocol, made.percentages, config.seed);
   requireSplitsOf(config, splits);
   return splits;
 }
 
-/** What `sweep` was given for a plan, but for its builder, and for what each machine says for itself. */
+/** Options of `sweep` that a plan holds: all but the builder, and what each machine says for itself. */
+export type PlannedOption = Exclude<
+  keyof SweepOptions,
+  'build' | 'device' | 'precision' | 'jobs' | 'threads' | 'resume' | 'queue' | 'mixed' | 'signal'
+>;
+
+/** What `sweep` was given for a plan, as far as the plan holds it. */
 export function plannedOptions(
   config: SweepConfig,
   out: string,
   splits: readonly SweepSplit[],
 ): SweepOptions {
   const { grid, trials: limit, epochs, patience, batchSize, shuffle, seed } = config;
-  const given = config.splits.find(({ startFromEpoch }) => startFromEpoch.reason === 'given');
-  return {
+  const startFromEpoch = givenStartEpoch(config);
+  // None is forgotten; those that are undefined were left out.
+  const planned: { [Name in PlannedOption]: SweepOptions[Name] | undefined } = {
     out,
     splits,
     grid,
     epochs,
     patience,
-    ...(given && { startFromEpoch: given.startFromEpoch.epoch }),
+    startFromEpoch,
     batchSize,
     shuffle,
     seed,
     limit,
   };
+  return planned as SweepOptions;
+}
+
+/** The epoch that the sweep was given as its `startFromEpoch`. */
+export function givenStartEpoch({ splits }: SweepConfig): number | undefined {
+  return splits.find(({ startFromEpoch }) => startFromEpoch.reason === 'given')?.startFromEpoch.epoch;
 }
 
 /**

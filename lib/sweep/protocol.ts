@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/dataset.js';
 import { holdout, notebookSplit } from '../data/splits.js';
-import { divideSixToOne, type TrainTest } from '../data/train-test.js';
+import { allImages, divideSixToOne, type TrainTest } from '../data/train-test.js';
 import { invalidArgument } from '../errors.js';
 import type { SweepSplit } from './trial.js';
 
@@ -34,7 +34,7 @@ export function protocolSplits(
   return percentages.map((percent) => {
     const name = `${percent}%`;
     if (protocol === 'holdout') {
-      return { name, ...holdout('all' in source ? source.all : source, { percent, seed }) };
+      return { name, ...holdout(allImages(source), { percent, seed }) };
     }
     const { train, validation, unseen, description } = notebookSplit(division ?? (source as TrainTest), {
       percent,
@@ -42,4 +42,13 @@ export function protocolSplits(
     });
     return { name, train, validation, unseen, description };
   });
+}
+
+/** What {@link protocolSplits} was given for `splits`; undefined where it did not make them. */
+export function protocolOf(
+  splits: readonly { readonly name: string; readonly unseen?: unknown }[],
+): { protocol: Protocol; percentages: number[] } | undefined {
+  const percentages = splits.map(({ name }) => Number(/^(\d+(?:\.\d+)?)%$/.exec(name)?.[1]));
+  if (percentages.some(Number.isNaN)) return undefined;
+  return { protocol: splits[0]?.unseen === undefined ? 'holdout' : 'notebook', percentages };
 }

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/dataset.js';
 import { type Origin, originOf, originText } from '../data/origin.js';
-import type { TrainTest } from '../data/train-test.js';
+import { allImages, type TrainTest } from '../data/train-test.js';
 import { ConvsweepError } from '../errors.js';
 import { protocolSplits } from './protocol.js';
 
@@ -21,7 +21,7 @@ export function unseenImages(source: Dataset | TrainTest, origins: readonly Orig
       'The model does not say what it was trained on, so which images it has not seen cannot be told',
     );
   }
-  const all = 'all' in source ? source.all : source;
+  const all = allImages(source);
   const seen = new Set(origins.flatMap((origin) => [...trainedOn(source, origin).rows]));
   return all.subset(
     Array.from(all.rows.keys()).filter((position) => !seen.has(all.rows[position]!)),

@@ -1,4 +1,4 @@
-import { type OptionTable, resolveOptions } from '../options.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { integer, numberFrom } from '../validate.js';
 import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';
 import { MonitoredQuantity, type MonitorMode } from './monitor.js';

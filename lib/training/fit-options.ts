@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import type { Dataset } from '../data/dataset.js';
 import { SHUFFLES, type Shuffle } from '../data/epoch-plan.js';
 import { invalidArgument } from '../errors.js';
-import { type OptionTable, type Resolved, resolveOptions } from '../options.js';
+import { type OptionTable, type Resolved, resolveOptions } from '../option-table.js';
 import { integer, oneOf, requireSignal } from '../validate.js';
 import type { Callback } from './callback.js';
 import { missingMonitor } from './monitor.js';

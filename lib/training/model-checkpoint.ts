@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { ConvsweepError, invalidArgument } from '../errors.js';
-import { type OptionTable, resolveOptions } from '../options.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { formatFixed } from '../python/format.js';
 import { integer, oneOf } from '../validate.js';
 import type { Callback, Logs, ModelSnapshot, Monitor, TrainingModel } from './callback.js';

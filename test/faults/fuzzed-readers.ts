@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { deflateSync, gunzipSync, gzipSync } from 'node:zlib';
 import { unzipSync, zipSync } from 'fflate';
 import { crc32 } from '../../lib/crc32.js';
-import { loadIdx } from '../../lib/data/idx.js';
+import { loadIdx } from '../../lib/data/idx-folder.js';
 import { decodePng } from '../../lib/data/png-image.js';
 import { ConvsweepError } from '../../lib/errors.js';
 import { seal, UNSEALED } from '../../lib/formats/hdf5-seal.js';

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { exitCode } from '../../lib/cli/options.js';
+import { exitCode } from '../../lib/cli/exit-code.js';
 import { ConvsweepError } from '../../lib/errors.js';
 import { resolveDevices } from '../../lib/native/devices.js';
 import type { SweepEvent } from '../../lib/sweep/events.js';

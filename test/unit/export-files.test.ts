@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { layers } from '../../lib/architecture/layers.js';
 import { writerOfDraft } from '../../lib/files.js';
 import { EXPORT_FORMATS, exportModel } from '../../lib/formats/export.js';
-import { writeModelFolder } from '../../lib/formats/model-folder.js';
+import { writeTfjsFolder } from '../../lib/formats/tfjs-folder.js';
 import { Model, sequential } from '../../lib/model/model.js';
 import { libraryUrl, runCli, runNode } from '../system/run-node.js';
 
@@ -99,15 +99,15 @@ describe('exportModel', () => {
         return rename(from, to);
       };
       syncBuiltinESMExports();
-      const { writeModelFolder } = await import(${libraryUrl('formats/model-folder')});
-      await writeModelFolder(path, new Map([['model.json', new Uint8Array(1)]]));`;
+      const { writeTfjsFolder } = await import(${libraryUrl('formats/tfjs-folder')});
+      await writeTfjsFolder(path, new Map([['model.json', new Uint8Array(1)]]));`;
     const { signal } = await runNode(['--input-type=module', '-e', script]);
     expect(signal).toBe('SIGKILL');
     expect(await readdir(folder)).not.toContain('web');
     const isDraft = (name: string) => writerOfDraft(name) !== undefined;
     // One that fails brings the earlier folder back.
     const files = new Map([['none/model.json', new Uint8Array(1)]]);
-    await expect(writeModelFolder(named('tfjs'), files)).rejects.toMatchObject({ code: 'FILE' });
+    await expect(writeTfjsFolder(named('tfjs'), files)).rejects.toMatchObject({ code: 'FILE' });
     expect((await readdir(folder)).filter((name) => !isDraft(name))).toEqual(['web']);
     expect((await readdir(named('tfjs'))).sort()).toEqual(['group1-shard1of1.bin', 'model.json']);
     await exportModel(model, 'tfjs', named('tfjs'));

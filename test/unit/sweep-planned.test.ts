@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mergeSweep } from '../../lib/sweep/merge-sweep.js';
 import { numberRanges, parseNumberRanges } from '../../lib/sweep/number-ranges.js';
+import type { SweepOptions } from '../../lib/sweep/options.js';
 import { planSweep } from '../../lib/sweep/plan-sweep.js';
+import { type PlannedOption, plannedOptions, plannedSplits } from '../../lib/sweep/planned-options.js';
+import { protocolSplits } from '../../lib/sweep/protocol.js';
 import { sweep } from '../../lib/sweep/sweep.js';
 import { trainPlanned } from '../../lib/sweep/train-planned.js';
-import { fingerprint, optionsFor } from './sweep-fixture.js';
+import { build, data, fingerprint, grid, optionsFor } from './sweep-fixture.js';
 
 let folder: string;
 let local: Record<string, string>;
@@ -245,6 +248,25 @@ describe('trainPlanned', () => {
   test('wants a plan', async () => {
     await expect(train(join(folder, 'unplanned'), [1])).rejects.toMatchObject({ code: 'FILE' });
   });
+});
+
+test('a plan holds every option that it was made with, none of them at its default', async () => {
+  const seed = 3;
+  const splits = protocolSplits(data, 'notebook', [50, 62.5], seed);
+  const given = {
+    out: join(folder, 'held'),
+    splits,
+    grid,
+    epochs: 7,
+    patience: 1,
+    startFromEpoch: 2,
+    batchSize: 15,
+    shuffle: 'samples',
+    seed,
+    limit: 5,
+  } satisfies Required<Pick<SweepOptions<typeof grid>, PlannedOption>>;
+  const config = await planSweep({ ...given, build, device: 'cpu' });
+  expect(plannedOptions(config, given.out, plannedSplits(config, data))).toEqual(given);
 });
 
 describe('numbers of trials', () => {

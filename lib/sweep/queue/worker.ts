@@ -14,7 +14,7 @@ import {
   resolveDevices,
   type SweepDeviceName,
 } from '../../native/devices.js';
-import { type OptionTable, resolveOptions } from '../../options.js';
+import { type OptionTable, resolveOptions } from '../../option-table.js';
 import { integer, requireSignal } from '../../validate.js';
 import type { Builder } from '../builder.js';
 import { trialEngine } from '../config.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type OptionTable, type Resolved, resolveOptions } from '../../lib/options.js';
+import { type OptionTable, type Resolved, resolveOptions } from '../../lib/option-table.js';
 import { integer, numberFrom, oneOf, requireSignal } from '../../lib/validate.js';
 
 interface Options {

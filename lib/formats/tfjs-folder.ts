@@ -10,7 +10,7 @@ import { isTfjsExport, TFJS_MODEL } from './tfjs.js';
  * the place of another one, so that a process that is killed may leave none; the next call then brings the earlier back.
  * @throws ConvsweepError `FILE` when something else is there, or the folder cannot be written
  */
-export async function writeModelFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+export async function writeTfjsFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
   // A trailing separator would put the temporary names into the folder.
   const folder = resolve(path);
   const fresh = draftIn(dirname(folder));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { loadIdx } from '../../lib/data/idx.js';
+import { loadIdx } from '../../lib/data/idx-folder.js';
 
 let directory: string;
 beforeEach(async () => {

@@ -1,6 +1,5 @@
-import { ConvsweepError, invalidArgument } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import type { DeviceName, SweepDeviceName } from '../native/devices.js';
-import { Hangup } from './terminal.js';
 
 /** An argument as commander hands it over, e.g. `--epochs`; errors name it and count as wrong usage. */
 export type Parse<T> = (text: string) => T;
@@ -89,12 +88,4 @@ export function deviceName(text: string): DeviceName {
 /** As {@link deviceName}, or all GPUs. */
 export function sweepDeviceName(text: string): SweepDeviceName {
   return text === 'cuda:all' ? text : deviceName(text);
-}
-
-/** 2 for wrong usage, 130 after an interruption, 129 after a closed terminal, 1 for every other failure. */
-export function exitCode(error: unknown): number {
-  if (!(error instanceof ConvsweepError)) return 1;
-  if (error.code === 'INVALID_ARGUMENT') return 2;
-  if (error.code !== 'ABORTED') return 1;
-  return error.cause instanceof Hangup ? 129 : 130;
 }

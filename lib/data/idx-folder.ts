@@ -2,10 +2,11 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ConvsweepError, invalidArgument } from '../errors.js';
 import { orFileError } from '../files.js';
-import { type OptionTable, resolveOptions } from '../options.js';
+import { type OptionTable, resolveOptions } from '../option-table.js';
 import { integer } from '../validate.js';
 import { Dataset } from './dataset.js';
-import { type IdxFile, invalidData, readIdxFile } from './idx-file.js';
+import { type IdxFile, readIdxFile } from './idx-file.js';
+import { invalidData } from './invalid.js';
 import type { TrainTest } from './train-test.js';
 
 /** Options of {@link loadIdx}. */
