@@ -2,11 +2,11 @@
 // file may instantiate a standard template or call an inline function of another header, unless that is
 // always inlined: the linker keeps one copy of each, and a copy compiled for AVX-512 would crash an older
 // processor.
-#include "cpu/kernels.h"
-
 #include "cpu/conv/kernels_isa.h"
+
 #include "cpu/dense/kernels_isa.h"
 #include "cpu/elementwise/kernels_isa.h"
+#include "cpu/kernels.h"
 #include "cpu/norm/kernels_isa.h"
 #include "cpu/pool/kernels_isa.h"
 #include "cpu/simd.h"
