@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js';
-import type { DeviceName, SweepDeviceName } from '../native/devices.js';
+import { type DeviceName, requireDeviceName, type SweepDeviceName } from '../native/devices.js';
 
 /** An argument as commander hands it over, e.g. `--epochs`; errors name it and count as wrong usage. */
 export type Parse<T> = (text: string) => T;
@@ -79,10 +79,8 @@ export function choice<T extends string>(flag: string, words: readonly T[]): Par
 
 /** The form of a device's name; whether it is there is found out when it is used. */
 export function deviceName(text: string): DeviceName {
-  if (!/^(auto|cpu|cuda(:\d+)?)$/.test(text)) {
-    throw invalidArgument('--device', '"auto", "cpu", "cuda" or "cuda:<index>"', text);
-  }
-  return text as DeviceName;
+  requireDeviceName('--device', text);
+  return text;
 }
 
 /** As {@link deviceName}, or all GPUs. */

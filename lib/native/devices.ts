@@ -1,6 +1,6 @@
 import { ConvsweepError, describeValue, invalidArgument } from '../errors.js';
 import type { NativeAddon, NativeDevice, NativePrecision } from './contract.js';
-import { type Backend, backends, loadBackend } from './loading.js';
+import { BACKENDS, type Backend, backends, loadBackend } from './loading.js';
 
 /** `cpu`, `cuda`, `cuda:<index>`, or `auto`: a working GPU if there is one, else the CPU. */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
@@ -22,17 +22,22 @@ export function devices(): NativeDevice[] {
   return backends().flatMap((backend) => backend.devices);
 }
 
+/** Throws unless `value`, the argument `name`, has the form of a device's name; whether there is one, loading tells. */
+export function requireDeviceName(name: string, value: unknown): asserts value is DeviceName {
+  if (typeof value !== 'string' || !/^(auto|cpu|cuda(:\d+)?)$/.test(value)) {
+    throw invalidArgument(name, '"auto", "cpu", "cuda" or "cuda:<index>"', value);
+  }
+}
+
 /**
  * Loads the addon that `name` asks for.
  * @throws ConvsweepError `INVALID_ARGUMENT` for a name of another form, `DEVICE_UNAVAILABLE` with the reason and remedy
  */
 export function resolveDevice(name: DeviceName = 'auto'): ResolvedDevice {
-  const match = /^(auto|cpu|cuda)(?::(\d+))?$/.exec(String(name));
-  if (!match || (match[2] !== undefined && match[1] !== 'cuda')) {
-    throw invalidArgument('device', '"auto", "cpu", "cuda" or "cuda:<index>"', name);
-  }
-  const index = Number(match[2] ?? 0);
-  const wanted: Backend[] = match[1] === 'auto' ? ['cuda', 'cpu'] : [match[1] as Backend];
+  requireDeviceName('device', name);
+  const [kind, position = '0'] = name.split(':');
+  const index = Number(position);
+  const wanted = kind === 'auto' ? BACKENDS : [kind as Backend];
   const reasons: string[] = [];
   let cause: unknown;
   for (const backend of wanted) {

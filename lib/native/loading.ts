@@ -7,6 +7,9 @@ import type { NativeAddon, NativeBuildInfo, NativeDevice } from './contract.js';
 /** One addon for each. */
 export type Backend = NativeBuildInfo['backend'];
 
+/** Best first. Of a record, so that the compiler names the backend that it lacks. */
+export const BACKENDS = Object.keys({ cuda: true, cpu: true } satisfies Record<Backend, true>) as Backend[];
+
 /** The state of one backend on this machine, for `convsweep inspect` and error messages. */
 export interface BackendStatus {
   backend: Backend;
@@ -52,18 +55,18 @@ function withinProcess(device: NativeDevice): NativeDevice {
 }
 
 /** Bytes that models and data sets hold now, by backend; of those backends only that are in use. */
-export function memory(): { cpu?: number; cuda?: number } {
-  const result: ReturnType<typeof memory> = {};
-  for (const backend of ['cpu', 'cuda'] as const) {
+export function memory(): Partial<Record<Backend, number>> {
+  const result: Partial<Record<Backend, number>> = {};
+  for (const backend of BACKENDS) {
     const known = loaded.get(backend);
     if (known && 'addon' in known) result[backend] = known.addon.memoryInUse();
   }
   return result;
 }
 
-/** Both backends, each with its devices or the reason why it is missing. Loads the addons; never throws. */
+/** All backends, each with its devices or the reason why it is missing. Loads the addons; never throws. */
 export function backends(): BackendStatus[] {
-  return (['cuda', 'cpu'] as const).map((backend) => {
+  return BACKENDS.map((backend) => {
     const result = loadBackend(backend);
     if ('reason' in result) return { backend, available: false, devices: [], reason: result.reason };
     return { backend, available: true, build: result.addon.buildInfo(), devices: result.devices };

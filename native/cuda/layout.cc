@@ -12,6 +12,22 @@ Order orderOf(const Extent& extent) {
   return {static_cast<uint32_t>(extent.height * extent.width), static_cast<uint32_t>(extent.channels)};
 }
 
+// What follows has no default for a block of another kind, which the compiler therefore names.
+
+/** Of blocks whose values have nothing to do with each other. */
+template <typename Spec>
+concept Elementwise = requires(Spec spec) {
+  spec.size;
+};
+template <typename Spec>
+concept WithParameters = requires(Spec spec) {
+  spec.parameters;
+};
+template <typename Spec>
+concept WithStatistics = requires(Spec spec) {
+  spec.statistics;
+};
+
 /** The order of a block's input, if the block needs a certain one. */
 struct NeededOrder {
   std::optional<Order> operator()(const ConvSpec& spec) const { return orderOf(spec.in); }
@@ -23,10 +39,7 @@ struct NeededOrder {
   std::optional<Order> operator()(const DenseSpec& spec) const {
     return Order{1, static_cast<uint32_t>(spec.in)};
   }
-  template <typename Elementwise>
-  std::optional<Order> operator()(const Elementwise&) const {
-    return std::nullopt;
-  }
+  std::optional<Order> operator()(const Elementwise auto&) const { return std::nullopt; }
 };
 
 /** The order of a block's output. A dense layer's is free, as its columns can be in any. */
@@ -35,10 +48,8 @@ struct OutputOrder {
   Order operator()(const ConvSpec& spec) const { return orderOf(spec.pool ? spec.pool->out : spec.out); }
   Order operator()(const PoolSpec& spec) const { return orderOf(spec.out); }
   Order operator()(const DenseSpec&) const { return free; }
-  template <typename Elementwise>
-  Order operator()(const Elementwise&) const {
-    return input;
-  }
+  Order operator()(const NormSpec&) const { return input; }
+  Order operator()(const Elementwise auto&) const { return input; }
 };
 
 /** The order of `size` values that nothing has put in order, before block `first`. */
@@ -57,8 +68,8 @@ bool isFlat(const NormSpec& spec, Order input) {
 /** Where a block's parameters lie, if it has any. */
 ParameterRange* rangeOf(BlockSpec& block) {
   return std::visit(
-      [](auto& spec) -> ParameterRange* {
-        if constexpr (requires { spec.parameters; }) {
+      []<typename Spec>(Spec& spec) -> ParameterRange* {
+        if constexpr (WithParameters<Spec>) {
           return &spec.parameters;
         } else {
           return nullptr;
@@ -103,8 +114,8 @@ struct PlaceParameters {
       places[spec.parameters.second + c] = second() + here;
     }
   }
-  template <typename Stateless>
-  void operator()(const Stateless&) const {}
+  template <typename Spec>
+  requires(!WithParameters<Spec>) void operator()(const Spec&) const {}
 
   uint32_t first() const { return static_cast<uint32_t>(to.first); }
   uint32_t second() const { return static_cast<uint32_t>(to.second); }
@@ -120,8 +131,8 @@ struct PlaceStatistics {
       for (uint32_t c = 0; c < spec.channels; ++c)
         places[first + c] = static_cast<uint32_t>(first) + input.fromKeras(c);
   }
-  template <typename Other>
-  void operator()(const Other&) const {}
+  template <typename Spec>
+  requires(!WithStatistics<Spec>) void operator()(const Spec&) const {}
 };
 
 }  // namespace

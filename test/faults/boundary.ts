@@ -94,17 +94,18 @@ wrong.push(['Class', () => (addon.Network as unknown as () => unknown)()]);
 // ---- Layers ----------------------------------------------------------------------------------------------------
 
 const norm = { type: 'BatchNormalization', inputShape: [4], outputShape: [4], momentum: 0.9, epsilon: 1e-3 };
-const complete: object[] = [
-  { type: 'Rescaling', inputShape: [4], outputShape: [4], scale: 1, offset: 0 },
-  conv([3, 3], [4, 4, 1], [2, 2, 2]),
-  pool([2, 2], [4, 4, 1], [2, 2, 1]),
-  norm,
-  { type: 'Flatten', inputShape: [2, 2, 1], outputShape: [4] },
-  dense(4, 3),
-  { type: 'Dropout', inputShape: [4], outputShape: [4], rate: 0.5 },
-  { type: 'Activation', inputShape: [4], outputShape: [4], activation: 'relu' },
-];
-for (const layer of complete) {
+/** One of each type, with all its fields. */
+const complete: Record<NativeLayer['type'], object> = {
+  Rescaling: { type: 'Rescaling', inputShape: [4], outputShape: [4], scale: 1, offset: 0 },
+  Conv2D: conv([3, 3], [4, 4, 1], [2, 2, 2]),
+  MaxPooling2D: pool([2, 2], [4, 4, 1], [2, 2, 1]),
+  BatchNormalization: norm,
+  Flatten: { type: 'Flatten', inputShape: [2, 2, 1], outputShape: [4] },
+  Dense: dense(4, 3),
+  Dropout: { type: 'Dropout', inputShape: [4], outputShape: [4], rate: 0.5 },
+  Activation: { type: 'Activation', inputShape: [4], outputShape: [4], activation: 'relu' },
+};
+for (const layer of Object.values(complete)) {
   network([layer]).dispose();
   for (const field of Object.keys(layer)) {
     wrong.push([`layers[0].${field}`, () => network([without(layer, field)])]);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <stdexcept>
+#include <string>
 
 namespace convsweep::test {
 namespace {
@@ -288,6 +290,8 @@ ReferenceResult referenceStep(const Plan& plan, const std::vector<float>& parame
       stages.push_back(std::make_unique<ReluStage>(state, b, *relu));
     if (const auto* dense = std::get_if<DenseSpec>(&plan.blocks[b]))
       stages.push_back(std::make_unique<ConvStage>(state, b, asConvolution(*dense)));
+    if (stages.size() == b)
+      throw std::logic_error("the reference lacks the kind of block " + std::to_string(b));
   }
 
   const size_t n = batch.size();

@@ -34,7 +34,8 @@ struct ReferenceResult {
 
 /**
  * One training step of `plan` in double precision, by the definitions: no algorithm shared with the tested
- * code. Covers convolution (ReLU, pooling), batch norm, ReLU, dense, and softmax with cross-entropy.
+ * code. Covers convolution (ReLU, pooling), batch norm, ReLU, dense, and softmax with cross-entropy;
+ * throws std::logic_error for other blocks.
  */
 ReferenceResult referenceStep(const Plan& plan, const std::vector<float>& parameters,
                               const std::vector<float>& statistics, const Batch& batch,
