@@ -22,17 +22,17 @@ export interface QueuedSweep {
   mark: string;
 }
 
-/**
- * Where a trial's model is: under a key of the queue, in the sweep's folder, which the worker sees, or nowhere, when another
- * worker was given the trial meanwhile.
- */
-export type ModelPlace = 'queue' | 'folder' | 'nowhere';
+/** Where a worker has put a model: under a key of the queue, or in the sweep's folder, beside the records. */
+export type ModelPlace = 'queue' | 'folder';
 
 /** What a worker tells the sweep that it works for. */
 export type OwnMessage =
   | { type: 'start'; trial: number }
   | { type: 'epoch'; trial: number; epoch: number; logs: Logs }
-  | { type: 'result'; trial: number; engine: TrialEngine; record: TrialRecord; model: ModelPlace }
+  /** Without a place for its model where it has none. */
+  | { type: 'result'; trial: number; engine: TrialEngine; record: TrialRecord; model?: ModelPlace }
+  /** The same of a trial that another worker was given meanwhile, and that is told to be compared. */
+  | { type: 'lateResult'; trial: number; engine: TrialEngine; record: TrialRecord }
   /** It trains no trials of this sweep. */
   | { type: 'refused'; reason: string }
   /** A trial failed, as often as it may. */
