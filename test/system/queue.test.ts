@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { packageRoot } from '../../lib/package.js';
 import { fingerprint } from '../unit/sweep-fixture.js';
 import { RedisServer } from './redis-server.js';
 import { commandLine } from './run-node.js';
+import { StartedNode } from './started-node.js';
 
 const LIMIT = 120_000;
 const QUEUED_SWEEP = join(packageRoot(), 'dist', 'test', 'faults', 'queued-sweep.js');
@@ -18,44 +19,19 @@ const queueDescribe = isThere ? describe : describe.skip;
 
 let folder: string;
 let redis: RedisServer;
-const children = new Set<ChildProcess>();
-/** What each process of a test has said so far. */
-const outputs: (() => string)[] = [];
+let started: StartedNode[] = [];
 
-/** A process, and what it has said so far. */
-function start(args: string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  children.add(child);
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-  }
-  outputs.push(() => said);
-  const ended = new Promise<number | null>((resolve) => {
-    child.once('close', (code) => {
-      children.delete(child);
-      resolve(code);
-    });
-  });
-  const saying = async (words: string | RegExp) => {
-    while (!(typeof words === 'string' ? said.includes(words) : words.test(said))) {
-      if (child.exitCode !== null) throw new Error(`ended without "${words}": ${said}`);
-      await sleep(10);
-    }
-  };
-  return { child, ended, saying, said: () => said };
+function start(args: string[], env?: Record<string, string>): StartedNode {
+  const node = new StartedNode(args, env);
+  started.push(node);
+  return node;
 }
 
 /** Waits until `isSo`; throws after a minute, with what the processes have said. */
 async function until(isSo: () => boolean): Promise<void> {
   for (const begin = performance.now(); !isSo(); await sleep(50)) {
     if (performance.now() - begin > 60_000)
-      throw new Error(`${isSo} is not so: ${outputs.map((said) => said())}`);
+      throw new Error(`${isSo} is not so: ${started.map(({ said }) => said)}`);
   }
 }
 
@@ -70,12 +46,9 @@ async function nameInQueue(): Promise<string> {
   return keys[0]!.split(':')[1]!;
 }
 
-/** Nothing of any sweep, but what BullMQ has of the queue. */
+/** A job goes a moment after its result was told. */
 async function expectNothingLeft(): Promise<void> {
-  const own = ['events', 'id', 'marker', 'meta', 'stalled-check'].map((name) => `convsweep:trials:${name}`);
-  // A job goes a moment after its result was told.
-  await until(() => redis.keys('convsweep:trials:*-*').every((key) => own.includes(key)));
-  expect(redis.keys('*').filter((key) => !own.includes(key))).toEqual([]);
+  await until(() => redis.leftovers().length === 0);
 }
 
 beforeAll(async () => {
@@ -85,9 +58,8 @@ beforeAll(async () => {
 }, LIMIT);
 
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL');
-  while (children.size > 0) await sleep(10);
-  outputs.length = 0;
+  await Promise.all(started.map((node) => node.kill()));
+  started = [];
   redis.command('flushall');
 });
 
@@ -120,26 +92,25 @@ queueDescribe('a sweep on a queue', () => {
     async () => {
       const run = sweep('killed', '--jobs', '0');
       const killed = worker();
-      await run.saying('begins 1\n');
-      killed.child.kill('SIGKILL');
-      await killed.ended;
+      await run.saying(/begins 1\n/);
+      await killed.kill();
       const stopped = worker();
-      await run.saying('has 1\n');
+      await run.saying(/has 1\n/);
       // In the middle of a trial, not between two.
       for (;;) {
-        stopped.child.kill('SIGSTOP');
+        stopped.signal('SIGSTOP');
         if (redis.keys('convsweep:trials:*:lock').length > 0) break;
-        stopped.child.kill('SIGCONT');
+        stopped.signal('SIGCONT');
         await sleep(20);
       }
-      const before = count(stopped.said(), /Trained trial/g);
+      const before = count(stopped.said, /Trained trial/g);
       const last = worker();
       expect(await run.ended).toBe(0);
       await expectLocalFiles('killed');
-      expect(count(last.said(), /Trained trial/g)).toBeGreaterThan(0);
+      expect(count(last.said, /Trained trial/g)).toBeGreaterThan(0);
       // What it has trained by now is only compared.
-      stopped.child.kill('SIGCONT');
-      await until(() => count(stopped.said(), /Trained trial/g) > before);
+      stopped.signal('SIGCONT');
+      await until(() => count(stopped.said, /Trained trial/g) > before);
       await expectNothingLeft();
     },
     LIMIT,
@@ -150,13 +121,13 @@ queueDescribe('a sweep on a queue', () => {
     async () => {
       const run = sweep('emptied', '--jobs', '0');
       worker();
-      await run.saying('begins 1\n');
+      await run.saying(/begins 1\n/);
       redis.command('flushall');
-      await run.saying('has 2\n');
+      await run.saying(/has 2\n/);
       redis.kill();
-      await run.saying('does not answer');
+      await run.saying(/does not answer/);
       await redis.start();
-      await run.saying('is back');
+      await run.saying(/is back/);
       expect(await run.ended).toBe(0);
       await expectLocalFiles('emptied');
       await expectNothingLeft();
@@ -169,13 +140,12 @@ queueDescribe('a sweep on a queue', () => {
     async () => {
       const run = sweep('resumed', '--jobs', '0');
       const other = worker();
-      await run.saying('has 1\n');
-      run.child.kill('SIGKILL');
-      await run.ended;
+      await run.saying(/has 1\n/);
+      await run.kill();
       await other.saying(/(Trained trial [\s\S]*){8}/);
       const again = sweep('resumed', '--resume');
       expect(await again.ended).toBe(0);
-      expect(again.said()).not.toContain('begins');
+      expect(again.said).not.toContain('begins');
       await expectLocalFiles('resumed');
       await expectNothingLeft();
     },
@@ -192,10 +162,10 @@ queueDescribe('a sweep on a queue', () => {
       const text = redis.command('get', two);
       redis.command('set', two, text.replace(/"mark":"[^"]*"/, '"mark":"/nowhere/mark"'));
       // It would announce itself anew, and take the models before they can be seen.
-      runs[1]!.child.kill('SIGSTOP');
+      runs[1]!.signal('SIGSTOP');
       worker();
       await until(() => redis.keys(two.replace(/sweep$/, 'model:*')).length > 0);
-      runs[1]!.child.kill('SIGCONT');
+      runs[1]!.signal('SIGCONT');
       expect(await Promise.all(runs.map((run) => run.ended))).toEqual([0, 0]);
       await expectLocalFiles('one');
       await expectLocalFiles('two');
@@ -209,8 +179,8 @@ queueDescribe('a sweep on a queue', () => {
     async () => {
       const run = sweep('refused', '--jobs', '0');
       worker({ CONVSWEEP_ISA: 'baseline' });
-      await run.saying('trains no trials of this sweep: ');
-      expect(run.said()).toMatch(/would train with cpu baseline, .*CONVSWEEP_ISA=/);
+      await run.saying(/trains no trials of this sweep: /);
+      expect(run.said).toMatch(/would train with cpu baseline, .*CONVSWEEP_ISA=/);
       worker();
       expect(await run.ended).toBe(0);
       await expectLocalFiles('refused');
@@ -222,24 +192,25 @@ queueDescribe('a sweep on a queue', () => {
     'ends when a trial came out differently elsewhere, and names both machines',
     async () => {
       const run = sweep('differs');
-      await run.saying('has 8\n');
-      run.child.kill('SIGSTOP');
+      await run.saying(/has 8\n/);
+      run.signal('SIGSTOP');
       const name = await nameInQueue();
       const out = join(folder, 'differs');
       const record = JSON.parse(readFileSync(join(out, 'journal.jsonl'), 'utf8').split('\n')[0]!);
       record.checkpoint.sha256 = '0'.repeat(64);
       const { engine, precision } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
       const message = {
-        type: 'lateResult',
+        type: 'result',
         host: 'elsewhere (7)',
         trial: record.trial,
         engine: { ...engine, precision },
         record,
+        late: true,
       };
       redis.command('rpush', `convsweep:${name}:messages`, JSON.stringify(message));
-      run.child.kill('SIGCONT');
+      run.signal('SIGCONT');
       expect(await run.ended).toBe(1);
-      expect(run.said()).toMatch(/Trial \d came out differently on this machine and on elsewhere \(7\)/);
+      expect(run.said).toMatch(/Trial \d came out differently on this machine and on elsewhere \(7\)/);
     },
     LIMIT,
   );
@@ -305,7 +276,7 @@ queueDescribe('the command line on a queue', () => {
     'leaves the files of a local sweep, but for what tells the time',
     async () => {
       const other = worker();
-      await other.saying('Waits for trials');
+      await other.saying(/Waits for trials/);
       const runs = [queued('both', 60, '--jobs', '1'), sweep('alone', 60, '--jobs', '1')];
       expect(await Promise.all(runs.map((run) => run.ended))).toEqual([0, 0]);
       const files = async (name: string) => {
@@ -315,9 +286,9 @@ queueDescribe('the command line on a queue', () => {
       expect(await files('both')).toEqual(await files('alone'));
       await expectNothingLeft();
       // A signal while it ends changes nothing.
-      other.child.kill('SIGINT');
+      other.signal('SIGINT');
       await other.saying(/Trained \d trials?\.\n/);
-      other.child.kill('SIGINT');
+      other.signal('SIGINT');
       expect(await other.ended).toBe(0);
     },
     LIMIT,
@@ -331,13 +302,13 @@ queueDescribe('the command line on a queue', () => {
       const first = worker();
       await until(() => isLocked(name));
       await sleep(300);
-      first.child.kill('SIGINT');
-      await first.saying('Ending after the current trials');
+      first.signal('SIGINT');
+      await first.saying(/Ending after the current trials/);
       await sleep(300);
       expect(isLocked(name)).toBe(true);
-      first.child.kill('SIGINT');
+      first.signal('SIGINT');
       expect(await first.ended).toBe(0);
-      expect(first.said()).toContain('Giving the current trials back.\nTrained 0 trials.\n');
+      expect(first.said).toContain('Giving the current trials back.\nTrained 0 trials.\n');
       expect(isLocked(name)).toBe(false);
       const waiting = [
         redis.command('lrange', 'convsweep:trials:wait', '0', '-1'),
@@ -345,18 +316,18 @@ queueDescribe('the command line on a queue', () => {
       ];
       expect(waiting.join()).toContain(`${name}-1`);
       // So does a sweep, with what nobody trains.
-      run.child.kill('SIGINT');
+      run.signal('SIGINT');
       expect(await run.ended).toBe(130);
       expect(redis.keys(`convsweep:trials:${name}-*`)).toEqual([]);
 
       const short = queued('ended', 500, '--jobs', '0');
       const second = worker();
       await until(() => redis.keys('convsweep:trials:*:lock').length > 0);
-      second.child.kill('SIGINT');
+      second.signal('SIGINT');
       expect(await second.ended).toBe(0);
-      const trained = /Trained ([12]) trials?\.\n/.exec(second.said())?.[1];
+      const trained = /Trained ([12]) trials?\.\n/.exec(second.said)?.[1];
       expect(trained).toBeDefined();
-      await short.saying(`[${trained}/2]`);
+      await short.saying(new RegExp(`\\[${trained}/2\\]`));
     },
     LIMIT,
   );
@@ -370,11 +341,11 @@ queueDescribe('the command line on a queue', () => {
       await until(() => isLocked(name));
       redis.kill();
       try {
-        await Promise.all([run.saying('does not answer'), other.saying('does not answer')]);
-        run.child.kill('SIGINT');
-        other.child.kill('SIGINT');
-        await other.saying('Ending after the current trials');
-        other.child.kill('SIGINT');
+        await Promise.all([run.saying(/does not answer/), other.saying(/does not answer/)]);
+        run.signal('SIGINT');
+        other.signal('SIGINT');
+        await other.saying(/Ending after the current trials/);
+        other.signal('SIGINT');
         expect(await run.ended).toBe(130);
         expect(await other.ended).toBe(0);
       } finally {
@@ -392,11 +363,11 @@ queueDescribe('the command line on a queue', () => {
         CONVSWEEP_QUEUE: redis.url.replace('//', '//me:hidden@'),
       });
       expect(await closed.ended).toBe(1);
-      expect(closed.said()).toContain('Cannot use the queue at redis://127.0.0.1:1');
-      expect(closed.said()).not.toContain('hidden');
+      expect(closed.said).toContain('Cannot use the queue at redis://127.0.0.1:1');
+      expect(closed.said).not.toContain('hidden');
       expect(await wrong.ended).toBe(1);
-      expect(wrong.said()).toMatch(/Cannot use the queue at redis:\/\/127\.0\.0\.1:\d+.*: WRONGPASS/);
-      expect(wrong.said()).not.toContain('hidden');
+      expect(wrong.said).toMatch(/Cannot use the queue at redis:\/\/127\.0\.0\.1:\d+.*: WRONGPASS/);
+      expect(wrong.said).not.toContain('hidden');
     },
     LIMIT,
   );
@@ -405,8 +376,8 @@ queueDescribe('the command line on a queue', () => {
     'hides a password of the command line from ps',
     async () => {
       const run = cli(['worker', '--queue', redis.url.replace('//', '//default:hidden@')]);
-      await run.saying('Waits for trials');
-      expect(run.said()).not.toContain('hidden');
+      await run.saying(/Waits for trials/);
+      expect(run.said).not.toContain('hidden');
       const seen = execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(run.child.pid)]).toString();
       expect(seen).not.toContain('hidden');
     },

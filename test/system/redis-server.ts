@@ -4,6 +4,11 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What BullMQ keeps of the queue itself, whatever sweeps there are. */
+const OF_QUEUE = ['events', 'id', 'marker', 'meta', 'stalled-check'].map(
+  (name) => `convsweep:trials:${name}`,
+);
+
 /** A server of a test's own, with an append-only file. */
 export class RedisServer {
   readonly #folder: string;
@@ -50,6 +55,11 @@ export class RedisServer {
 
   keys(pattern: string): string[] {
     return this.command('keys', pattern).split('\n').filter(Boolean);
+  }
+
+  /** The keys of sweeps. */
+  leftovers(): string[] {
+    return this.keys('*').filter((key) => !OF_QUEUE.includes(key));
   }
 
   /** Ends it without a chance to write anything. */

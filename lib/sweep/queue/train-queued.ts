@@ -13,7 +13,7 @@ import { requireSameResult } from '../record-file.js';
 import { RecordReader } from '../stored-record.js';
 import { isOutOfMemory, type Training, type TrainOne, trainerOf } from '../train-trials.js';
 import type { Trial, TrialRecord } from '../trial.js';
-import type { ModelPlace, QueuedSweep, WorkerMessage } from './messages.js';
+import type { ModelPlace, QueuedSweep, TrialResult, WorkerMessage } from './messages.js';
 import { MOST_HEARD, type TrialQueue } from './trial-queue.js';
 
 /** Trials that are jobs at a time: enough for any number of workers, and what Redis holds stays bounded. */
@@ -230,7 +230,7 @@ class QueuedTrials {
     if (message.type === 'refused') return this.#refuse(host, message.reason);
     const trial = this.#trials.get(message.trial);
     if (!trial) return;
-    if (message.type === 'result' || message.type === 'lateResult') return this.#takeResult(trial, message);
+    if (message.type === 'result') return this.#takeResult(trial, message);
     // What was said to a run that has ended.
     if (!this.#published.has(trial.number)) return;
     if (message.type === 'failed') {
@@ -260,13 +260,12 @@ class QueuedTrials {
 
   async #takeResult(
     trial: Trial,
-    message: Extract<WorkerMessage, { type: 'result' | 'lateResult' }>,
+    { host, engine, record: told, model, late }: TrialResult & { host: string },
   ): Promise<void> {
     const { config: planned, mixed } = this.#description;
     const { counter, keep, report } = this.#training;
-    const { host, engine } = message;
     const { number } = trial;
-    const record = this.#reader.check(message.record);
+    const record = this.#reader.check(told);
     const own = trialEngine(planned);
     const isOwn = isSameEngine(engine, own);
     const known = this.#records.get(number);
@@ -274,12 +273,12 @@ class QueuedTrials {
       if (isOwn && known.record.engine === undefined) requireSameResult(known, { host, record });
       return this.#removeModel(number);
     }
-    if (message.type === 'lateResult' || this.#here.has(number)) return;
+    if (this.#here.has(number)) return;
     if (!isOwn && !mixed) {
       this.#refuse(host, `its engine is ${engineText(engine)}, not ${engineText(own)}; ${engineRemedy(own)}`);
       return;
     }
-    if (record.status === 'finished' && !(await this.#storeModel(record, message.model))) {
+    if (record.status === 'finished' && !(await this.#storeModel(record, model))) {
       report({
         type: 'notice',
         message: `The model of trial ${number} from ${host} is lost; it is trained again`,
@@ -292,6 +291,7 @@ class QueuedTrials {
     this.#running.delete(number);
     this.#records.set(number, { host, record: kept });
     await this.#removeModel(number);
+    if (late) await this.#queue.takeBack(this.#name, number);
     counter.finish(kept);
     report({ type: 'trialEnd', trial, record: kept });
   }

@@ -140,17 +140,12 @@ export class TrialWorker {
       writeState: async () => {},
     });
     this.#trained++;
-    const isOurs = (await job.extendLock(token, lease.lock).catch(() => 0)) === 1;
-    const result = { trial: number, engine: trialEngine(prepared.config), record };
-    if (isOurs) {
-      const model = await this.#handOver(sweep, description, folder, record);
-      await this.#say(sweep, { type: 'result', ...result, ...(model && { model }) });
-    } else {
-      await this.#say(sweep, { type: 'lateResult', ...result });
-    }
+    const late = (await job.extendLock(token, lease.lock).catch(() => 0)) !== 1;
+    const model = await this.#handOver(sweep, description, folder, record);
+    const engine = trialEngine(prepared.config);
+    await this.#say(sweep, { type: 'result', trial: number, engine, record, model, late });
     await folder.remove(checkpointFile(number));
-    const end = isOurs ? `in ${Math.round(record.seconds)} s` : 'too late: another worker had it meanwhile';
-    notify(`Trained trial ${number} of sweep ${sweep} ${end}`);
+    notify(`Trained trial ${number} of sweep ${sweep} in ${Math.round(record.seconds)} s`);
   }
 
   /** Puts a trial's model where the sweep finds it. */
