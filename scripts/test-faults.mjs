@@ -18,6 +18,7 @@ const preload = join(root, 'build', 'faults', 'preload.so');
 /** Arguments of each part, in the short form and in the long one. What Jest runs has no short form. */
 const PARTS = {
   kills: [[compiled('kills.js')], ['6'], ['200']],
+  'queue-kills': [[compiled('queue-kills.js')], ['2'], ['100']],
   calls: [[compiled('calls.js'), preload], ['60'], ['1']],
   'small-disk': [[compiled('small-disk.js')], ['4'], ['40']],
   fuzz: [[compiled('fuzz.js')], ['--inputs', '2000'], ['--inputs', '20000']],

@@ -14,6 +14,7 @@ interface WorkerCommandOptions {
   device: SweepDeviceName;
   precision: Precision;
   jobs?: number;
+  threads?: number;
   once?: boolean;
 }
 
@@ -39,12 +40,13 @@ async function work({
   device,
   precision,
   jobs,
+  threads,
   once = false,
 }: WorkerCommandOptions): Promise<void> {
   const ending = new AbortController();
   const givingBack = new AbortController();
   const onSignal = (): void => {
-    if (givingBack.signal.aborted) process.exit(130);
+    if (givingBack.signal.aborted) return;
     if (ending.signal.aborted) {
       note('Giving the current trials back.');
       givingBack.abort();
@@ -53,21 +55,21 @@ async function work({
     note('Ending after the current trials; once more gives them back.');
     ending.abort();
   };
+  // For good: a signal that nobody handles would end the process before it has.
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  try {
-    const trained = await worker({
-      queue,
-      data: await loadSource(data),
-      device,
-      precision,
-      ...(jobs !== undefined && { jobs }),
-      once,
-      signal: ending.signal,
-      stop: givingBack.signal,
-      notify: note,
-    });
-    note(`Trained ${trained} ${trained === 1 ? 'trial' : 'trials'}.`);
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  const trained = await worker({
+    queue,
+    data: await loadSource(data),
+    device,
+    precision,
+    ...(jobs !== undefined && { jobs }),
+    ...(threads !== undefined && { threads }),
+    once,
+    signal: ending.signal,
+    stop: givingBack.signal,
+    notify: note,
+  });
+  note(`Trained ${trained} ${trained === 1 ? 'trial' : 'trials'}.`);
+  // At once: Node.js lets go of the signals first when it ends by itself.
+  process.exit();
 }

@@ -99,6 +99,21 @@ export class SweepFolder {
     return `${RECORDS}/trial_${trial}.json`;
   }
 
+  /** Where the model is put of a trial that a worker trained, relative to the folder, until its record is kept. */
+  handedOver(trial: number): string {
+    return `${RECORDS}/model_${trial}.h5`;
+  }
+
+  /** Where {@link record} and {@link handedOver} are, relative to the folder. */
+  get records(): string {
+    return RECORDS;
+  }
+
+  /** What the sweep is called in a queue, relative to the folder. */
+  get queueName(): string {
+    return `${RECORDS}/queue`;
+  }
+
   /** The trials that have a {@link record}, in order. */
   async recorded(): Promise<number[]> {
     const path = this.file(RECORDS);
@@ -107,7 +122,7 @@ export class SweepFolder {
     return numbers.filter((number) => !Number.isNaN(number)).sort((a, b) => a - b);
   }
 
-  /** Once all of them stand in the journal. @throws ConvsweepError `FILE` */
+  /** Once those of all trials stand in the journal. @throws ConvsweepError `FILE` */
   async removeRecords(): Promise<void> {
     await this.remove(RECORDS);
   }

@@ -88,6 +88,7 @@ async function runPrepared(
     });
     noticeDiverged(records, report);
     await lock.requireHeld();
+    await folder.removeRecords();
     return await finishSweep(folder, records.values(), config);
   } finally {
     release();

@@ -1,171 +1,117 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../lib/package.js';
-import { runCli } from './run-node.js';
+import { fingerprint } from '../unit/sweep-fixture.js';
+import { RedisServer } from './redis-server.js';
+import { commandLine } from './run-node.js';
+import { StartedNode } from './started-node.js';
 
-/** Eight small trials, each of which takes a good second. */
-const TRIALS = 8;
-const SWEEP = [
-  '--device',
-  'cpu',
-  '--neurons',
-  '8,9',
-  '--splits',
-  '60',
-  '--epochs',
-  '4',
-  '--start-from-epoch',
-  '0',
-];
 const LIMIT = 120_000;
+const QUEUED_SWEEP = join(packageRoot(), 'dist', 'test', 'faults', 'queued-sweep.js');
 
-const isThere = (() => {
-  try {
-    execFileSync('redis-server', ['--version']);
-    return true;
-  } catch {
-    return false;
-  }
-})();
 // In the gate a missing server is a failure.
-const queueDescribe = isThere || process.env.CONVSWEEP_INTEROP !== undefined ? describe : describe.skip;
+const isThere = RedisServer.isInstalled() || process.env.CONVSWEEP_INTEROP !== undefined;
+const queueDescribe = isThere ? describe : describe.skip;
+
+let folder: string;
+let redis: RedisServer;
+let started: StartedNode[] = [];
+
+function start(args: string[], env?: Record<string, string>): StartedNode {
+  const node = new StartedNode(args, env);
+  started.push(node);
+  return node;
+}
+
+/** Waits until `isSo`; throws after a minute, with what the processes have said. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (const begin = performance.now(); !isSo(); await sleep(50)) {
+    if (performance.now() - begin > 60_000)
+      throw new Error(`${isSo} is not so: ${started.map(({ said }) => said)}`);
+  }
+}
+
+/** The only sweep's name in the queue. */
+async function nameInQueue(): Promise<string> {
+  let keys: string[] = [];
+  await until(() => {
+    keys = redis.keys('convsweep:*:sweep');
+    return keys.length > 0;
+  });
+  expect(keys).toHaveLength(1);
+  return keys[0]!.split(':')[1]!;
+}
+
+/** A job goes a moment after its result was told. */
+async function expectNothingLeft(): Promise<void> {
+  await until(() => redis.leftovers().length === 0);
+}
+
+beforeAll(async () => {
+  if (!isThere) return;
+  folder = mkdtempSync(join(tmpdir(), 'convsweep-queue-'));
+  redis = await RedisServer.start(folder);
+}, LIMIT);
+
+afterEach(async () => {
+  await Promise.all(started.map((node) => node.kill()));
+  started = [];
+  redis.command('flushall');
+});
+
+afterAll(() => {
+  redis?.stop();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
 
 queueDescribe('a sweep on a queue', () => {
-  let folder: string;
-  let port: number;
   let local: Record<string, string>;
-  const children = new Set<ChildProcess>();
 
-  const url = () => `redis://127.0.0.1:${port}`;
-  const redis = (...args: string[]) =>
-    execFileSync('redis-cli', ['-p', String(port), ...args], { encoding: 'utf8' }).trim();
-
-  function startRedis(...args: string[]): void {
-    const options = ['--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'yes'];
-    execFileSync('redis-server', [
-      ...options,
-      ...args,
-      '--daemonize',
-      'yes',
-      '--pidfile',
-      join(folder, 'redis.pid'),
-    ]);
-    for (let i = 0; ; i++) {
-      try {
-        if (redis('ping') === 'PONG') return;
-      } catch {
-        // Not yet.
-      }
-      if (i === 100) throw new Error('Redis does not answer');
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-    }
-  }
-
-  /** A process of the command line, and what it has said so far. */
-  function start(args: string[], env: Record<string, string> = {}) {
-    const child = spawn(process.execPath, [join(packageRoot(), 'dist', 'lib', 'cli', 'main.js'), ...args], {
-      env: { ...process.env, NODE_OPTIONS: '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    children.add(child);
-    let said = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
-      });
-    }
-    const ended = new Promise<number | null>((resolve) => {
-      child.once('close', (code) => {
-        children.delete(child);
-        resolve(code);
-      });
-    });
-    const until = async (words: string) => {
-      while (!said.includes(words)) {
-        if (child.exitCode !== null) throw new Error(`ended without "${words}": ${said}`);
-        await sleep(20);
-      }
-    };
-    return { child, ended, until, said: () => said };
-  }
-
-  const worker = (...args: string[]) =>
-    start(['worker', '--queue', url(), '--device', 'cpu', '--jobs', '1', ...args]);
+  const worker = (env?: Record<string, string>) => start([QUEUED_SWEEP, 'worker', '--queue', redis.url], env);
   const sweep = (name: string, ...args: string[]) =>
-    start(['sweep', ...SWEEP, '--out', join(folder, name), '--queue', url(), ...args]);
+    start([QUEUED_SWEEP, 'sweep', '--out', join(folder, name), '--queue', redis.url, ...args]);
+  const count = (said: string, words: RegExp) => [...said.matchAll(words)].length;
 
-  /** The files of a sweep that are the same for every run of it, by name. */
-  function results(name: string): Record<string, string> {
-    const out = join(folder, name);
-    const models = readdirSync(join(out, 'models')).map((model) => join('models', model));
-    const names = ['models.csv', 'model.h5', 'summary.txt', 'config.json', ...models];
-    return Object.fromEntries(names.map((file) => [file, readFileSync(join(out, file), 'base64')]));
+  async function expectLocalFiles(name: string): Promise<void> {
+    expect(await fingerprint(join(folder, name))).toEqual(local);
   }
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'convsweep-queue-'));
-    port = await new Promise((resolve) => {
-      const server = createServer().listen(0, '127.0.0.1', () => {
-        const address = server.address() as { port: number };
-        server.close(() => resolve(address.port));
-      });
-    });
-    startRedis();
     const out = join(folder, 'local');
-    expect((await runCli(['sweep', ...SWEEP, '--out', out])).code).toBe(0);
-    local = results('local');
-    expect(Object.keys(local)).toHaveLength(4 + TRIALS);
+    expect(await start([QUEUED_SWEEP, 'sweep', '--out', out]).ended).toBe(0);
+    local = await fingerprint(out);
+    expect(Object.keys(local)).toHaveLength(4 + 8);
   }, LIMIT);
 
-  afterEach(() => {
-    for (const child of children) child.kill('SIGKILL');
-  });
-
-  afterAll(() => {
-    try {
-      redis('shutdown', 'nosave');
-    } catch {
-      // It answers by closing the connection.
-    }
-    rmSync(folder, { recursive: true, force: true });
-  });
-
   test(
-    'trained here and elsewhere leaves the files of a local one, and nothing in Redis',
-    async () => {
-      const other = worker();
-      const run = sweep('both', '--jobs', '1');
-      expect(await run.ended).toBe(0);
-      expect(results('both')).toEqual(local);
-      other.child.kill('SIGINT');
-      expect(await other.ended).toBe(0);
-      expect(other.said()).toMatch(/Trained [1-9]\d* trials?\./);
-      expect(
-        redis('keys', '*')
-          .split('\n')
-          .filter((key) => !key.startsWith('convsweep:trials:')),
-      ).toEqual([]);
-      expect(redis('keys', 'convsweep:trials:*-*')).toBe('');
-    },
-    LIMIT,
-  );
-
-  test(
-    'loses nothing when a worker is killed, and with --jobs 0 trains nothing itself',
+    'loses nothing when a worker is killed, or stopped for too long, and with --jobs 0 trains nothing itself',
     async () => {
       const run = sweep('killed', '--jobs', '0');
-      const first = worker();
-      await run.until('[');
-      first.child.kill('SIGKILL');
-      await first.ended;
-      worker();
+      const killed = worker();
+      await run.saying(/begins 1\n/);
+      await killed.kill();
+      const stopped = worker();
+      await run.saying(/has 1\n/);
+      // In the middle of a trial, not between two.
+      for (;;) {
+        stopped.signal('SIGSTOP');
+        if (redis.keys('convsweep:trials:*:lock').length > 0) break;
+        stopped.signal('SIGCONT');
+        await sleep(20);
+      }
+      const before = count(stopped.said, /Trained trial/g);
+      const last = worker();
       expect(await run.ended).toBe(0);
-      expect(results('killed')).toEqual(local);
+      await expectLocalFiles('killed');
+      expect(count(last.said, /Trained trial/g)).toBeGreaterThan(0);
+      // What it has trained by now is only compared.
+      stopped.signal('SIGCONT');
+      await until(() => count(stopped.said, /Trained trial/g) > before);
+      await expectNothingLeft();
     },
     LIMIT,
   );
@@ -175,59 +121,55 @@ queueDescribe('a sweep on a queue', () => {
     async () => {
       const run = sweep('emptied', '--jobs', '0');
       worker();
-      await run.until('[');
-      redis('flushall');
-      await run.until('[');
-      await sleep(300);
-      process.kill(Number(readFileSync(join(folder, 'redis.pid'), 'utf8')), 'SIGKILL');
-      await run.until('does not answer');
-      startRedis();
-      await run.until('is back');
+      await run.saying(/begins 1\n/);
+      redis.command('flushall');
+      await run.saying(/has 2\n/);
+      redis.kill();
+      await run.saying(/does not answer/);
+      await redis.start();
+      await run.saying(/is back/);
       expect(await run.ended).toBe(0);
-      expect(results('emptied')).toEqual(local);
+      await expectLocalFiles('emptied');
+      await expectNothingLeft();
     },
     LIMIT,
   );
 
   test(
-    'whose coordinator is killed is collected by --resume',
+    'whose coordinator is killed is collected by --resume, and nothing is trained twice',
     async () => {
       const run = sweep('resumed', '--jobs', '0');
-      worker();
-      await run.until('[');
-      run.child.kill('SIGKILL');
-      await run.ended;
-      const again = sweep('resumed', '--jobs', '1', '--resume');
+      const other = worker();
+      await run.saying(/has 1\n/);
+      await run.kill();
+      await other.saying(/(Trained trial [\s\S]*){8}/);
+      const again = sweep('resumed', '--resume');
       expect(await again.ended).toBe(0);
-      expect(results('resumed')).toEqual(local);
+      expect(again.said).not.toContain('begins');
+      await expectLocalFiles('resumed');
+      await expectNothingLeft();
     },
     LIMIT,
   );
 
   test(
-    'a worker that does not see the folder sends the models through Redis',
+    'two sweeps share a Redis and its workers, one of which does not see their folders',
     async () => {
-      // What tells the worker that it sees the folder is a path, which here is another machine's.
-      const run = sweep('remote', '--jobs', '0');
-      await run.until('8 trials, 0 at a time');
-      const key = redis('keys', 'convsweep:*:sweep');
-      const text = redis('get', key);
-      redis('set', key, text.replace(/"mark":"[^"]*"/, '"mark":"/nowhere/mark"'));
+      const runs = [sweep('one'), sweep('two', '--jobs', '0')];
+      await until(() => redis.keys('convsweep:*:sweep').length === 2);
+      // What tells a worker that it sees a folder is a file there, which here is another machine's.
+      const two = redis.keys('convsweep:*:sweep').find((key) => redis.command('get', key).includes('/two"'))!;
+      const text = redis.command('get', two);
+      redis.command('set', two, text.replace(/"mark":"[^"]*"/, '"mark":"/nowhere/mark"'));
+      // It would announce itself anew, and take the models before they can be seen.
+      runs[1]!.signal('SIGSTOP');
       worker();
-      expect(await run.ended).toBe(0);
-      expect(results('remote')).toEqual(local);
-    },
-    LIMIT,
-  );
-
-  test(
-    'two sweeps share a Redis and its workers',
-    async () => {
-      worker();
-      const runs = [sweep('one', '--jobs', '1'), sweep('two', '--jobs', '1')];
-      expect(await Promise.all(runs.map(({ ended }) => ended))).toEqual([0, 0]);
-      expect(results('one')).toEqual(local);
-      expect(results('two')).toEqual(local);
+      await until(() => redis.keys(two.replace(/sweep$/, 'model:*')).length > 0);
+      runs[1]!.signal('SIGCONT');
+      expect(await Promise.all(runs.map((run) => run.ended))).toEqual([0, 0]);
+      await expectLocalFiles('one');
+      await expectLocalFiles('two');
+      await expectNothingLeft();
     },
     LIMIT,
   );
@@ -236,12 +178,118 @@ queueDescribe('a sweep on a queue', () => {
     'a worker with another engine refuses the trials, saying which, and others train them',
     async () => {
       const run = sweep('refused', '--jobs', '0');
-      start(['worker', '--queue', url(), '--device', 'cpu', '--jobs', '1'], { CONVSWEEP_ISA: 'baseline' });
-      await run.until('trains no trials of this sweep: ');
-      expect(run.said()).toMatch(/would train with cpu baseline, .*CONVSWEEP_ISA=/);
+      worker({ CONVSWEEP_ISA: 'baseline' });
+      await run.saying(/trains no trials of this sweep: /);
+      expect(run.said).toMatch(/would train with cpu baseline, .*CONVSWEEP_ISA=/);
       worker();
       expect(await run.ended).toBe(0);
-      expect(results('refused')).toEqual(local);
+      await expectLocalFiles('refused');
+    },
+    LIMIT,
+  );
+
+  test(
+    'ends when a trial came out differently elsewhere, and names both machines',
+    async () => {
+      const run = sweep('differs');
+      await run.saying(/has 8\n/);
+      run.signal('SIGSTOP');
+      const name = await nameInQueue();
+      const out = join(folder, 'differs');
+      const record = JSON.parse(readFileSync(join(out, 'journal.jsonl'), 'utf8').split('\n')[0]!);
+      record.checkpoint.sha256 = '0'.repeat(64);
+      const { engine, precision } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+      const message = {
+        type: 'result',
+        host: 'elsewhere (7)',
+        trial: record.trial,
+        engine: { ...engine, precision },
+        record,
+        late: true,
+      };
+      redis.command('rpush', `convsweep:${name}:messages`, JSON.stringify(message));
+      run.signal('SIGCONT');
+      expect(await run.ended).toBe(1);
+      expect(run.said).toMatch(/Trial \d came out differently on this machine and on elsewhere \(7\)/);
+    },
+    LIMIT,
+  );
+
+  test(
+    'leaves the jobs of other programs alone',
+    async () => {
+      const { Queue } = await import('bullmq');
+      const { port, hostname: host } = new URL(redis.url);
+      const foreign = new Queue('trials', { connection: { host, port: Number(port) }, prefix: 'convsweep' });
+      const job = await foreign.add('mail', { to: 'somebody' });
+      worker();
+      const run = sweep('beside', '--jobs', '0');
+      expect(await run.ended).toBe(0);
+      await expectLocalFiles('beside');
+      const failed = await foreign.getJob(job.id!);
+      expect(failed?.data).toEqual({ to: 'somebody' });
+      expect(failed?.failedReason).toContain('Expected a trial of a convsweep sweep');
+      await foreign.close();
+    },
+    LIMIT,
+  );
+});
+
+queueDescribe('the command line on a queue', () => {
+  /** 300 noisy images of 12 x 12, in two classes. */
+  function writeImages(path: string): void {
+    mkdirSync(path);
+    const size = 12 * 12;
+    for (const [part, images] of [
+      ['train', 200],
+      ['t10k', 100],
+    ] as const) {
+      const pixels = Buffer.alloc(16 + images * size);
+      for (const [i, value] of [0x803, images, 12, 12].entries()) pixels.writeUInt32BE(value, 4 * i);
+      const labels = Buffer.alloc(8 + images);
+      for (const [i, value] of [0x801, images].entries()) labels.writeUInt32BE(value, 4 * i);
+      for (let i = 0; i < images; i++) {
+        labels[8 + i] = i % 2;
+        pixels.fill(40 + 170 * (i % 2) + (i % 30), 16 + i * size + (i % 50), 16 + (i + 1) * size);
+      }
+      writeFileSync(join(path, `${part}-images-idx3-ubyte`), pixels);
+      writeFileSync(join(path, `${part}-labels-idx1-ubyte`), labels);
+    }
+  }
+
+  const cli = (args: string[], env?: Record<string, string>) => start([commandLine(), ...args], env);
+  const own = () => ['--data', join(folder, 'images'), '--device', 'cpu'];
+  const worker = () => cli(['worker', '--queue', redis.url, ...own(), '--jobs', '1']);
+  /** Two trials. */
+  const sweep = (name: string, epochs: number, ...args: string[]) =>
+    cli([
+      ...['sweep', ...own(), '--neurons', '8', '--splits', '60,80', '--out', join(folder, name)],
+      ...['--start-from-epoch', '0', '--epochs', String(epochs), '--patience', String(epochs), ...args],
+    ]);
+  const queued = (name: string, epochs: number, ...args: string[]) =>
+    sweep(name, epochs, '--queue', redis.url, ...args);
+  const isLocked = (name: string) => redis.keys(`convsweep:trials:${name}-*:lock`).length > 0;
+
+  beforeAll(() => writeImages(join(folder, 'images')));
+
+  test(
+    'leaves the files of a local sweep, but for what tells the time',
+    async () => {
+      const other = worker();
+      await other.saying(/Waits for trials/);
+      const runs = [queued('both', 60, '--jobs', '1'), sweep('alone', 60, '--jobs', '1')];
+      expect(await Promise.all(runs.map((run) => run.ended))).toEqual([0, 0]);
+      const files = async (name: string) => {
+        const all = Object.entries(await fingerprint(join(folder, name)));
+        return all.filter(([file]) => !file.startsWith('report.'));
+      };
+      expect(await files('both')).toEqual(await files('alone'));
+      await expectNothingLeft();
+      // A signal while it ends changes nothing.
+      other.signal('SIGINT');
+      await other.saying(/Trained \d trials?\.\n/);
+      other.signal('SIGINT');
+      expect(await other.ended).toBe(0);
     },
     LIMIT,
   );
@@ -249,17 +297,60 @@ queueDescribe('a sweep on a queue', () => {
   test(
     'a worker ends after its trial on the first Ctrl-C, and gives it back on the second',
     async () => {
-      const run = sweep('given-back', '--jobs', '0');
+      const run = queued('given-back', 100_000, '--jobs', '0');
+      const name = await nameInQueue();
       const first = worker();
-      await run.until('8 trials');
-      await sleep(1500);
-      first.child.kill('SIGINT');
-      await first.until('Ending after the current trials');
-      first.child.kill('SIGINT');
+      await until(() => isLocked(name));
+      await sleep(300);
+      first.signal('SIGINT');
+      await first.saying(/Ending after the current trials/);
+      await sleep(300);
+      expect(isLocked(name)).toBe(true);
+      first.signal('SIGINT');
       expect(await first.ended).toBe(0);
-      worker();
-      expect(await run.ended).toBe(0);
-      expect(results('given-back')).toEqual(local);
+      expect(first.said).toContain('Giving the current trials back.\nTrained 0 trials.\n');
+      expect(isLocked(name)).toBe(false);
+      const waiting = [
+        redis.command('lrange', 'convsweep:trials:wait', '0', '-1'),
+        redis.command('zrange', 'convsweep:trials:delayed', '0', '-1'),
+      ];
+      expect(waiting.join()).toContain(`${name}-1`);
+      // So does a sweep, with what nobody trains.
+      run.signal('SIGINT');
+      expect(await run.ended).toBe(130);
+      expect(redis.keys(`convsweep:trials:${name}-*`)).toEqual([]);
+
+      const short = queued('ended', 500, '--jobs', '0');
+      const second = worker();
+      await until(() => redis.keys('convsweep:trials:*:lock').length > 0);
+      second.signal('SIGINT');
+      expect(await second.ended).toBe(0);
+      const trained = /Trained ([12]) trials?\.\n/.exec(second.said)?.[1];
+      expect(trained).toBeDefined();
+      await short.saying(new RegExp(`\\[${trained}/2\\]`));
+    },
+    LIMIT,
+  );
+
+  test(
+    'ends within a few seconds of Ctrl-C where Redis is gone',
+    async () => {
+      const run = queued('gone', 100_000, '--jobs', '0');
+      const name = await nameInQueue();
+      const other = worker();
+      await until(() => isLocked(name));
+      redis.kill();
+      try {
+        await Promise.all([run.saying(/does not answer/), other.saying(/does not answer/)]);
+        run.signal('SIGINT');
+        other.signal('SIGINT');
+        await other.saying(/Ending after the current trials/);
+        other.signal('SIGINT');
+        expect(await run.ended).toBe(130);
+        expect(await other.ended).toBe(0);
+      } finally {
+        await redis.start();
+      }
     },
     LIMIT,
   );
@@ -267,22 +358,16 @@ queueDescribe('a sweep on a queue', () => {
   test(
     'says within ten seconds that nobody answers, and never a password',
     async () => {
-      const closed = start([
-        'sweep',
-        ...SWEEP,
-        '--out',
-        join(folder, 'closed'),
-        '--queue',
-        'redis://me:hidden@127.0.0.1:1',
-      ]);
+      const closed = sweep('closed', 2, '--queue', 'redis://me:hidden@127.0.0.1:1');
+      const wrong = cli(['worker', '--queue'], {
+        CONVSWEEP_QUEUE: redis.url.replace('//', '//me:hidden@'),
+      });
       expect(await closed.ended).toBe(1);
-      expect(closed.said()).toContain('Cannot use the queue at redis://127.0.0.1:1');
-      expect(closed.said()).not.toContain('hidden');
-      expect(readdirSync(folder)).not.toContain('closed');
-      const wrong = start(['worker', '--queue'], { CONVSWEEP_QUEUE: `redis://me:hidden@127.0.0.1:${port}` });
+      expect(closed.said).toContain('Cannot use the queue at redis://127.0.0.1:1');
+      expect(closed.said).not.toContain('hidden');
       expect(await wrong.ended).toBe(1);
-      expect(wrong.said()).toMatch(/Cannot use the queue at redis:\/\/127\.0\.0\.1:\d+.*: WRONGPASS/);
-      expect(wrong.said()).not.toContain('hidden');
+      expect(wrong.said).toMatch(/Cannot use the queue at redis:\/\/127\.0\.0\.1:\d+.*: WRONGPASS/);
+      expect(wrong.said).not.toContain('hidden');
     },
     LIMIT,
   );
@@ -290,11 +375,10 @@ queueDescribe('a sweep on a queue', () => {
   test(
     'hides a password of the command line from ps',
     async () => {
-      const run = start(['worker', '--queue', `redis://default:hidden@127.0.0.1:${port}`]);
-      await sleep(1500);
-      const seen = execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(run.child.pid)], {
-        encoding: 'utf8',
-      });
+      const run = cli(['worker', '--queue', redis.url.replace('//', '//default:hidden@')]);
+      await run.saying(/Waits for trials/);
+      expect(run.said).not.toContain('hidden');
+      const seen = execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(run.child.pid)]).toString();
       expect(seen).not.toContain('hidden');
     },
     LIMIT,

@@ -22,17 +22,26 @@ export interface QueuedSweep {
   mark: string;
 }
 
-/**
- * Where a trial's model is: under a key of the queue, in the sweep's folder, which the worker sees, or nowhere, when another
- * worker was given the trial meanwhile.
- */
-export type ModelPlace = 'queue' | 'folder' | 'nowhere';
+/** Where a worker has put a model: under a key of the queue, or in the sweep's folder, beside the records. */
+export type ModelPlace = 'queue' | 'folder';
+
+/** What a trial came to. */
+export interface TrialResult {
+  type: 'result';
+  trial: number;
+  engine: TrialEngine;
+  record: TrialRecord;
+  /** Undefined where it has no model. */
+  model: ModelPlace | undefined;
+  /** Whether the queue has taken the trial for lost meanwhile, so that others may train it, too. */
+  late: boolean;
+}
 
 /** What a worker tells the sweep that it works for. */
 export type OwnMessage =
   | { type: 'start'; trial: number }
   | { type: 'epoch'; trial: number; epoch: number; logs: Logs }
-  | { type: 'result'; trial: number; engine: TrialEngine; record: TrialRecord; model: ModelPlace }
+  | TrialResult
   /** It trains no trials of this sweep. */
   | { type: 'refused'; reason: string }
   /** A trial failed, as often as it may. */

@@ -1,10 +1,16 @@
 import { ConvsweepError } from '../../errors.js';
 
-/** The packages that a queue needs, which are installed by whoever wants one. */
-export async function queuePackages(): Promise<{
+/** What a queue needs of other packages. */
+export interface QueuePackages {
   bullmq: typeof import('bullmq');
   Redis: typeof import('ioredis').Redis;
-}> {
+}
+
+/**
+ * Loads the packages that a queue needs, which are installed by whoever wants one.
+ * @throws ConvsweepError `QUEUE`, with the command that installs them
+ */
+export async function queuePackages(): Promise<QueuePackages> {
   try {
     const [bullmq, { Redis }] = await Promise.all([import('bullmq'), import('ioredis')]);
     return { bullmq, Redis };

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { realpath } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConvsweepError, type ErrorCode } from '../../errors.js';
@@ -8,25 +7,29 @@ import { buildNotebookModel } from '../builder.js';
 import { type SweepConfig, trialEngine } from '../config.js';
 import { engineRemedy, engineText, isSameEngine } from '../engine.js';
 import { trialFailure } from '../failure.js';
+import { checkpointFile, type SweepFolder } from '../folder.js';
 import { linkedController } from '../linked-controller.js';
-import { configKey, requireSameResult } from '../record-file.js';
+import { requireSameResult } from '../record-file.js';
 import { RecordReader } from '../stored-record.js';
 import { isOutOfMemory, type Training, type TrainOne, trainerOf } from '../train-trials.js';
 import type { Trial, TrialRecord } from '../trial.js';
-import type { QueuedSweep, WorkerMessage } from './messages.js';
-import type { TrialQueue } from './trial-queue.js';
+import type { ModelPlace, QueuedSweep, TrialResult, WorkerMessage } from './messages.js';
+import { MOST_HEARD, type TrialQueue } from './trial-queue.js';
 
 /** Trials that are jobs at a time: enough for any number of workers, and what Redis holds stays bounded. */
 const MOST_PUBLISHED = 1024;
 /** Milliseconds between looks for what workers said. */
 const POLL = 200;
 /** Milliseconds between looks for jobs that are lost, as where Redis was emptied. */
-const LOOK = 5000;
+const LOOK = 2000;
 
 /** The name of a sweep in a queue: the same when it is resumed, so that what its workers came to meanwhile is collected. */
-export async function queuedName(folder: string, config: SweepConfig): Promise<string> {
-  const parts = [await realpath(folder), configKey(config)];
-  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16);
+async function queuedName(folder: SweepFolder): Promise<string> {
+  const there = (await folder.read(folder.queueName))?.toString('latin1').trim();
+  if (there !== undefined && /^[0-9a-f]{32}$/.test(there)) return there;
+  const name = randomBytes(16).toString('hex');
+  await writeWhole(folder.file(folder.queueName), `${name}\n`);
+  return name;
 }
 
 /**
@@ -51,7 +54,9 @@ export async function trainQueued(
     ...(build !== buildNotebookModel && { build: build.name }),
   };
   queue.onLoss((message) => report({ type: 'notice', message }));
-  await new QueuedTrials(training, queue, description, await queuedName(folder.path, planned)).run();
+  // Where workers put models.
+  await folder.createRecords();
+  await new QueuedTrials(training, queue, description, await queuedName(folder)).run();
 }
 
 class QueuedTrials {
@@ -64,11 +69,15 @@ class QueuedTrials {
   readonly #train: TrainOne;
   readonly #trials: ReadonlyMap<number, Trial>;
   /** Not yet in the queue, in order. */
-  readonly #unpublished: number[];
+  #unpublished: number[] = [];
   /** In the queue, in order, those in training included. */
   readonly #published = new Set<number>();
+  /** Those that are being taken back. */
+  readonly #wanted = new Set<number>();
   /** In training elsewhere. */
   readonly #running = new Set<number>();
+  /** In training here. */
+  readonly #here = new Set<number>();
   readonly #records = new Map<number, { host: string; record: TrialRecord }>();
   /** What has been told already. */
   readonly #refusals = new Set<string>();
@@ -81,30 +90,38 @@ class QueuedTrials {
     this.#reader = new RecordReader(description.config);
     this.#train = trainerOf(training);
     this.#trials = new Map(training.trials.map((trial) => [trial.number, trial]));
-    this.#unpublished = [...this.#trials.keys()];
   }
 
   async run(): Promise<void> {
     const queue = this.#queue;
-    const { jobs, signal } = this.#training;
+    const { jobs, report, signal } = this.#training;
     const { controller, release } = linkedController(signal);
+    queue.closeSoonAfter(controller.signal);
     const failures: unknown[] = [];
     const attempt = (work: Promise<void>): Promise<void> =>
       work.catch((error) => {
         failures.push(error);
         controller.abort(error);
       });
-    await queue.announce(this.#name, this.#description);
     const slots = Array.from({ length: jobs }, (_, slot) =>
       attempt(this.#trainHere(controller.signal, slot)),
     );
     await Promise.all([attempt(this.#collect(controller.signal)), ...slots]);
     release();
-    // Who resumes the sweep finds what is in training elsewhere; what is not, nobody waits for.
-    if (this.#isDone) await queue.forget(this.#name, [...this.#trials.keys()]);
-    else await queue.withdraw(this.#name, [...this.#published]);
+    // From here on the server is waited for no longer than usual.
+    controller.abort();
+    await this.#leave().catch((error: Error) => {
+      const message = `The queue keeps what it has of this sweep until a day has passed: ${error.message}`;
+      report({ type: 'notice', message });
+    });
     if (signal.aborted) throw new ConvsweepError('ABORTED', 'Stopped', { cause: signal.reason });
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Removes from the queue what nobody waits for. Who resumes a sweep finds what is in training elsewhere. */
+  async #leave(): Promise<void> {
+    if (this.#isDone) await this.#queue.forget(this.#name, this.#description.config.trials);
+    else await this.#queue.withdraw(this.#name, [...this.#published]);
   }
 
   get #isDone(): boolean {
@@ -114,22 +131,47 @@ class QueuedTrials {
   /** Publishes trials, and takes what workers say of them, until all have ended. */
   async #collect(signal: AbortSignal): Promise<void> {
     const queue = this.#queue;
+    await queue.announce(this.#name, this.#description);
+    // What workers came to while nobody collected it need not be published.
+    while ((await this.#hear()) > 0);
+    this.#unpublished = [...this.#trials.keys()].filter((trial) => !this.#records.has(trial));
     let looked = performance.now();
     while (!this.#isDone && !signal.aborted) {
       await this.#publish();
       const isTime = performance.now() - looked >= LOOK;
       // Before the messages: a job is removed after its result was told.
-      const lost = isTime ? await queue.missing(this.#name, [...this.#published]) : [];
-      const messages = await queue.heard(this.#name);
-      for (const message of messages) await this.#take(message);
-      const gone = lost.filter((trial) => this.#published.has(trial));
-      if (gone.length > 0) {
+      const missing = isTime ? await queue.missing(this.#name, [...this.#published]) : [];
+      const heard = await this.#hear();
+      if (isTime) {
+        looked = performance.now();
         await queue.announce(this.#name, this.#description);
-        await queue.add(this.#name, gone);
+        // Otherwise there may be messages about them yet.
+        if (heard < MOST_HEARD) await this.#publishAgain(missing);
       }
-      if (isTime) looked = performance.now();
-      if (messages.length === 0) await sleep(POLL, undefined, { signal }).catch(() => {});
+      if (heard === 0) await sleep(POLL, undefined, { signal }).catch(() => {});
     }
+  }
+
+  /** Takes what workers have said; returns how many messages that were. */
+  async #hear(): Promise<number> {
+    const messages = await this.#queue.heard(this.#name);
+    let taken = 0;
+    try {
+      for (const message of messages) {
+        // What failed is tried again by who resumes the sweep; what could not be stored is still to be heard.
+        if (message.type === 'failed') taken++;
+        await this.#take(message);
+        if (message.type !== 'failed') taken++;
+      }
+    } finally {
+      if (taken > 0) await this.#queue.dismiss(this.#name, taken);
+    }
+    return messages.length;
+  }
+
+  async #publishAgain(missing: readonly number[]): Promise<void> {
+    const lost = missing.filter((trial) => this.#published.has(trial) && !this.#wanted.has(trial));
+    if (lost.length > 0) await this.#queue.add(this.#name, lost);
   }
 
   async #publish(): Promise<void> {
@@ -149,6 +191,7 @@ class QueuedTrials {
         continue;
       }
       const trial = this.#trials.get(number)!;
+      this.#here.add(number);
       try {
         const record = await this.#train(trial, signal, slot);
         this.#records.set(number, { host: 'this machine', record });
@@ -161,19 +204,23 @@ class QueuedTrials {
           message: `${(error as Error).message}; it is trained again, with one fewer at a time`,
         });
         return;
+      } finally {
+        this.#here.delete(number);
       }
     }
   }
 
+  /** The last of the trials that no worker has begun; undefined where there is none. */
   async #takeBack(): Promise<number | undefined> {
     const unpublished = this.#unpublished.pop();
     if (unpublished !== undefined) return unpublished;
     for (const trial of [...this.#published].reverse()) {
-      if (this.#running.has(trial)) continue;
-      // Not while it is being taken back: another slot would try, too, and it would be missed in the queue.
-      this.#published.delete(trial);
-      if (await this.#queue.takeBack(this.#name, trial)) return trial;
-      this.#published.add(trial);
+      if (this.#running.has(trial) || this.#wanted.has(trial)) continue;
+      this.#wanted.add(trial);
+      const isBack = await this.#queue.takeBack(this.#name, trial);
+      this.#wanted.delete(trial);
+      // Unless its result came meanwhile.
+      if (isBack && this.#published.delete(trial)) return trial;
     }
     return undefined;
   }
@@ -183,12 +230,13 @@ class QueuedTrials {
     if (message.type === 'refused') return this.#refuse(host, message.reason);
     const trial = this.#trials.get(message.trial);
     if (!trial) return;
+    if (message.type === 'result') return this.#takeResult(trial, message);
+    // What was said to a run that has ended.
+    if (!this.#published.has(trial.number)) return;
     if (message.type === 'failed') {
       const { code, reason } = message;
       throw trialFailure(new ConvsweepError(code as ErrorCode, `${reason} (on ${host})`), trial);
     }
-    if (message.type === 'result') return this.#takeResult(trial, message);
-    if (!this.#published.has(trial.number)) return;
     const { counter, report } = this.#training;
     if (message.type === 'start' || !this.#running.has(trial.number)) {
       // Again, where the worker that had it is gone.
@@ -212,9 +260,8 @@ class QueuedTrials {
 
   async #takeResult(
     trial: Trial,
-    { host, engine, record: told, model }: Extract<WorkerMessage, { type: 'result' }>,
+    { host, engine, record: told, model, late }: TrialResult & { host: string },
   ): Promise<void> {
-    const queue = this.#queue;
     const { config: planned, mixed } = this.#description;
     const { counter, keep, report } = this.#training;
     const { number } = trial;
@@ -224,10 +271,9 @@ class QueuedTrials {
     const known = this.#records.get(number);
     if (known) {
       if (isOwn && known.record.engine === undefined) requireSameResult(known, { host, record });
-      await queue.removeModel(this.#name, number);
-      return;
+      return this.#removeModel(number);
     }
-    if (model === 'nowhere' || !this.#published.has(number)) return;
+    if (this.#here.has(number)) return;
     if (!isOwn && !mixed) {
       this.#refuse(host, `its engine is ${engineText(engine)}, not ${engineText(own)}; ${engineRemedy(own)}`);
       return;
@@ -237,7 +283,6 @@ class QueuedTrials {
         type: 'notice',
         message: `The model of trial ${number} from ${host} is lost; it is trained again`,
       });
-      await queue.add(this.#name, [number]);
       return;
     }
     const kept = isOwn ? record : { ...record, engine };
@@ -245,22 +290,30 @@ class QueuedTrials {
     this.#published.delete(number);
     this.#running.delete(number);
     this.#records.set(number, { host, record: kept });
-    await queue.removeModel(this.#name, number);
+    await this.#removeModel(number);
+    if (late) await this.#queue.takeBack(this.#name, number);
     counter.finish(kept);
     report({ type: 'trialEnd', trial, record: kept });
   }
 
   /** Whether the model is now in the folder, as the record says. */
   async #storeModel(
-    { trial, checkpoint: { file, sha256 } }: Extract<TrialRecord, { status: 'finished' }>,
-    place: 'queue' | 'folder',
+    { trial, checkpoint }: Extract<TrialRecord, { status: 'finished' }>,
+    place: ModelPlace | undefined,
   ): Promise<boolean> {
     const { folder } = this.#training;
-    if (place === 'queue') {
-      const bytes = await this.#queue.model(this.#name, trial);
-      if (!bytes) return false;
-      await writeWhole(folder.file(file), bytes);
-    }
-    return (await folder.sha256(file)) === sha256;
+    const bytes =
+      place === 'folder'
+        ? await folder.read(folder.handedOver(trial))
+        : await this.#queue.model(this.#name, trial);
+    if (!bytes || createHash('sha256').update(bytes).digest('hex') !== checkpoint.sha256) return false;
+    await writeWhole(folder.file(checkpointFile(trial)), bytes);
+    return true;
+  }
+
+  async #removeModel(trial: number): Promise<void> {
+    const { folder } = this.#training;
+    await this.#queue.removeModel(this.#name, trial);
+    await folder.remove(folder.handedOver(trial));
   }
 }

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { ConvsweepError } from '../../errors.js';
 import type { QueueAddress } from './address.js';
 import type { QueuedSweep, TrialJob, WorkerMessage } from './messages.js';
-import { queuePackages } from './packages.js';
+import { type QueuePackages, queuePackages } from './packages.js';
 
 /** Of the queue that all sweeps with one prefix share. */
 const NAME = 'trials';
@@ -13,16 +13,39 @@ const PATIENCE = 5000;
 const KEPT = 86_400;
 /** Messages that a sweep nobody follows keeps at most. */
 const MOST_MESSAGES = 100_000;
+/** Messages that are fetched at a time. */
+export const MOST_HEARD = 1000;
+
+/** How soon a worker that says nothing loses its trial, in milliseconds. */
+export interface Lease {
+  /** How long it has the trial for since it last said something. */
+  lock: number;
+  /** How often others look. */
+  check: number;
+}
+
 /**
- * How long a worker that says nothing has its trial for, in milliseconds, and how often others look: a killed one's trial
- * is trained again after twelve seconds. Training does not keep a worker from answering; reading its data may, for a while.
+ * A killed worker's trial is trained again after twelve seconds. Training does not keep a worker from answering; reading
+ * its data may, for a while.
  */
-export const LOCK = 10_000;
-const STALLED = 5000;
+export const LEASE: Lease = { lock: 10_000, check: 5000 };
 /** A worker that was killed says nothing of its trial; that may happen any number of times. */
 const MOST_STALLED = 1_000_000;
 /** A trial that fails is tried again, perhaps elsewhere. */
 const ATTEMPTS = 3;
+
+/** Says something to a sweep, unless it has ended: nobody would remove it. */
+const SAY = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('RPUSH', KEYS[2], ARGV[1])
+redis.call('LTRIM', KEYS[2], -tonumber(ARGV[2]), -1)
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return 1`;
+/** Puts a model under a key of its own, likewise. */
+const PUT = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+return 1`;
 
 /**
  * The trials of sweeps as jobs of a BullMQ queue, and what travels beside them: a description of each sweep, a list of
@@ -31,41 +54,38 @@ const ATTEMPTS = 3;
 export class TrialQueue {
   /** What the server is not set up for, in words. */
   readonly warnings: readonly string[];
+  /** Resolves when it is closed. */
+  readonly closed: Promise<void>;
   readonly #address: QueueAddress;
+  readonly #packages: QueuePackages;
   readonly #redis: Redis;
   readonly #queue: Queue<TrialJob>;
-  readonly #bullmq: typeof import('bullmq');
-  readonly #connect: () => Redis;
   /** All of them; BullMQ leaves those that it is given open. */
   readonly #connections: Redis[] = [];
+  #isClosed = false;
+  #lastChance: NodeJS.Timeout | undefined;
+  #tellClosed = (): void => {};
 
-  private constructor(
-    address: QueueAddress,
-    bullmq: typeof import('bullmq'),
-    connect: () => Redis,
-    warnings: string[],
-  ) {
+  private constructor(address: QueueAddress, packages: QueuePackages, warnings: string[]) {
     this.#address = address;
-    this.#bullmq = bullmq;
-    this.#connect = () => {
-      const redis = connect();
-      this.#connections.push(redis);
-      return redis;
-    };
+    this.#packages = packages;
+    this.warnings = warnings;
+    this.closed = new Promise((resolve) => {
+      this.#tellClosed = resolve;
+    });
     this.#redis = this.#connect();
-    this.#queue = new bullmq.Queue(NAME, {
+    this.#queue = new packages.bullmq.Queue(NAME, {
       connection: this.#connect(),
       prefix: address.prefix,
       streams: { events: { maxLen: 100 } },
     });
     this.#queue.on('error', () => {});
-    this.warnings = warnings;
   }
 
   /** @throws ConvsweepError `QUEUE` when the server cannot be reached within ten seconds, or refuses */
   static async open(address: QueueAddress): Promise<TrialQueue> {
-    const { bullmq, Redis } = await queuePackages();
-    const probe = new Redis(address.url, {
+    const packages = await queuePackages();
+    const probe = new packages.Redis(address.url, {
       lazyConnect: true,
       connectTimeout: PATIENCE,
       commandTimeout: PATIENCE,
@@ -78,14 +98,7 @@ export class TrialQueue {
     try {
       await probe.connect();
       await probe.ping();
-      const connect = (): Redis => {
-        // A server that restarts is waited for.
-        const redis = new Redis(address.url, { maxRetriesPerRequest: null, retryStrategy: () => 500 });
-        redis.on('error', () => {});
-        return redis;
-      };
-      const warnings = await serverWarnings(probe);
-      return new TrialQueue(address, bullmq, connect, warnings);
+      return new TrialQueue(address, packages, await serverWarnings(probe));
     } catch (error) {
       // Commands only say that there is no connection.
       const cause = reason ?? (error as Error);
@@ -99,15 +112,14 @@ export class TrialQueue {
     }
   }
 
-  /** Tells workers of a sweep, and keeps what it has here alive. */
+  /** Tells workers of a sweep; they are told for a day, unless it is announced again. */
   async announce(sweep: string, description: QueuedSweep): Promise<void> {
     await this.#redis.set(this.#key(sweep, 'sweep'), JSON.stringify(description), 'EX', KEPT);
   }
 
-  /** What {@link announce} said; undefined where the sweep has ended. */
-  async sweep(sweep: string): Promise<QueuedSweep | undefined> {
-    const text = await this.#redis.get(this.#key(sweep, 'sweep'));
-    return text === null ? undefined : (JSON.parse(text) as QueuedSweep);
+  /** What {@link announce} said, as JSON; undefined where the sweep has ended. */
+  async announced(sweep: string): Promise<string | undefined> {
+    return (await this.#redis.get(this.#key(sweep, 'sweep'))) ?? undefined;
   }
 
   /** Adds jobs; one that is there already stays as it is. */
@@ -129,37 +141,42 @@ export class TrialQueue {
 
   /** Those of `trials` that have no job any more. */
   async missing(sweep: string, trials: readonly number[]): Promise<number[]> {
-    const pipeline = this.#redis.pipeline();
-    for (const trial of trials) {
-      pipeline.exists(`${this.#address.prefix}:${NAME}:${jobId(sweep, trial)}`);
-    }
-    const answers = (await pipeline.exec()) ?? [];
-    return trials.filter((_, i) => answers[i]?.[1] === 0);
+    const isThere = await Promise.all(trials.map((trial) => this.#hasJob(sweep, trial)));
+    return trials.filter((_, i) => !isThere[i]);
   }
 
-  /** Takes a job back that no worker has begun; false where one has. */
+  /** Takes a job back that no worker has begun; false where one has, or has done with it. */
   async takeBack(sweep: string, trial: number): Promise<boolean> {
-    return (await this.#queue.remove(jobId(sweep, trial))) === 1;
+    // BullMQ removes what is not there, too.
+    return (await this.#hasJob(sweep, trial)) && (await this.#queue.remove(jobId(sweep, trial))) === 1;
   }
 
-  async say(sweep: string, message: WorkerMessage): Promise<void> {
-    const key = this.#key(sweep, 'messages');
-    await this.#redis
-      .multi()
-      .rpush(key, JSON.stringify(message))
-      .ltrim(key, -MOST_MESSAGES, -1)
-      .expire(key, KEPT)
-      .exec();
+  /** Takes back what no worker has begun; what they have, is kept for whoever resumes the sweep. */
+  async withdraw(sweep: string, trials: readonly number[]): Promise<void> {
+    await Promise.all(trials.map((trial) => this.takeBack(sweep, trial)));
   }
 
-  /** What was said to the sweep since it last asked, the first thousand of it. */
+  /** False where the sweep has ended, and nothing was said. */
+  async say(sweep: string, message: WorkerMessage): Promise<boolean> {
+    const keys = [this.#key(sweep, 'sweep'), this.#key(sweep, 'messages')];
+    return (await this.#redis.eval(SAY, 2, ...keys, JSON.stringify(message), MOST_MESSAGES, KEPT)) === 1;
+  }
+
+  /** What was said to the sweep and is not yet {@link dismiss}ed, the first of it. */
   async heard(sweep: string): Promise<WorkerMessage[]> {
-    const texts = await this.#redis.lpop(this.#key(sweep, 'messages'), 1000);
-    return (texts ?? []).map((text) => JSON.parse(text) as WorkerMessage);
+    const texts = await this.#redis.lrange(this.#key(sweep, 'messages'), 0, MOST_HEARD - 1);
+    return texts.map((text) => JSON.parse(text) as WorkerMessage);
   }
 
-  async putModel(sweep: string, trial: number, file: Uint8Array): Promise<void> {
-    await this.#redis.set(this.#key(sweep, `model:${trial}`), Buffer.from(file), 'EX', KEPT);
+  /** Removes the first `count` messages: once what they led to is on the disk, so that a stopped sweep hears them again. */
+  async dismiss(sweep: string, count: number): Promise<void> {
+    await this.#redis.ltrim(this.#key(sweep, 'messages'), count, -1);
+  }
+
+  /** False where the sweep has ended, and nothing was put. */
+  async putModel(sweep: string, trial: number, file: Uint8Array): Promise<boolean> {
+    const keys = [this.#key(sweep, 'sweep'), this.#key(sweep, `model:${trial}`)];
+    return (await this.#redis.eval(PUT, 2, ...keys, Buffer.from(file), KEPT)) === 1;
   }
 
   /** Undefined where there is none, or none any more. */
@@ -171,27 +188,25 @@ export class TrialQueue {
     await this.#redis.del(this.#key(sweep, `model:${trial}`));
   }
 
-  /** Takes back what no worker has begun; what they have, is kept for whoever resumes the sweep. */
-  async withdraw(sweep: string, trials: readonly number[]): Promise<void> {
-    for (const trial of trials) await this.takeBack(sweep, trial);
-  }
-
-  /** Removes all that the sweep has here, but for the trials that are in training. */
-  async forget(sweep: string, trials: readonly number[]): Promise<void> {
-    await this.withdraw(sweep, trials);
-    const models = trials.map((trial) => this.#key(sweep, `model:${trial}`));
-    await this.#redis.del(this.#key(sweep, 'sweep'), this.#key(sweep, 'messages'), ...models);
+  /** Removes all that a sweep of so many trials has here, but for jobs that workers still have. */
+  async forget(sweep: string, trials: number): Promise<void> {
+    const numbers = Array.from({ length: trials }, (_, i) => i + 1);
+    const models = numbers.map((trial) => this.#key(sweep, `model:${trial}`));
+    // First, so that what is told from now on comes to nothing.
+    await this.#redis.del(this.#key(sweep, 'sweep'));
+    await this.#redis.del(this.#key(sweep, 'messages'), ...models);
+    await this.withdraw(sweep, numbers);
     await this.#queue.trimEvents(0);
   }
 
   /** Takes jobs of all sweeps, so many at a time. */
-  work(concurrency: number, processor: Processor<TrialJob>): Worker<TrialJob> {
-    const worker = new this.#bullmq.Worker<TrialJob>(NAME, processor, {
+  work(concurrency: number, lease: Lease, processor: Processor<TrialJob>): Worker<TrialJob> {
+    const worker = new this.#packages.bullmq.Worker<TrialJob>(NAME, processor, {
       connection: this.#connect(),
       prefix: this.#address.prefix,
       concurrency,
-      lockDuration: LOCK,
-      stalledInterval: STALLED,
+      lockDuration: lease.lock,
+      stalledInterval: lease.check,
       maxStalledCount: MOST_STALLED,
     });
     worker.on('error', () => {});
@@ -201,7 +216,7 @@ export class TrialQueue {
   /** Gives a job to other workers; the processor throws what this returns. */
   async giveBack(job: Job<TrialJob>, token: string | undefined): Promise<Error> {
     await job.moveToDelayed(Date.now() + 1, token);
-    return new this.#bullmq.DelayedError();
+    return new this.#packages.bullmq.DelayedError();
   }
 
   /** Whether nothing waits for a worker. */
@@ -209,9 +224,22 @@ export class TrialQueue {
     return (await this.#queue.getJobCountByTypes('waiting', 'delayed', 'prioritized')) === 0;
   }
 
+  /** Fails whatever still waits for the server. */
   async close(): Promise<void> {
-    for (const redis of this.#connections) redis.disconnect();
+    clearTimeout(this.#lastChance);
+    this.#isClosed = true;
+    this.#tellClosed();
+    for (const redis of this.#connections) if (redis.status !== 'reconnecting') redis.disconnect();
     await this.#queue.close().catch(() => {});
+  }
+
+  /** Once `signal` is aborted, a server that does not answer is waited for no longer than usual. */
+  closeSoonAfter(signal: AbortSignal): void {
+    const close = (): void => {
+      this.#lastChance ??= setTimeout(() => void this.close(), PATIENCE);
+    };
+    if (signal.aborted) close();
+    else signal.addEventListener('abort', close, { once: true });
   }
 
   /** @param notify told in words when the server is lost, and when it is back */
@@ -225,6 +253,26 @@ export class TrialQueue {
       if (isLost) notify(`The queue at ${this.#address.shown} is back`);
       isLost = false;
     });
+  }
+
+  /** A connection that waits for a server that restarts. */
+  #connect(): Redis {
+    const redis = new this.#packages.Redis(this.#address.url, {
+      connectTimeout: PATIENCE,
+      maxRetriesPerRequest: null,
+      // Disconnecting while it waits for the next try would leave what waits for the server pending.
+      retryStrategy: () => (this.#isClosed ? null : 500),
+    });
+    redis.on('error', () => {});
+    redis.on('ready', () => {
+      if (this.#isClosed) redis.disconnect();
+    });
+    this.#connections.push(redis);
+    return redis;
+  }
+
+  async #hasJob(sweep: string, trial: number): Promise<boolean> {
+    return (await this.#redis.exists(`${this.#address.prefix}:${NAME}:${jobId(sweep, trial)}`)) === 1;
   }
 
   #key(sweep: string, what: string): string {
