@@ -26,8 +26,8 @@ macro(find_nvcc)
       set(ENV{CUDACXX} "${CONVSWEEP_NVCC}")
     endif()
   endif()
-  # Before the language is enabled, which would choose an architecture of its own.
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  # Before the language is enabled, which would choose an architecture of its own. CMake itself takes CUDAARCHS.
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
     if(CMAKE_CUDA_COMPILER)
       set(nvcc "${CMAKE_CUDA_COMPILER}")
     else()
