@@ -17,7 +17,7 @@ namespace {
 
 using namespace cuda;
 
-constexpr std::chrono::milliseconds kDuration{300};
+constexpr std::chrono::milliseconds kDuration{100};
 constexpr uint32_t kValues = 1024;
 /** About as many as a step has. */
 constexpr int kKernels = 50;
