@@ -7,13 +7,17 @@ import { type Outcome, runStage, type Stage, type StageRecord } from './stage.js
 import { stages } from './stages.js';
 import { factsTable } from './table.js';
 
-const minutes = stages.reduce((sum, { limit }) => sum + limit, 0) / 60;
-const HELP = `Finds out what only a GPU can tell, in stages of at most ${minutes.toFixed(1)} minutes together, each in processes of its own.
-A stage that fails or takes too long stops no other. Appends a JSON line a stage to a file, and prints a table.
+/** Of all stages together. */
+const SECONDS = 600;
+
+const HELP = `Finds out what only a GPU can tell, in stages of at most ten minutes together, each in processes of its own. A stage
+that fails or takes too long stops no other. Appends a JSON line a stage to a file, and prints a table.
 
   npm run gpu:facts -- [STAGE ...] [OPTIONS]      in the offline archive: ./gpu facts [STAGE ...] [OPTIONS]
 
-${stages.map(({ name, limit, title }) => `  ${name.padEnd(15)} ${String(limit).padStart(3)} s  ${title}`).join('\n')}
+${stages.map(({ name, limit, stretches, title }) => `  ${name.padEnd(14)} ${String(limit).padStart(3)} s${stretches ? '+' : ' '} ${title}`).join('\n')}
+
+  +: or longer, as long as the stages before it have left of the ten minutes
 
 ${OPTIONS_HELP}
 
@@ -41,6 +45,12 @@ function readCommandLine() {
   }
 }
 
+/** Seconds that are left beyond the limits of stage `i` and those behind it. */
+function spare(i: number): number {
+  const reserved = wanted.slice(i).reduce((sum, { limit }) => sum + limit, 0);
+  return Math.max(0, SECONDS - performance.now() / 1e3 - reserved);
+}
+
 const { help, options, names } = readCommandLine();
 if (help) {
   console.log(HELP);
@@ -54,10 +64,11 @@ await mkdir(dirname(options.out), { recursive: true });
 const card = await findCard();
 console.error(typeof card === 'string' ? `No card: ${card}.` : card.description);
 const records: StageRecord[] = [];
-for (const stage of wanted) {
+for (const [i, stage] of wanted.entries()) {
   if (interrupt.signal.aborted) break;
-  console.error(`${stage.name}: ${stage.title} (at most ${Math.min(stage.limit, options.limit)} s)`);
-  const record = await runStage(stage, options, card, interrupt.signal);
+  const limit = Math.min(stage.limit + (stage.stretches ? spare(i) : 0), options.limit);
+  console.error(`${stage.name}: ${stage.title} (at most ${Math.round(limit)} s)`);
+  const record = await runStage(stage, limit, options, card, interrupt.signal);
   records.push(record);
   const { rows, ...kept } = record;
   await appendFile(options.out, `${JSON.stringify({ at: new Date().toISOString(), ...kept })}\n`);

@@ -12,6 +12,8 @@ export interface Stage {
   title: string;
   /** Seconds. */
   limit: number;
+  /** Whether it may go on for as long as the stages before it have left of the ten minutes. Default false. */
+  stretches?: boolean;
   /** Whether there is nothing to find out without a card. Default true. */
   needsCard?: boolean;
   /** @throws LeftOut where it cannot be done here, any other error where it failed */
@@ -94,9 +96,10 @@ export interface StageRecord {
   error?: string;
 }
 
-/** Runs a stage within its limit. Never throws. `card`: or why there is none. */
+/** Runs a stage for at most `limit` seconds. Never throws. `card`: or why there is none. */
 export async function runStage(
   stage: Stage,
+  limit: number,
   options: FactsOptions,
   card: Card | string,
   interrupt: AbortSignal,
@@ -105,7 +108,6 @@ export async function runStage(
   if (needsCard && typeof card === 'string') {
     return { stage: stage.name, outcome: 'no card', seconds: 0, facts: [], rows: [], error: card };
   }
-  const limit = Math.min(stage.limit, options.limit);
   const time = AbortSignal.timeout(limit * 1e3);
   const run = new StageRun(
     options,

@@ -7,7 +7,8 @@ import type { Stage } from '../stage.js';
 export const build: Stage = {
   name: 'build',
   title: 'builds the addons and the probe, CUDA for this architecture only',
-  limit: 75,
+  limit: 100,
+  stretches: true,
   async run(run) {
     const script = (name: string) => join(packageRoot(), 'scripts', name);
     const given = [process.env.CONVSWEEP_CUDA_ADDON, process.env.CONVSWEEP_PROBE].filter(Boolean);

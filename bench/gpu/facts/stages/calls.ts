@@ -29,7 +29,7 @@ export interface CallFact {
 }
 
 const PRECISIONS: readonly Precision[] = ['fp32', 'tf32'];
-/** Ten times what the stand-in, which sums in float32 and truncates factors, comes to. */
+/** About ten times what the stand-in comes to where it sums in float32 and truncates factors. */
 const FARTHEST: Record<Precision, number> = { fp32: 1e-5, tf32: 1e-2 };
 /** Exit codes of the probe. */
 const NO_DEVICE = 1;

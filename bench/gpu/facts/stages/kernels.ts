@@ -8,7 +8,7 @@ import { callNames, checkCall, times } from './calls.js';
 export const kernels: Stage = {
   name: 'kernels',
   title: 'the time of each kernel: by nsys, or by events around each call where that is missing',
-  limit: 30,
+  limit: 25,
   async run(run) {
     try {
       run.find('nsys');

@@ -12,6 +12,7 @@ function peer(name: string, title: string, limit: number, settings: readonly str
     name,
     title,
     limit,
+    stretches: true,
     async run(run) {
       const python = run.find(run.options.python);
       const folder = await mkdtemp(join(tmpdir(), 'convsweep-peers-'));
@@ -40,8 +41,8 @@ export const pytorch = peer('pytorch', 'PyTorch on the same job, eager and as a 
   'torch',
   'torch-graph',
 ]);
-export const torchCompile = peer('torch-compile', 'torch.compile on the same job', 25, ['torch-compile']);
-export const jax = peer('jax', 'JAX on the same job: scan over steps, vmap over trials of equal widths', 25, [
+export const torchCompile = peer('torch-compile', 'torch.compile on the same job', 20, ['torch-compile']);
+export const jax = peer('jax', 'JAX on the same job: scan over steps, vmap over trials of equal widths', 20, [
   'jax',
   'jax-vmap',
 ]);

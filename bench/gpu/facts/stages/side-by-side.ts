@@ -5,7 +5,7 @@ import type { SideBySideFact } from '../workers/side-by-side.js';
 export const sideBySide: Stage = {
   name: 'side-by-side',
   title: 'models side by side: the bits of each alone',
-  limit: 30,
+  limit: 25,
   async run(run) {
     const { args, env } = worker('side-by-side');
     const sizes = [String(run.options.images), run.options.jobs.join(',')];

@@ -6,6 +6,7 @@ export const sweep: Stage = {
   name: 'sweep',
   title: 'the whole sweep, cold and warm',
   limit: 75,
+  stretches: true,
   async run(run) {
     const { args, env } = worker('sweep');
     const { images, trials, epochs } = run.options;
