@@ -20,9 +20,13 @@ export function addonFile(backend: 'cpu' | 'cuda'): string | undefined {
   return existsSync(prebuilt) ? prebuilt : undefined;
 }
 
-/** The command that builds the addons from source: of the repository, or of an installed package. */
+/**
+ * The command that builds the addons from source: of the repository, of the archive for hosts without a network, or of an
+ * installed package.
+ */
 export function buildCommand(): string {
-  return existsSync(join(packageRoot(), 'tsconfig.json')) ? 'npm run build:native' : 'npx convsweep build';
+  if (existsSync(join(packageRoot(), 'tsconfig.json'))) return 'npm run build:native';
+  return existsSync(join(packageRoot(), 'README-OFFLINE.md')) ? './gpu build' : 'npx convsweep build';
 }
 
 /** What addons are built for: `linux-x64`, `linuxmusl-x64`, `win32-x64`. */

@@ -1,6 +1,6 @@
 // Builds the native addons and ends with a table of what was built, or why not and the command that would change that.
-// `npm run build:native` and `node-gyp rebuild` (through binding.gyp) in the repository and `npx convsweep build` where the
-// package is installed all come here.
+// `npm run build:native` and `node-gyp rebuild` (through binding.gyp) in the repository, `npx convsweep build` where the
+// package is installed and `./gpu build` in the offline archive all come here.
 //   --if-missing   build only what is missing or older than its sources
 // The CUDA addon is built where it can be; whatever stands in its way is reported and leaves the CPU addon alone.
 //   CONVSWEEP_CUDA=OFF             do not try
@@ -11,13 +11,13 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { cmakeBuild, isPublished, root } from './cmake.mjs';
+import { cmakeBuild, isOffline, isPublished, root } from './cmake.mjs';
 
 const require = createRequire(import.meta.url);
 const buildFolder = join(root, 'build');
 const addon = (backend) => join(buildFolder, 'Release', `convsweep_${backend}.node`);
-const command = isPublished() ? 'npx convsweep build' : 'npm run build:native';
-const again = isPublished() ? command : `npm run clean && ${command}`;
+const command = isPublished() ? 'npx convsweep build' : isOffline() ? './gpu build' : 'npm run build:native';
+const again = isPublished() ? command : `${isOffline() ? 'rm -rf build' : 'npm run clean'} && ${command}`;
 const env = { ...process.env, CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) };
 
 /** The time of the newest file that the addons are made of. */

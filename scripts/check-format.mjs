@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const sources = ['native', 'test/native', 'bench/native'].flatMap((folder) => {
+const sources = ['native', 'test/native', 'bench/native', 'bench/gpu/probe'].flatMap((folder) => {
   try {
     return readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, file));
   } catch (error) {

@@ -17,6 +17,11 @@ export function isPublished() {
   return existsSync(shippedHeaders);
 }
 
+/** Whether this is the archive that `npm run pack:offline` makes. CMakeLists.txt and lib/addon-file.ts ask the same. */
+export function isOffline() {
+  return existsSync(join(root, 'README-OFFLINE.md'));
+}
+
 /** The folders of the packages of headers. */
 export function headerPackages() {
   return HEADERS.map((name) =>

@@ -1,6 +1,6 @@
 // npm run test:gpu [-- JEST OPTIONS]: the tests of a GPU and the parity tests on it, each suite in a process of its own
 // with a time limit. A lost device ends one suite that way, not all. The suite that fills the memory comes last.
-// Ends with a table of the suites, and with 1 if any of them failed.
+// Says how each ended as soon as it has. Ends with a table of the suites, and with 1 if any of them failed.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -16,6 +16,9 @@ const suites = ['gpu', 'parity']
   .filter((path) => path.endsWith('.test.js'))
   .sort((a, b) => Number(basename(a) === LAST) - Number(basename(b) === LAST));
 
+/** The suite that runs. */
+let current;
+
 /** Runs one suite in a process group, which is ended as a whole when its time is over. */
 function run(suite) {
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
@@ -28,6 +31,7 @@ function run(suite) {
     ],
     { cwd: root, stdio: 'inherit', detached: true },
   );
+  current = child;
   return new Promise((resolve) => {
     let outcome;
     const timer = setTimeout(() => {
@@ -39,18 +43,29 @@ function run(suite) {
     });
     child.on('close', (code, signal) => {
       clearTimeout(timer);
+      current = undefined;
       resolve(outcome ?? (code === 0 ? 'passed' : `failed (${signal ?? code})`));
     });
   });
 }
 
+// A suite's group does not end with this process by itself.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (current?.pid !== undefined) process.kill(-current.pid, 'SIGKILL');
+    process.exit(1);
+  });
+}
+
 const outcomes = [];
-for (const suite of suites) {
+for (const path of suites) {
+  const suite = basename(path, '.test.js');
   const begin = performance.now();
-  const outcome = await run(suite);
-  outcomes.push({ suite: basename(suite, '.test.js'), outcome, seconds: (performance.now() - begin) / 1e3 });
+  const outcome = await run(path);
+  const seconds = ((performance.now() - begin) / 1e3).toFixed(1);
+  outcomes.push({ suite, outcome, seconds });
+  console.log(`${suite}: ${outcome}, ${seconds} s`);
 }
 console.log('\n| suite | outcome | seconds |\n| --- | --- | --- |');
-for (const { suite, outcome, seconds } of outcomes)
-  console.log(`| ${suite} | ${outcome} | ${seconds.toFixed(1)} |`);
+for (const { suite, outcome, seconds } of outcomes) console.log(`| ${suite} | ${outcome} | ${seconds} |`);
 process.exit(outcomes.every(({ outcome }) => outcome === 'passed') ? 0 : 1);

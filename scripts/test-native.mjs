@@ -1,7 +1,7 @@
 // Builds the tests of the engine, and runs them: those of the CPU kernels with AddressSanitizer and UBSan, for each
 // instruction set that this machine has (gradients against a double-precision reference, ties, blank images, partial
-// batches), those of the executor with ThreadSanitizer too; and, where the CUDA toolkit and cuDNN are, what cuDNN plans
-// for the CUDA backend on GPUs that are described to it.
+// batches), those of the executor with ThreadSanitizer too, as is the text of CUDA kernels with barriers; and, where the
+// CUDA toolkit and cuDNN are, what cuDNN plans for the CUDA backend on GPUs that are described to it.
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -27,4 +27,4 @@ const threads = {
   folder: join(root, 'build', 'native-tests-threads'),
   definitions: ['-DCONVSWEEP_TESTS=ON', '-DCONVSWEEP_SANITIZE=thread', '-DCONVSWEEP_BASELINE=ON'],
 };
-test(threads, ['executor_tests'], '-R', 'executor');
+test(threads, ['executor_tests', 'block_kernel_tests'], '-R', 'executor|block_kernels');

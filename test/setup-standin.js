@@ -10,3 +10,5 @@ process.env.CONVSWEEP_CUDA_ADDON = join(
   'Release',
   'convsweep_cudasim.node',
 );
+// It computes as a card does, not better: test/native/standin/device.h. Tests of failures add words of their own.
+process.env.CONVSWEEP_STANDIN ||= 'sums=float32,tf32=truncate,alignment=16';

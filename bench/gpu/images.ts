@@ -3,18 +3,16 @@ import { loadDigits } from '../../lib/data/digits.js';
 import { loadIdx } from '../../lib/data/idx-folder.js';
 import { Random } from '../../lib/random.js';
 
-const COUNT = 70_000;
-
-/** MNIST from a folder of its files, or as many images made of the embedded digits by shifts of up to two pixels. */
-export async function benchImages(folder: string | undefined): Promise<Dataset> {
+/** MNIST from a folder of its files, or `count` images made of the embedded digits by shifts of up to two pixels. */
+export async function benchImages(folder: string | undefined, count = 70_000): Promise<Dataset> {
   if (folder !== undefined) return (await loadIdx(folder)).all;
   const { store } = await loadDigits();
   const { width, height } = store;
   const size = width * height;
   const random = new Random(0, 'bench images');
-  const images = new Uint8Array(COUNT * size);
-  const labels = new Uint8Array(COUNT);
-  for (let i = 0; i < COUNT; i++) {
+  const images = new Uint8Array(count * size);
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
     const from = i % store.count;
     const first = i < store.count;
     const [dy, dx] = first ? [0, 0] : [random.below(5) - 2, random.below(5) - 2];

@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-
-const execute = promisify(execFile);
 
 export interface Kernel {
   name: string;
@@ -17,17 +13,21 @@ export interface Kernel {
 
 /**
  * The time of each kernel in three epochs of one model, by NVIDIA's profiler.
+ * @param execute runs a program, and returns what it prints
  * @throws Error if `nsys` is missing or fails
  */
-export async function kernelTimes(epochsScript: string, args: readonly string[]): Promise<Kernel[]> {
+export async function kernelTimes(
+  execute: (command: string, args: readonly string[]) => Promise<string>,
+  epochsScript: string,
+  args: readonly string[],
+): Promise<Kernel[]> {
   const folder = await mkdtemp(join(tmpdir(), 'convsweep-nsys-'));
   try {
     const profile = join(folder, 'profile');
     const command = [process.execPath, epochsScript, ...args];
     await execute('nsys', ['profile', '--cuda-graph-trace=node', '-t', 'cuda', '-o', profile, ...command]);
     const summary = ['stats', '--report', 'cuda_gpu_kern_sum', '--format', 'csv', `${profile}.nsys-rep`];
-    const { stdout } = await execute('nsys', summary, { maxBuffer: 2 ** 26 });
-    return parseKernels(stdout);
+    return parseKernels(await execute('nsys', summary));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

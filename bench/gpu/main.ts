@@ -1,17 +1,17 @@
 // npm run bench:gpu: see HELP.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { holdout } from '../../lib/data/splits.js';
 import { type DeviceName, type ResolvedDevice, resolveDevice } from '../../lib/native/devices.js';
 import { packageRoot } from '../../lib/package.js';
-import { sweep } from '../../lib/sweep/sweep.js';
 import { trainingFloor } from './floor.js';
 import { benchImages } from './images.js';
 import { kernelTimes } from './kernels.js';
 import { peerTimes } from './peers.js';
-import { BATCH_SIZE, median, type Split, Trial, timed } from './trial.js';
+import { sideBySide } from './side-by-side.js';
+import { sweepTimes } from './sweep-times.js';
+import { BATCH_SIZE, median, type Split, Trial } from './trial.js';
 
 const HELP = `Times training on a GPU, and PyTorch and JAX beside it where python3 has them.
 
@@ -76,50 +76,6 @@ async function oneModel(split: Split, device: Device, precision: Precision): Pro
   );
 }
 
-async function sideBySide(split: Split, device: Device, precision: Precision, models: number): Promise<void> {
-  const trials: Trial[] = [];
-  try {
-    for (let seed = 0; seed < models; seed++) {
-      trials.push(new Trial(split, { device: device.name, precision, seed }));
-    }
-    const all = () => timed(() => Promise.all(trials.map((trial) => trial.train())));
-    await all();
-    const warm: number[] = [];
-    for (let i = 0; i < WARM_EPOCHS; i++) warm.push(await all());
-    const epoch = median(warm);
-    row(models, precision, seconds(epoch), Math.round((models * split.train.size) / epoch));
-  } finally {
-    for (const trial of trials) trial[Symbol.dispose]();
-  }
-}
-
-async function wholeSweep(images: Awaited<ReturnType<typeof benchImages>>, device: Device): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'convsweep-bench-'));
-  try {
-    const splits = [60, 70, 80].map((percent) => ({
-      name: `${percent}%`,
-      ...holdout(images, { percent, seed: 0 }),
-    }));
-    for (const run of ['cold', 'warm']) {
-      const { result } = sweep({
-        out: join(folder, run),
-        splits,
-        device: device.name,
-        limit: Number(values.trials),
-        epochs: Number(values.epochs),
-      });
-      let found: Awaited<typeof result> | undefined;
-      const time = await timed(async () => {
-        found = await result;
-      });
-      const epochs = found!.trials.reduce((sum, { history }) => sum + history.loss.length, 0);
-      row(run, found!.trials.length, epochs, seconds(time), found!.best.accuracy.toFixed(4));
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 const resolved = resolveDevice(values.device as DeviceName);
 const device: Device = { name: resolved.name, description: resolved.description };
 const build = resolved.addon.buildInfo();
@@ -148,12 +104,18 @@ table(
 for (const precision of ['tf32', 'fp32'] as const) await oneModel(split, device, precision);
 
 table('Models side by side', 'models', 'precision', 'warm epoch of all', 'training, images/s');
-for (const models of SIDE_BY_SIDE) await sideBySide(split, device, 'tf32', models);
+for (const models of SIDE_BY_SIDE) {
+  const epoch = await sideBySide(split, { device: device.name, precision: 'tf32' }, models, WARM_EPOCHS);
+  row(models, 'tf32', seconds(epoch), Math.round((models * split.train.size) / epoch));
+}
 
 if (values.trials !== '0') {
   say('sweep');
   table('The sweep', 'run', 'trials', 'epochs', 'seconds', 'best accuracy');
-  await wholeSweep(images, device);
+  const options = { device: device.name, limit: Number(values.trials), epochs: Number(values.epochs) };
+  for await (const { run, trials, epochs, seconds: time, accuracy } of sweepTimes(images, options)) {
+    row(run, trials, epochs, seconds(time), accuracy.toFixed(4));
+  }
 }
 
 say('kernels');
@@ -161,7 +123,9 @@ table('Kernels of a training step', 'share', 'median', 'launches', 'kernel');
 try {
   const script = join(packageRoot(), 'dist', 'bench', 'gpu', 'epochs.js');
   const data = values.data === undefined ? [] : [values.data];
-  for (const kernel of await kernelTimes(script, [device.name, 'tf32', ...data])) {
+  const execute = async (command: string, args: readonly string[]) =>
+    (await promisify(execFile)(command, args, { maxBuffer: 2 ** 26 })).stdout;
+  for (const kernel of await kernelTimes(execute, script, [device.name, 'tf32', ...data])) {
     row(
       `${kernel.percent} %`,
       `${(kernel.median / 1e3).toFixed(1)} us`,

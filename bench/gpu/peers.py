@@ -1,6 +1,6 @@
-"""The notebook's model on a GPU with PyTorch and JAX, epoch by epoch. Argument: the folder with images, labels, rows.
+"""The notebook's model on a GPU with PyTorch and JAX, epoch by epoch.
 
-Both keep the images on the card as bytes and gather each batch there. Prints a JSON object per setting: seconds of the
+Arguments: the folder with images, labels and rows; then the settings to measure, by default all of SETTINGS. Both keep the images on the card as bytes and gather each batch there. Prints a JSON object per setting: seconds of the
 first epoch, with all compilation, and the median of three later ones.
 """
 import json
@@ -9,25 +9,36 @@ import statistics
 import sys
 import time
 
-import numpy
-
+SETTINGS = {"PyTorch": ("torch", "torch-compile", "torch-graph"), "JAX": ("jax", "jax-vmap")}
 BATCH = 128
 WIDTHS = (80, 80, 80)
 MODELS = 27
 
 folder = sys.argv[1]
-images = numpy.fromfile(folder + "/images.bin", numpy.uint8).reshape(-1, 28, 28)
-labels = numpy.fromfile(folder + "/labels.bin", numpy.uint8)
-rows = numpy.fromfile(folder + "/rows.bin", numpy.uint32).astype(numpy.int64)
-whole = len(rows) // BATCH * BATCH
+wanted = sys.argv[2:] or sum(SETTINGS.values(), ())
 
 
 def say(**result):
     print(json.dumps(result), flush=True)
 
 
-def measure(peer, epoch, models=1):
+try:
+    import numpy
+except ImportError as error:
+    say(peer="Python", missing=str(error))
+    sys.exit()
+
+images = numpy.fromfile(folder + "/images.bin", numpy.uint8).reshape(-1, 28, 28)
+labels = numpy.fromfile(folder + "/labels.bin", numpy.uint8)
+rows = numpy.fromfile(folder + "/rows.bin", numpy.uint32).astype(numpy.int64)
+whole = len(rows) // BATCH * BATCH
+
+
+def measure(setting, peer, make_epoch, models=1):
+    if setting not in wanted:
+        return
     try:
+        epoch = make_epoch()
         times = []
         for _ in range(4):
             begin = time.perf_counter()
@@ -85,8 +96,11 @@ def torch_peers():
 
         return epoch
 
-    measure("PyTorch, eager", epoch_of(stepper(False)))
-    measure("PyTorch, compiled", epoch_of(torch.compile(stepper(True), mode="reduce-overhead")))
+    def compiled():
+        return torch.compile(stepper(True), mode="reduce-overhead")
+
+    measure("torch", "PyTorch, eager", lambda: epoch_of(stepper(False)))
+    measure("torch-compile", "PyTorch, compiled", lambda: epoch_of(compiled()))
 
     def graph_epoch():
         step = stepper(True)
@@ -117,7 +131,7 @@ def torch_peers():
         state["epoch"] = state["epoch"] or graph_epoch()
         state["epoch"]()
 
-    measure("PyTorch, CUDA graph (whole batches only)", lazily)
+    measure("torch-graph", "PyTorch, CUDA graph (whole batches only)", lambda: lazily)
 
 
 def jax_peers():
@@ -197,12 +211,20 @@ def jax_peers():
 
         return epoch
 
-    measure("JAX, scan (whole batches only)", epoch_of(jax.jit(train), initial(jax.random.key(0))))
-    states = jax.vmap(initial)(jax.random.split(jax.random.key(0), MODELS))
-    measure("JAX, scan of vmap (whole batches only)", epoch_of(jax.jit(jax.vmap(train)), states), MODELS)
+    def one():
+        return epoch_of(jax.jit(train), initial(jax.random.key(0)))
+
+    def many():
+        states = jax.vmap(initial)(jax.random.split(jax.random.key(0), MODELS))
+        return epoch_of(jax.jit(jax.vmap(train)), states)
+
+    measure("jax", "JAX, scan (whole batches only)", one)
+    measure("jax-vmap", "JAX, scan of vmap (whole batches only)", many, MODELS)
 
 
 for name, peers in (("PyTorch", torch_peers), ("JAX", jax_peers)):
+    if not set(SETTINGS[name]) & set(wanted):
+        continue
     try:
         peers()
     except Exception as error:  # not installed, or broken: the other is measured all the same

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Dataset } from '../../lib/data/dataset.js';
 import { packageRoot } from '../../lib/package.js';
 import type { Split } from './trial.js';
 
@@ -18,15 +19,24 @@ export interface PeerResult {
   missing?: string;
 }
 
-/** Runs peers.py with the `python3` of the path on the same images and batches. */
+/** The script that measures them: `peers.py FOLDER [SETTING ...]`. */
+export function peersScript(): string {
+  return join(packageRoot(), 'bench', 'gpu', 'peers.py');
+}
+
+/** Writes what the script reads. */
+export async function writePeerData({ store, rows }: Dataset, folder: string): Promise<void> {
+  await writeFile(join(folder, 'images.bin'), store.images);
+  await writeFile(join(folder, 'labels.bin'), store.labels);
+  await writeFile(join(folder, 'rows.bin'), new Uint8Array(Uint32Array.from(rows).buffer));
+}
+
+/** Runs all settings of the script with the `python3` of the path on the same images and batches. */
 export async function peerTimes(split: Split, python: string, say: (line: string) => void) {
   const folder = await mkdtemp(join(tmpdir(), 'convsweep-peers-'));
   try {
-    const { store } = split.train;
-    await writeFile(join(folder, 'images.bin'), store.images);
-    await writeFile(join(folder, 'labels.bin'), store.labels);
-    await writeFile(join(folder, 'rows.bin'), new Uint8Array(Uint32Array.from(split.train.rows).buffer));
-    const child = spawn(python, [join(packageRoot(), 'bench', 'gpu', 'peers.py'), folder], {
+    await writePeerData(split.train, folder);
+    const child = spawn(python, [peersScript(), folder], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const ended = new Promise<string | undefined>((resolve) => {

@@ -41,7 +41,7 @@ std::string driverProblem() {
     return "the NVIDIA driver is too old: it supports CUDA " + cudaVersion(driver) +
            ", this build needs CUDA " + cudaVersion(runtime) +
            "; update the driver, or build with an older toolkit: CUDA_HOME=/usr/local/cuda-" +
-           cudaVersion(driver) + " npx convsweep build";
+           cudaVersion(driver) + " " CONVSWEEP_BUILD_COMMAND;
   }
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
     const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
@@ -105,12 +105,13 @@ std::vector<Gpu> usableGpus() {
   std::string refused;
   std::vector<Gpu> gpus = suitableGpus(oldest, refused);
   if (gpus.empty()) {
-    throw Error(
-        "DEVICE_UNAVAILABLE",
-        "the GPU is too old: compute capability " + version(oldest) + " or newer is needed, " + refused +
-            (oldest < kOldest ? ""
-                              : "; for 6.0 to 7.2 build with CUDA 12 and a cuDNN up to 9.10 "
-                                "(CUDA_HOME=/usr/local/cuda-12.4 CUDNN_PATH=/path npm run build:native)"));
+    throw Error("DEVICE_UNAVAILABLE",
+                "the GPU is too old: compute capability " + version(oldest) + " or newer is needed, " +
+                    refused +
+                    (oldest < kOldest
+                         ? ""
+                         : "; for 6.0 to 7.2 build with CUDA 12 and a cuDNN up to 9.10 "
+                           "(CUDA_HOME=/usr/local/cuda-12.4 CUDNN_PATH=/path " CONVSWEEP_BUILD_COMMAND ")"));
   }
   return gpus;
 }

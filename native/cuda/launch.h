@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "backend/anywhere.h"
 #include "cuda/check.h"
+#include "cuda/threads.h"
+#ifndef CONVSWEEP_CUDA_STANDIN
+#include "cuda/reduce_kernel.h"
+#endif
 
 /**
  * The two shapes that all of this backend's kernels have. A body is a small struct of pointers and numbers,
@@ -18,8 +21,6 @@
  *             input gives equal bits
  */
 namespace convsweep::cuda {
-
-constexpr uint32_t kThreads = 256;
 
 #ifdef CONVSWEEP_CUDA_STANDIN
 
@@ -58,20 +59,6 @@ void forEach(cudaStream_t stream, uint32_t count, Body body) {
   if (count == 0) return;
   forEachKernel<<<(count + kThreads - 1) / kThreads, kThreads, 0, stream>>>(count, body);
   CUDART(cudaGetLastError);
-}
-
-template <typename Body>
-__global__ void __launch_bounds__(kThreads) reduceKernel(Body body) {
-  __shared__ typename Body::Sum sums[kThreads];
-  const uint32_t b = blockIdx.x, t = threadIdx.x, terms = body.terms(b);
-  typename Body::Sum sum{};
-  for (uint32_t i = t; i < terms; i += kThreads) sum += body.term(b, i);
-  sums[t] = sum;
-  for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (t < half) sums[t] += sums[t + half];
-  }
-  if (t == 0) body.finish(b, sums[0]);
 }
 
 template <typename Body>

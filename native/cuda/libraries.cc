@@ -110,7 +110,7 @@ void* openFirst(const std::string& name, const std::vector<std::filesystem::path
   return nullptr;
 }
 
-constexpr const char* kRemedy = "install it for this user: npx convsweep setup-cuda";
+constexpr const char* kRemedy = CONVSWEEP_LIBRARY_REMEDY;
 
 Libraries open() {
   std::string problem;

@@ -11,7 +11,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A process in which the stand-in's devices are as `words` say: test/native/standin/device.h. */
-const having = (words: string) => ({ env: { CONVSWEEP_STANDIN: words } });
+const having = (words: string) => ({
+  env: { CONVSWEEP_STANDIN: `${process.env.CONVSWEEP_STANDIN},${words}` },
+});
 
 /** Four trials of a fraction of a second; `options` and `after` are source text. */
 const sweepScript = (out: string, options = '', after = '') => `

@@ -5,7 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { exitCode } from '../../lib/cli/options.js';
+import { exitCode } from '../../lib/cli/exit-code.js';
 import { ConvsweepError } from '../../lib/errors.js';
 import { protocolSplits } from '../../lib/sweep/protocol.js';
 import { runWorker } from '../../lib/sweep/queue/worker.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { above } from '../parity/compare.js';
-import { cardFactor, device, isCard, tolerances } from '../parity/device.js';
+import { device, isCard, tolerances, widened } from '../parity/device.js';
 import type { ShapesDistances, ShapesReport } from '../parity/shapes-worker.js';
 
 /*
@@ -13,12 +13,12 @@ import type { ShapesDistances, ShapesReport } from '../parity/shapes-worker.js';
  */
 const PRECISIONS = ['fp32', 'tf32'] as const;
 const MEASURES = {
-  probabilities: { fp32: tolerances.outputs, tf32: cardFactor * 2e-3 },
-  'training loss': { fp32: tolerances.loss, tf32: cardFactor * 1e-2 },
-  'evaluation loss': { fp32: tolerances.loss, tf32: cardFactor * 1e-2 },
+  probabilities: { fp32: tolerances.outputs, tf32: widened(2e-3) },
+  'training loss': { fp32: tolerances.loss, tf32: widened(1e-2) },
+  'evaluation loss': { fp32: tolerances.loss, tf32: widened(1e-2) },
   gradients: { fp32: tolerances.gradients, tf32: Number.POSITIVE_INFINITY },
-  'gradients, on average': { fp32: tolerances.gradients, tf32: cardFactor * 1e-2 },
-  statistics: { fp32: tolerances.statistics, tf32: cardFactor * 1e-3 },
+  'gradients, on average': { fp32: tolerances.gradients, tf32: widened(1e-2) },
+  statistics: { fp32: tolerances.statistics, tf32: widened(1e-3) },
   Adam: { fp32: tolerances.adam, tf32: tolerances.adam },
 } as const;
 type Measure = keyof typeof MEASURES;

@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NamedWeight } from '../../lib/architecture/weights.js';
 import { distance, largestError, norm, relativeError } from '../parity/compare.js';
-import { cardFactor, isCard } from '../parity/device.js';
+import { isCard, widened } from '../parity/device.js';
 import { bits, quiet, smallModel, strokes } from './samples.js';
 
 /*
  * TF32 keeps 10 bits of each factor's mantissa, a relative error of up to 4.9e-4 per factor; sums are float32. A layer's
  * error is some of that, relative to its largest value, and a handful of layers add up to a few times as much.
  */
-const OUTPUTS = cardFactor * 5e-3;
-const GRADIENTS = cardFactor * 5e-2;
+const OUTPUTS = widened(5e-3);
+const GRADIENTS = widened(5e-2);
 
 const data = strokes(64);
 const images = data.store.images;

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type LayerSpec, layers, type Padding, type Size2D } from '../../lib/architecture/layers.js';
 import { Random } from '../../lib/random.js';
 import { above, distance, largestError, norm, relativeError } from './compare.js';
-import { tolerances } from './device.js';
+import { tolerances, widened } from './device.js';
 import { noise } from './draw.js';
 import { dataOf, decidedImages, pair, pixels, type Setting } from './tfjs-pair.js';
 import type { TrajectoryReport } from './tfjs-trajectory-worker.js';
@@ -186,7 +186,7 @@ test('three steps of Adam with the notebook’s model', async () => {
   expect(steps).toHaveLength(3);
   expect(compared).toBeGreaterThan(0.99);
   for (const [step, { losses, movement }] of steps.entries()) {
-    expect(relativeError([losses.ours], [losses.theirs])).toBeLessThan(1e-4);
-    expect({ step, ...above(1e-3, movement) }).toEqual({ step });
+    expect(relativeError([losses.ours], [losses.theirs])).toBeLessThan(widened(1e-4));
+    expect({ step, ...above(widened(1e-3), movement) }).toEqual({ step });
   }
 });

@@ -44,6 +44,11 @@ describe('an installed package', () => {
     expect(await found('cuda')).toEqual([null, 'npx convsweep build']);
   });
 
+  test('as the archive for hosts without a network names its own command', async () => {
+    put('README-OFFLINE.md');
+    expect(await found('cuda')).toEqual([null, './gpu build']);
+  });
+
   test('takes the prebuilt addon of its platform', async () => {
     put('prebuilds', 'sunos-sparc', 'convsweep_cpu.node');
     expect((await found('cpu'))[0]).toBeNull();

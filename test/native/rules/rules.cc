@@ -472,6 +472,27 @@ void libraries() {
     standin::configure("");
     return exact && rounded;
   });
+  keeps("a convolution's sums in float32 on request", [](Bench& b) {
+    const auto output = [&b](const char* words) {
+      standin::configure(words);
+      const Convolution convolution(b);
+      Memory workspace(convolution.workspace());
+      standinLaunch(b.stream, [place = b.device] {
+        std::fill(place, place + 16, 0.0f);
+        std::fill(place + 16, place + 25, 1.0f);
+        place[0] = 0x1p24f;
+        place[1] = 1;
+        place[2] = -0x1p24f;
+      });
+      convolution.forward(b, b.device + 32, workspace.data);
+      cudaMemcpyAsync(b.pinned, b.device + 32, 4, cudaMemcpyDeviceToHost, b.stream);
+      b.wait();
+      return *b.pinned;
+    };
+    const bool exact = output("") == 1, rounded = output("sums=float32") == 0;
+    standin::configure("");
+    return exact && rounded;
+  });
   keeps("TF32 is truncated on request", [](Bench&) {
     standin::configure("tf32=truncate");
     const bool truncated =

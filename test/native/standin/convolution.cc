@@ -60,60 +60,67 @@ std::string Convolution::sizes() const {
 
 void Convolution::forward(bool tf32, const float* xs, const float* ws, float* ys) const {
   const auto in = operand(xs, x, tf32), filter = operand(ws, w, tf32);
-  std::vector<double> sums(plane(y));
-  for (int n = 0; n < x.n; ++n) {
-    for (int k = 0; k < w.n; ++k) {
-      sums.assign(sums.size(), 0);
-      weights(w, k, [&](int c, int r, int s, size_t index) {
-        const double weight = filter[index];
-        const float* const from = in.data() + (static_cast<size_t>(n) * x.c + c) * plane(x);
-        rows(*this, r, s, [&](size_t xi, size_t yi, int count) {
-          for (int i = 0; i < count; ++i)
-            sums[yi + i] += weight * from[xi + static_cast<size_t>(i) * strideX];
+  withSums([&](auto zero) {
+    std::vector<decltype(zero)> sums(plane(y));
+    for (int n = 0; n < x.n; ++n) {
+      for (int k = 0; k < w.n; ++k) {
+        sums.assign(sums.size(), zero);
+        weights(w, k, [&](int c, int r, int s, size_t index) {
+          const auto weight = decltype(zero){filter[index]};
+          const float* const from = in.data() + (static_cast<size_t>(n) * x.c + c) * plane(x);
+          rows(*this, r, s, [&](size_t xi, size_t yi, int count) {
+            for (int i = 0; i < count; ++i)
+              sums[yi + i] += weight * from[xi + static_cast<size_t>(i) * strideX];
+          });
         });
-      });
-      float* const to = ys + (static_cast<size_t>(n) * y.c + k) * plane(y);
-      for (size_t i = 0; i < sums.size(); ++i) blend(alpha, sums[i], beta, to[i]);
+        float* const to = ys + (static_cast<size_t>(n) * y.c + k) * plane(y);
+        for (size_t i = 0; i < sums.size(); ++i) blend(alpha, sums[i], beta, to[i]);
+      }
     }
-  }
+  });
 }
 
 void Convolution::backwardData(bool tf32, float* dxs, const float* ws, const float* dys) const {
   const auto filter = operand(ws, w, tf32), out = operand(dys, y, tf32);
-  std::vector<double> sums(plane(x) * x.c);
-  for (int n = 0; n < x.n; ++n) {
-    sums.assign(sums.size(), 0);
-    for (int k = 0; k < w.n; ++k) {
-      const float* const from = out.data() + (static_cast<size_t>(n) * y.c + k) * plane(y);
-      weights(w, k, [&](int c, int r, int s, size_t index) {
-        const double weight = filter[index];
-        double* const to = sums.data() + static_cast<size_t>(c) * plane(x);
-        rows(*this, r, s, [&](size_t xi, size_t yi, int count) {
-          for (int i = 0; i < count; ++i) to[xi + static_cast<size_t>(i) * strideX] += weight * from[yi + i];
+  withSums([&](auto zero) {
+    std::vector<decltype(zero)> sums(plane(x) * x.c);
+    for (int n = 0; n < x.n; ++n) {
+      sums.assign(sums.size(), zero);
+      for (int k = 0; k < w.n; ++k) {
+        const float* const from = out.data() + (static_cast<size_t>(n) * y.c + k) * plane(y);
+        weights(w, k, [&](int c, int r, int s, size_t index) {
+          const auto weight = decltype(zero){filter[index]};
+          auto* const to = sums.data() + static_cast<size_t>(c) * plane(x);
+          rows(*this, r, s, [&](size_t xi, size_t yi, int count) {
+            for (int i = 0; i < count; ++i)
+              to[xi + static_cast<size_t>(i) * strideX] += weight * from[yi + i];
+          });
         });
-      });
+      }
+      float* const to = dxs + static_cast<size_t>(n) * sums.size();
+      for (size_t i = 0; i < sums.size(); ++i) blend(alpha, sums[i], beta, to[i]);
     }
-    float* const to = dxs + static_cast<size_t>(n) * sums.size();
-    for (size_t i = 0; i < sums.size(); ++i) blend(alpha, sums[i], beta, to[i]);
-  }
+  });
 }
 
 void Convolution::backwardFilter(bool tf32, const float* xs, float* dws, const float* dys) const {
   const auto in = operand(xs, x, tf32), out = operand(dys, y, tf32);
-  for (int k = 0; k < w.n; ++k) {
-    weights(w, k, [&](int c, int r, int s, size_t index) {
-      double sum = 0;
-      for (int n = 0; n < x.n; ++n) {
-        const float* const from = in.data() + (static_cast<size_t>(n) * x.c + c) * plane(x);
-        const float* const with = out.data() + (static_cast<size_t>(n) * y.c + k) * plane(y);
-        rows(*this, r, s, [&](size_t xi, size_t yi, int count) {
-          for (int i = 0; i < count; ++i)
-            sum += static_cast<double>(from[xi + static_cast<size_t>(i) * strideX]) * with[yi + i];
-        });
-      }
-      blend(alpha, sum, beta, dws[index]);
-    });
-  }
+  withSums([&](auto zero) {
+    for (int k = 0; k < w.n; ++k) {
+      weights(w, k, [&](int c, int r, int s, size_t index) {
+        auto sum = zero;
+        for (int n = 0; n < x.n; ++n) {
+          const float* const from = in.data() + (static_cast<size_t>(n) * x.c + c) * plane(x);
+          const float* const with = out.data() + (static_cast<size_t>(n) * y.c + k) * plane(y);
+          rows(*this, r, s, [&](size_t xi, size_t yi, int count) {
+            for (int i = 0; i < count; ++i)
+              sum += decltype(zero){from[xi + static_cast<size_t>(i) * strideX]} * with[yi + i];
+          });
+        }
+        blend(alpha, sum, beta, dws[index]);
+      });
+    }
+  });
 }
 
 }  // namespace standin

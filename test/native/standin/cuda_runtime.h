@@ -59,6 +59,7 @@ enum cudaStreamCaptureStatus {
 };
 
 constexpr unsigned cudaStreamNonBlocking = 1;
+constexpr unsigned cudaEventDefault = 0;
 constexpr unsigned cudaEventBlockingSync = 1;
 constexpr unsigned cudaEventDisableTiming = 2;
 constexpr unsigned cudaDeviceScheduleBlockingSync = 4;
@@ -78,10 +79,12 @@ struct Stream;
 struct Event;
 struct Graph;
 struct GraphExec;
+struct Operation;
 }  // namespace standin
 using cudaStream_t = standin::Stream*;
 using cudaEvent_t = standin::Event*;
 using cudaGraph_t = standin::Graph*;
+using cudaGraphNode_t = standin::Operation*;
 using cudaGraphExec_t = standin::GraphExec*;
 
 cudaError_t cudaRuntimeGetVersion(int* version);
@@ -124,8 +127,11 @@ cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end);
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long flags = 0);
+/** Only their number: `nodes` is null. */
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -55,6 +56,9 @@ struct Stream {
 struct Event {
   Stream* stream = nullptr;
   uint64_t place = 0;
+  bool timed = false;
+  /** When a timed one was last passed. */
+  std::chrono::steady_clock::time_point passed{};
 };
 
 /**

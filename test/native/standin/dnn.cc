@@ -170,10 +170,14 @@ cudnnStatus_t cudnnBatchNormalizationForwardTraining(
     const double count = static_cast<double>(norm.count());
     for (size_t set = 0; set < norm.sets(); ++set) {
       double mean = 0, variance = 0;
-      norm.each(set, [&](size_t i) { mean += in[i]; });
-      mean /= count;
-      norm.each(set, [&](size_t i) { variance += (in[i] - mean) * (in[i] - mean); });
-      variance /= count;
+      withSums([&](auto zero) {
+        auto sum = zero, squares = zero;
+        norm.each(set, [&](size_t i) { sum += in[i]; });
+        mean = sum / count;
+        const auto centre = static_cast<decltype(zero)>(mean);
+        norm.each(set, [&](size_t i) { squares += (in[i] - centre) * (in[i] - centre); });
+        variance = squares / count;
+      });
       const double inverse = 1 / std::sqrt(variance + epsilon);
       const double gamma = static_cast<const float*>(scale)[set],
                    shift = static_cast<const float*>(bias)[set];
@@ -265,9 +269,14 @@ cudnnStatus_t cudnnBatchNormalizationBackward(
                      const double mean = static_cast<const float*>(savedMean)[set];
                      const double inverse = static_cast<const float*>(savedInverse)[set];
                      double sum = 0, product = 0;
-                     norm.each(set, [&](size_t i) {
-                       sum += out[i];
-                       product += out[i] * (in[i] - mean) * inverse;
+                     withSums([&](auto zero) {
+                       auto values = zero, products = zero;
+                       norm.each(set, [&](size_t i) {
+                         values += out[i];
+                         products += static_cast<decltype(zero)>(out[i] * (in[i] - mean) * inverse);
+                       });
+                       sum = values;
+                       product = products;
                      });
                      const double factor = static_cast<const float*>(scale)[set] * inverse;
                      norm.each(set, [&](size_t i) {

@@ -277,6 +277,8 @@ cudnnStatus_t finalise(Node& it) {
       return CUDNN_STATUS_SUCCESS;
     case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR:
       return finalisePlan(it);
+    case CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR:
+      return bind(it, CUDNN_ATTR_DEVICEPROP_HANDLE);
     case CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR:
       if (it.values<int64_t>(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS).size() !=
               it.values<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS).size() ||
@@ -421,6 +423,10 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const descriptor
       return give(node.engine->behaviour, wanted, count, out);
     case CUDNN_ATTR_ENGINE_GLOBAL_INDEX:
       return give(std::vector{node.engine->index}, wanted, count, out);
+    case CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION: {
+      const std::string text = R"({"cudaDeviceId":)" + std::to_string(node.device) + "}";
+      return give(std::vector<char>(text.begin(), text.end()), wanted, count, out);
+    }
     case CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE:
       return give(std::vector{static_cast<int64_t>(node.workspace)}, wanted, count, out);
     default:

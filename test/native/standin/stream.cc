@@ -219,9 +219,10 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return cudaSuccess;
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   if (const cudaError_t error = health()) return remember(error);
   *event = new Event;
+  (*event)->timed = !(flags & cudaEventDisableTiming);
   born(*event, "event");
   const Lock lock(state().mutex);
   state().events.insert(*event);
@@ -246,6 +247,13 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     violation("cudaEventRecord in a capture: the stand-in captures single streams");
     return remember(cudaErrorNotSupported);
   }
+  if (event->timed) {
+    const cudaError_t error = submit(stream, {"event", [event] {
+                                                if (alive(event, "event"))
+                                                  event->passed = std::chrono::steady_clock::now();
+                                              }});
+    if (error) return remember(error);
+  }
   const Lock lock(state().mutex);
   event->stream = stream;
   event->place = stream->submitted;
@@ -269,6 +277,23 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (!alive(event, "event")) return remember(cudaErrorInvalidResourceHandle);
   if (event->stream) runUntil(event->stream, event->place);
   return remember(health());
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  for (const Event* event : {begin, end}) {
+    if (!alive(event, "event") || !event->timed || !event->stream)
+      return remember(cudaErrorInvalidResourceHandle);
+    if (event->stream->done < event->place) return remember(cudaErrorNotReady);
+  }
+  *milliseconds = std::chrono::duration<float, std::milli>(end->passed - begin->passed).count();
+  return remember(health());
+}
+
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {
+  if (!alive(graph, "graph")) return remember(cudaErrorInvalidResourceHandle);
+  if (nodes) return remember(cudaErrorNotSupported);
+  *count = graph->operations.size();
+  return cudaSuccess;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {

@@ -1,0 +1,88 @@
+// The text of kernels whose threads work together, on threads of the host beneath ThreadSanitizer: no two
+// touch a value without a barrier between them, and what they leave is bit by bit what the stand-in for CUDA
+// computes in turn.
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "block_threads.h"
+#include "cuda/bodies.h"
+#include "cuda/launch.h"
+#include "cuda/reduce_kernel.h"
+
+// The stand-in's queue, which is not what is tested here.
+cudaError_t standinLaunch(cudaStream_t, std::function<void()> kernel) {
+  kernel();
+  return cudaSuccess;
+}
+void convsweep::cuda::check(cudaError_t, Place) {}
+
+namespace convsweep::cuda {
+namespace {
+
+std::mt19937 random(1);
+int failures = 0;
+
+std::vector<float> randomValues(size_t count) {
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+template <typename T>
+void expectSameBits(const T* actual, const T* expected, size_t count, const std::string& what) {
+  if (std::memcmp(actual, expected, count * sizeof(T)) == 0) return;
+  std::printf("FAILED %s\n", what.c_str());
+  ++failures;
+}
+
+template <typename Body>
+void reduceWithThreads(uint32_t blocks, const Body& body) {
+  test::runBlocks(blocks, kThreads, [&] { reduceKernel(body); });
+}
+
+void testChannelSums(uint32_t n, Order order) {
+  const auto gradient = randomValues(n * order.size()), y = randomValues(n * order.size());
+  std::vector<float> actual(order.channels), expected(order.channels);
+  reduceWithThreads(order.channels, ChannelSums{gradient.data(), y.data(), n, order, actual.data()});
+  reduce(nullptr, order.channels, ChannelSums{gradient.data(), y.data(), n, order, expected.data()});
+  expectSameBits(actual.data(), expected.data(), order.channels,
+                 "channel sums of " + std::to_string(n) + " x " + std::to_string(order.positions));
+}
+
+void testCrossEntropy(uint32_t n) {
+  const Order classes{1, 10};
+  const auto logits = randomValues(n * classes.size());
+  std::vector<uint8_t> labels(n);
+  std::vector<uint32_t> rows(n);
+  for (uint32_t i = 0; i < n; ++i) {
+    labels[i] = static_cast<uint8_t>(random() % classes.size());
+    rows[i] = n - 1 - i;
+  }
+  Cursor cursor;
+  cursor.labels = labels.data();
+  cursor.rows = rows.data();
+  std::vector<float> actual(logits.size()), expected(logits.size());
+  DeviceTotals actualTotals{}, expectedTotals{};
+  reduceWithThreads(1, CrossEntropy{&cursor, logits.data(), n, classes, actual.data(), &actualTotals});
+  reduce(nullptr, 1, CrossEntropy{&cursor, logits.data(), n, classes, expected.data(), &expectedTotals});
+  const std::string what = "cross-entropy of " + std::to_string(n);
+  expectSameBits(actual.data(), expected.data(), logits.size(), what + ", gradient");
+  expectSameBits(&actualTotals, &expectedTotals, 1, what + ", totals");
+}
+
+}  // namespace
+}  // namespace convsweep::cuda
+
+int main() {
+  using namespace convsweep::cuda;
+  // Fewer terms than threads, and more. Few blocks: each takes ThreadSanitizer a while.
+  testChannelSums(3, {1, 2});
+  testChannelSums(128, {169, 2});
+  testCrossEntropy(104);
+  testCrossEntropy(300);
+  return failures == 0 ? 0 : 1;
+}
