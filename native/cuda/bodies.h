@@ -21,10 +21,14 @@ struct Advance {
   Cursor* cursor;
   uint32_t n;
   bool training;
+  Adam adam;
   CONVSWEEP_ANYWHERE void operator()(uint32_t) const {
     cursor->first = cursor->next;
     cursor->next += n;
-    if (training) ++cursor->step;
+    if (!training) return;
+    ++cursor->step;
+    // Once for all weights: powers in double would be slow in every thread.
+    cursor->stepSize = adam.stepSize(cursor->step);
   }
 };
 
@@ -282,13 +286,6 @@ struct CrossEntropy {
     totals->correct += sum.correct;
     totals->images += n;
   }
-};
-
-/** Once per step: powers in double would be slow in every thread. */
-struct StepSize {
-  Cursor* cursor;
-  Adam adam;
-  CONVSWEEP_ANYWHERE void operator()(uint32_t) const { cursor->stepSize = adam.stepSize(cursor->step); }
 };
 
 struct AdamUpdate {

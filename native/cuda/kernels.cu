@@ -19,8 +19,8 @@ void place(cudaStream_t stream, const Cursor& value, Cursor* cursor) {
   forEach(stream, 1, SetCursor{value, cursor});
 }
 
-void advance(cudaStream_t stream, Cursor* cursor, uint32_t n, bool training) {
-  forEach(stream, 1, Advance{cursor, n, training});
+void advance(cudaStream_t stream, Cursor* cursor, uint32_t n, bool training, const Adam& adam) {
+  forEach(stream, 1, Advance{cursor, n, training, adam});
 }
 
 void gather(cudaStream_t stream, const Cursor* cursor, uint32_t n, Order order, float scale, float offset,
@@ -90,9 +90,8 @@ void loss(cudaStream_t stream, const Cursor* cursor, const float* logits, uint32
   reduce(stream, 1, CrossEntropy{cursor, logits, n, order, gradient, totals});
 }
 
-void adam(cudaStream_t stream, Cursor* cursor, const Adam& adam, uint32_t size, const float* gradient,
+void adam(cudaStream_t stream, const Cursor* cursor, const Adam& adam, uint32_t size, const float* gradient,
           float* w, float* m, float* v) {
-  forEach(stream, 1, StepSize{cursor, adam});
   forEach(stream, size, AdamUpdate{cursor, adam.beta1, adam.beta2, adam.epsilon, gradient, w, m, v});
 }
 

@@ -16,8 +16,8 @@ namespace convsweep::cuda {
 
 /** Puts `value` where the device reads it. */
 void place(cudaStream_t stream, const Cursor& value, Cursor* cursor);
-/** Moves on to the next `n` rows, and in training to the next step. */
-void advance(cudaStream_t stream, Cursor* cursor, uint32_t n, bool training);
+/** Moves on to the next `n` rows, and in training to the next step of `adam`. */
+void advance(cudaStream_t stream, Cursor* cursor, uint32_t n, bool training, const Adam& adam);
 
 /** The images at the cursor: out = pixel * scale + offset. */
 void gather(cudaStream_t stream, const Cursor* cursor, uint32_t n, Order order, float scale, float offset,
@@ -70,8 +70,8 @@ void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t
 void loss(cudaStream_t stream, const Cursor* cursor, const float* logits, uint32_t n, Order order,
           float* gradient, DeviceTotals* totals);
 
-/** One Adam step over flat arrays. */
-void adam(cudaStream_t stream, Cursor* cursor, const Adam& adam, uint32_t size, const float* gradient,
+/** The cursor's Adam step over flat arrays. */
+void adam(cudaStream_t stream, const Cursor* cursor, const Adam& adam, uint32_t size, const float* gradient,
           float* w, float* m, float* v);
 
 }  // namespace convsweep::cuda
