@@ -108,8 +108,9 @@ class DenseBlock final : public CudaBlock {
 
 /**
  * Batch norm through cuDNN, by channel, also where there is one position: that comes to the same as its mode
- * for dense layers, which few programs use. Its running statistics are not used: their Bessel correction
- * differs from Keras', which depends on the layer. They follow from what it saves for the backward pass.
+ * for dense layers, which few programs use. Its running variance has Bessel's correction. Where Keras' has
+ * none, and where there is but one value, of which cuDNN's is 0 / 0, the moving statistics follow from what
+ * it saves for the backward pass.
  */
 class NormBlock final : public CudaBlock {
  public:
@@ -136,10 +137,13 @@ class NormBlock final : public CudaBlock {
             movingVariance, spec_.epsilon);
       return;
     }
+    const bool running = spec_.bessel && n * spec_.rows > 1;
     CUDNN(cudnnBatchNormalizationForwardTraining, cudnn(), CUDNN_BATCHNORM_SPATIAL, &kOne, &kZero,
-          values_.get(), from_.values, values_.get(), to_.values, channels_.get(), gamma, beta, 1.0, nullptr,
-          nullptr, spec_.epsilon, mean_, inverseDeviation_);
-    updateMoving(stream(), mean_, inverseDeviation_, spec_, n * spec_.rows, movingMean, movingVariance);
+          values_.get(), from_.values, values_.get(), to_.values, channels_.get(), gamma, beta, spec_.decay,
+          running ? movingMean : nullptr, running ? movingVariance : nullptr, spec_.epsilon, mean_,
+          inverseDeviation_);
+    if (running) return;
+    updateMoving(stream(), mean_, inverseDeviation_, spec_, movingMean, movingVariance);
   }
 
   void backward(size_t n) override {

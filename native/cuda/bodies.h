@@ -200,14 +200,14 @@ struct Crop {
 
 struct UpdateMoving {
   const float *mean, *inverseDeviation;
-  float epsilon, decay, correction;
+  float epsilon, decay;
   float *movingMean, *movingVariance;
   CONVSWEEP_ANYWHERE void operator()(uint32_t c) const {
     const float deviation = 1 / inverseDeviation[c];
     // Rounding may leave less than nothing of a channel that never varies.
     const float variance = clipped(deviation * deviation - epsilon);
     movingMean[c] -= (movingMean[c] - mean[c]) * decay;
-    movingVariance[c] -= (movingVariance[c] - variance * correction) * decay;
+    movingVariance[c] -= (movingVariance[c] - variance) * decay;
   }
 };
 

@@ -73,11 +73,9 @@ void crop(cudaStream_t stream, const float* gradient, uint32_t n, Extent in, Ext
 }
 
 void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDeviation, const NormSpec& spec,
-                  uint64_t count, float* movingMean, float* movingVariance) {
-  const float correction = static_cast<float>(spec.correction(count));
-  forEach(
-      stream, static_cast<uint32_t>(spec.channels),
-      UpdateMoving{mean, inverseDeviation, spec.epsilon, spec.decay, correction, movingMean, movingVariance});
+                  float* movingMean, float* movingVariance) {
+  forEach(stream, static_cast<uint32_t>(spec.channels),
+          UpdateMoving{mean, inverseDeviation, spec.epsilon, spec.decay, movingMean, movingVariance});
 }
 
 void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,

@@ -53,11 +53,11 @@ void crop(cudaStream_t stream, const float* gradient, uint32_t n, Extent in, Ext
           float* dx);
 
 /**
- * Moves the moving statistics towards those of a batch of `count` values per channel, which cuDNN left as
- * mean and 1 / sqrt(variance + epsilon).
+ * Moves the moving statistics towards those of a batch, uncorrected, which cuDNN left as mean and
+ * 1 / sqrt(variance + epsilon).
  */
 void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDeviation, const NormSpec& spec,
-                  uint64_t count, float* movingMean, float* movingVariance);
+                  float* movingMean, float* movingVariance);
 
 /** Multiplies each element by 0 or 1 / (1 - rate), the same ones whenever the step is the same. */
 void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,
