@@ -32,7 +32,8 @@ class ReluBlock final : public CudaBlock {
 
   void forward(size_t n, Mode) override { relu(stream(), from_.values, size(n), to_.values); }
   void backward(size_t n) override {
-    if (from_.differentiable) reluBackward(stream(), to_.values, to_.gradient, size(n), from_.gradient);
+    if (!from_.differentiable) return;
+    reluBackward(stream(), to_.values, to_.gradient, static_cast<uint32_t>(n), to_.order, from_.gradient);
   }
 };
 
@@ -66,6 +67,8 @@ class DenseBlock final : public CudaBlock {
     to_.differentiable = true;
   }
 
+  size_t scratch(size_t n) const override { return spec_.bias ? partialSums(n, flat()) : 0; }
+
   void forward(size_t n, Mode) override {
     multiply(n, spec_.out, spec_.in, {from_.values, false}, {kernel(), false}, to_.values);
     const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
@@ -73,10 +76,13 @@ class DenseBlock final : public CudaBlock {
   }
 
   void backward(size_t n) override {
-    if (spec_.relu) reluBackward(stream(), to_.values, to_.gradient, size(n), to_.gradient);
-    if (spec_.bias) {
-      channelSums(stream(), to_.gradient, nullptr, static_cast<uint32_t>(n), flat(),
-                  gradients(spec_.parameters.second));
+    const auto count = static_cast<uint32_t>(n);
+    BiasGradient bias;
+    if (spec_.bias) bias = {gradients(spec_.parameters.second), context_.scratch};
+    if (spec_.relu) {
+      reluBackward(stream(), to_.values, to_.gradient, count, flat(), to_.gradient, bias);
+    } else {
+      biasGradient(stream(), to_.gradient, count, flat(), bias);
     }
     multiply(spec_.in, spec_.out, n, {from_.values, true}, {to_.gradient, false},
              gradients(spec_.parameters.first));

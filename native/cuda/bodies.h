@@ -75,23 +75,37 @@ struct Relu {
 struct ReluBackward {
   const float *y, *gradient;
   float* out;
-  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const { out[i] = y[i] > 0 ? gradient[i] : 0; }
+  CONVSWEEP_ANYWHERE float operator()(uint32_t i) const { return out[i] = y[i] > 0 ? gradient[i] : 0; }
 };
 
-/** A block per channel. */
+struct Unchanged {
+  const float* values;
+  CONVSWEEP_ANYWHERE float operator()(uint32_t i) const { return values[i]; }
+};
+
+/**
+ * Of what `map` makes of each value, in passing: a block for each channel of `images` images at a time, the
+ * channels' first.
+ */
+template <typename Map>
 struct ChannelSums {
   using Sum = float;
-  const float *gradient, *y;
+  Map map;
   uint32_t n;
   Order order;
+  uint32_t images;
   float* sums;
-  CONVSWEEP_ANYWHERE uint32_t terms(uint32_t) const { return n * order.positions; }
-  CONVSWEEP_ANYWHERE float term(uint32_t channel, uint32_t i) const {
-    const uint32_t at =
-        (i / order.positions * order.channels + channel) * order.positions + i % order.positions;
-    return y && !(y[at] > 0) ? 0 : gradient[at];
+  CONVSWEEP_ANYWHERE uint32_t terms(uint32_t b) const {
+    const uint32_t left = n - first(b);
+    return (left < images ? left : images) * order.positions;
   }
-  CONVSWEEP_ANYWHERE void finish(uint32_t channel, float sum) const { sums[channel] = sum; }
+  CONVSWEEP_ANYWHERE float term(uint32_t b, uint32_t i) const {
+    const uint32_t plane = (first(b) + i / order.positions) * order.channels + b % order.channels;
+    return map(plane * order.positions + i % order.positions);
+  }
+  CONVSWEEP_ANYWHERE void finish(uint32_t b, float sum) const { sums[b] = sum; }
+
+  CONVSWEEP_ANYWHERE uint32_t first(uint32_t b) const { return b / order.channels * images; }
 };
 
 /** The part of a PoolSpec that a map of one channel needs. */
@@ -151,7 +165,7 @@ struct MaxPoolBackward {
   CONVSWEEP_ANYWHERE static int lastWindow(int at, int stride, int windows) {
     return at / stride < windows ? at / stride : windows - 1;
   }
-  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+  CONVSWEEP_ANYWHERE float operator()(uint32_t i) const {
     const int column = static_cast<int>(i) % s.inWidth + s.window.padLeft;
     const int rest = static_cast<int>(i) / s.inWidth, row = rest % s.inHeight + s.window.padTop;
     const uint32_t pooled = static_cast<uint32_t>(rest / s.inHeight * s.outHeight * s.outWidth);
@@ -165,7 +179,7 @@ struct MaxPoolBackward {
         if (winners[at] == index && !(y && !(y[at] > 0))) sum += gradient[at];
       }
     }
-    dx[i] = sum;
+    return dx[i] = sum;
   }
 };
 

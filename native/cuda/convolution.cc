@@ -27,7 +27,9 @@ class Convolution final : public CudaBlock {
     if (padded_) paddedInput_ = memory.take<float>(n * seen_.size());
   }
 
-  size_t scratch(size_t n) const override { return mapScratch(n) + (padded_ ? n * seen_.size() : 0); }
+  size_t scratch(size_t n) const override {
+    return mapScratch(n) + inputScratch(n) + (spec_.bias ? partialSums(n, mapOrder()) : 0);
+  }
 
   size_t prepare(size_t n, Mode mode) override {
     size_t most = 0;
@@ -62,15 +64,17 @@ class Convolution final : public CudaBlock {
   void backward(size_t n) override {
     const auto count = static_cast<uint32_t>(n);
     const float* const clipped = spec_.relu ? to_.values : nullptr;
-    // The bias' gradient does not depend on where in its window a pooled value came from.
-    if (spec_.bias) {
-      channelSums(stream(), to_.gradient, clipped, count, to_.order, gradients(spec_.parameters.second));
-    }
     float* const map = gradientMap();
+    BiasGradient bias;
+    if (spec_.bias) {
+      bias = {gradients(spec_.parameters.second), context_.scratch + mapScratch(n) + inputScratch(n)};
+    }
     if (spec_.pool) {
-      maxPoolBackward(stream(), to_.gradient, clipped, winners_, count, *spec_.pool, map);
+      maxPoolBackward(stream(), to_.gradient, clipped, winners_, count, *spec_.pool, map, bias);
     } else if (spec_.relu) {
-      reluBackward(stream(), to_.values, to_.gradient, size(n), map);
+      reluBackward(stream(), to_.values, to_.gradient, count, mapOrder(), map, bias);
+    } else {
+      biasGradient(stream(), map, count, mapOrder(), bias);
     }
     run(n, Pass::KernelGradient);
     if (!from_.differentiable) return;
@@ -103,10 +107,16 @@ class Convolution final : public CudaBlock {
   float* outputMap() const { return spec_.pool ? context_.scratch : to_.values; }
   float* gradientMap() const { return spec_.pool ? context_.scratch : to_.gradient; }
   float* inputGradient(size_t n) const { return padded_ ? context_.scratch + mapScratch(n) : from_.gradient; }
-  /** Whole alignments, as something may lie behind it. */
+  /** Before pooling. */
+  Order mapOrder() const {
+    return {static_cast<uint32_t>(spec_.out.height * spec_.out.width),
+            static_cast<uint32_t>(spec_.out.channels)};
+  }
+  // Scratch memory, one part behind the other, in whole alignments.
   size_t mapScratch(size_t n) const {
     return spec_.pool ? roundedUp(n * spec_.out.size(), kAlignedFloats) : 0;
   }
+  size_t inputScratch(size_t n) const { return padded_ ? roundedUp(n * seen_.size(), kAlignedFloats) : 0; }
 
   const ConvSpec spec_;
   /** Whether cuDNN sees a padded copy, since it cannot pad as asked. */

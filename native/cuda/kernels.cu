@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cuda/bodies.h"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
@@ -11,6 +13,30 @@ Windows windowsOf(const PoolSpec& spec) {
 
 uint32_t sizeOf(uint32_t n, Extent extent) {
   return n * static_cast<uint32_t>(extent.size());
+}
+
+/** What a block sums: a few terms each of its threads, so that there are many blocks. It depends on nothing
+ * else, as the order of summation does. */
+constexpr uint32_t kTermsOfABlock = 2048;
+
+uint32_t imagesOfABlock(Order order) {
+  return std::max(kTermsOfABlock / order.positions, 1u);
+}
+
+uint32_t partsOf(uint32_t n, Order order) {
+  return (n + imagesOfABlock(order) - 1) / imagesOfABlock(order);
+}
+
+/** What `map` makes of each of n x order values, and its sums if they are wanted. */
+template <typename Map>
+void forEachAndSum(cudaStream_t stream, const Map& map, uint32_t n, Order order, BiasGradient bias) {
+  if (!bias.sums) return forEach(stream, n * order.size(), map);
+  const uint32_t parts = partsOf(n, order);
+  reduce(stream, parts * order.channels,
+         ChannelSums<Map>{map, n, order, imagesOfABlock(order), parts > 1 ? bias.partial : bias.sums});
+  if (parts == 1) return;
+  reduce(stream, order.channels,
+         ChannelSums<Unchanged>{{bias.partial}, parts, {1, order.channels}, parts, bias.sums});
 }
 
 }  // namespace
@@ -40,13 +66,17 @@ void biasRelu(cudaStream_t stream, float* x, uint32_t n, Order order, const floa
   if (bias || clip) forEach(stream, n * order.size(), BiasRelu{x, order, bias, clip});
 }
 
-void reluBackward(cudaStream_t stream, const float* y, const float* gradient, uint32_t size, float* out) {
-  forEach(stream, size, ReluBackward{y, gradient, out});
+size_t partialSums(size_t n, Order order) {
+  return size_t{partsOf(static_cast<uint32_t>(n), order)} * order.channels;
 }
 
-void channelSums(cudaStream_t stream, const float* gradient, const float* y, uint32_t n, Order order,
-                 float* sums) {
-  reduce(stream, order.channels, ChannelSums{gradient, y, n, order, sums});
+void biasGradient(cudaStream_t stream, const float* gradient, uint32_t n, Order order, BiasGradient bias) {
+  if (bias.sums) forEachAndSum(stream, Unchanged{gradient}, n, order, bias);
+}
+
+void reluBackward(cudaStream_t stream, const float* y, const float* gradient, uint32_t n, Order order,
+                  float* out, BiasGradient bias) {
+  forEachAndSum(stream, ReluBackward{y, gradient, out}, n, order, bias);
 }
 
 void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const float* bias,
@@ -56,8 +86,10 @@ void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& sp
 }
 
 void maxPoolBackward(cudaStream_t stream, const float* gradient, const float* y, const uint16_t* winners,
-                     uint32_t n, const PoolSpec& spec, float* dx) {
-  forEach(stream, sizeOf(n, spec.in), MaxPoolBackward{gradient, y, winners, windowsOf(spec), dx});
+                     uint32_t n, const PoolSpec& spec, float* dx, BiasGradient bias) {
+  const Order order{static_cast<uint32_t>(spec.in.height * spec.in.width),
+                    static_cast<uint32_t>(spec.in.channels)};
+  forEachAndSum(stream, MaxPoolBackward{gradient, y, winners, windowsOf(spec), dx}, n, order, bias);
 }
 
 void pad(cudaStream_t stream, const float* x, uint32_t n, Extent in, Extent padded, int top, int left,

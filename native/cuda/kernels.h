@@ -29,11 +29,19 @@ void affine(cudaStream_t stream, const float* x, uint32_t size, float scale, flo
 void relu(cudaStream_t stream, const float* x, uint32_t size, float* out);
 /** x = x + bias, then max(., 0) if `clip`; x: n x channels x positions; `bias` may be null. */
 void biasRelu(cudaStream_t stream, float* x, uint32_t n, Order order, const float* bias, bool clip);
-/** out = gradient where y > 0, else 0; `out` may be `gradient`. */
-void reluBackward(cudaStream_t stream, const float* y, const float* gradient, uint32_t size, float* out);
-/** sums[c] = sum of the gradient over images and positions, where y > 0 if `y` is given. */
-void channelSums(cudaStream_t stream, const float* gradient, const float* y, uint32_t n, Order order,
-                 float* sums);
+/** Sums over images and positions, a channel each, wanted where `sums` is not null. */
+struct BiasGradient {
+  float* sums = nullptr;
+  /** Room for partialSums() floats. */
+  float* partial = nullptr;
+};
+/** How many sums over parts of the images there are on the way to those of n x order. */
+size_t partialSums(size_t n, Order order);
+
+void biasGradient(cudaStream_t stream, const float* gradient, uint32_t n, Order order, BiasGradient bias);
+/** out = gradient where y > 0, else 0; `out` may be `gradient`. The bias' is that of `out`. */
+void reluBackward(cudaStream_t stream, const float* y, const float* gradient, uint32_t n, Order order,
+                  float* out, BiasGradient bias = {});
 
 /**
  * The largest of x + bias in each window, then max(., 0) if `clip`; `bias` may be null. `winners`: the index
@@ -41,9 +49,10 @@ void channelSums(cudaStream_t stream, const float* gradient, const float* y, uin
  */
 void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const float* bias,
              bool clip, float* out, uint16_t* winners);
-/** Each gradient at its winner's place in `dx`, zero elsewhere; only where y > 0 if `y` is given. */
+/** Each gradient at its winner's place in `dx`, zero elsewhere; only where y > 0 if `y` is given. The bias'
+ * is that of `dx`. */
 void maxPoolBackward(cudaStream_t stream, const float* gradient, const float* y, const uint16_t* winners,
-                     uint32_t n, const PoolSpec& spec, float* dx);
+                     uint32_t n, const PoolSpec& spec, float* dx, BiasGradient bias = {});
 
 /** A map within a larger one of zeros: out[top + y][left + x] = x[y][x]. */
 void pad(cudaStream_t stream, const float* x, uint32_t n, Extent in, Extent padded, int top, int left,

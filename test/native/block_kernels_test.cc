@@ -44,13 +44,17 @@ void reduceWithThreads(uint32_t blocks, const Body& body) {
   test::runBlocks(blocks, kThreads, [&] { reduceKernel(body); });
 }
 
-void testChannelSums(uint32_t n, Order order) {
+void testChannelSums(uint32_t n, Order order, uint32_t images) {
   const auto gradient = randomValues(n * order.size()), y = randomValues(n * order.size());
-  std::vector<float> actual(order.channels), expected(order.channels);
-  reduceWithThreads(order.channels, ChannelSums{gradient.data(), y.data(), n, order, actual.data()});
-  reduce(nullptr, order.channels, ChannelSums{gradient.data(), y.data(), n, order, expected.data()});
-  expectSameBits(actual.data(), expected.data(), order.channels,
-                 "channel sums of " + std::to_string(n) + " x " + std::to_string(order.positions));
+  const uint32_t blocks = (n + images - 1) / images * order.channels;
+  std::vector<float> actual(blocks), expected(blocks), clipped(gradient.size()), alsoClipped(gradient.size());
+  const ReluBackward map{y.data(), gradient.data(), clipped.data()};
+  const ReluBackward alsoMap{y.data(), gradient.data(), alsoClipped.data()};
+  reduceWithThreads(blocks, ChannelSums<ReluBackward>{map, n, order, images, actual.data()});
+  reduce(nullptr, blocks, ChannelSums<ReluBackward>{alsoMap, n, order, images, expected.data()});
+  const std::string what = "channel sums of " + std::to_string(n) + " x " + std::to_string(order.positions);
+  expectSameBits(actual.data(), expected.data(), blocks, what);
+  expectSameBits(clipped.data(), alsoClipped.data(), clipped.size(), what + ", what is summed");
 }
 
 void testCrossEntropy(uint32_t n) {
@@ -80,8 +84,8 @@ void testCrossEntropy(uint32_t n) {
 int main() {
   using namespace convsweep::cuda;
   // Fewer terms than threads, and more. Few blocks: each takes ThreadSanitizer a while.
-  testChannelSums(3, {1, 2});
-  testChannelSums(128, {169, 2});
+  testChannelSums(3, {1, 2}, 3);
+  testChannelSums(20, {169, 2}, 12);
   testCrossEntropy(104);
   testCrossEntropy(300);
   return failures == 0 ? 0 : 1;
