@@ -6,6 +6,7 @@
 #include "cuda/convolution_plan.h"
 #include "cuda/convolution_shape.h"
 #include "cuda/kernels.h"
+#include "cuda/norm.h"
 
 namespace convsweep::cuda {
 namespace {
@@ -19,6 +20,12 @@ class Convolution final : public CudaBlock {
   Convolution(Context& context, const Node& from, const ConvSpec& spec, Order order)
       : CudaBlock(context, from, order), spec_(spec), padded_(needsPadding(spec)), seen_(seenExtent(spec)) {
     to_.differentiable = true;
+  }
+
+  NormShare take(const NormBlock& norm) override {
+    if (!norm.isOver(to_.order)) return NormShare::None;
+    norm_ = &norm;
+    return NormShare::Inference;
   }
 
   void place(Arena& memory, size_t n) override {
@@ -45,19 +52,23 @@ class Convolution final : public CudaBlock {
     return all;
   }
 
-  void forward(size_t n, Mode) override {
+  void forward(size_t n, Mode mode) override {
     const auto count = static_cast<uint32_t>(n);
     if (padded_) {
       pad(stream(), from_.values, count, spec_.in, seen_, spec_.window.padTop, spec_.window.padLeft,
           paddedInput_);
     }
     run(n, Pass::Output);
-    float* const map = outputMap();
-    const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
+    Epilogue epilogue{spec_.bias ? parameters(spec_.parameters.second) : nullptr, spec_.relu};
+    float* out = to_.values;
+    if (norm_ && mode == Mode::Inference) {
+      epilogue.norm = norm_->inference();
+      out = norm_->output().values;
+    }
     if (spec_.pool) {
-      maxPool(stream(), map, count, *spec_.pool, bias, spec_.relu, to_.values, winners_);
+      maxPool(stream(), outputMap(), count, *spec_.pool, epilogue, out, winners_);
     } else {
-      biasRelu(stream(), map, count, to_.order, bias, spec_.relu);
+      applyEpilogue(stream(), outputMap(), count, to_.order, epilogue, out);
     }
   }
 
@@ -65,10 +76,8 @@ class Convolution final : public CudaBlock {
     const auto count = static_cast<uint32_t>(n);
     const float* const clipped = spec_.relu ? to_.values : nullptr;
     float* const map = gradientMap();
-    BiasGradient bias;
-    if (spec_.bias) {
-      bias = {gradients(spec_.parameters.second), context_.scratch + mapScratch(n) + inputScratch(n)};
-    }
+    const BiasGradient bias{spec_.bias ? gradients(spec_.parameters.second) : nullptr,
+                            context_.scratch + mapScratch(n) + inputScratch(n)};
     if (spec_.pool) {
       maxPoolBackward(stream(), to_.gradient, clipped, winners_, count, *spec_.pool, map, bias);
     } else if (spec_.relu) {
@@ -119,6 +128,8 @@ class Convolution final : public CudaBlock {
   size_t inputScratch(size_t n) const { return padded_ ? roundedUp(n * seen_.size(), kAlignedFloats) : 0; }
 
   const ConvSpec spec_;
+  /** Behind it, if it shares in that. */
+  const NormBlock* norm_ = nullptr;
   /** Whether cuDNN sees a padded copy, since it cannot pad as asked. */
   const bool padded_;
   /** The input as cuDNN sees it. */

@@ -62,8 +62,10 @@ void relu(cudaStream_t stream, const float* x, uint32_t size, float* out) {
   forEach(stream, size, Relu{x, out});
 }
 
-void biasRelu(cudaStream_t stream, float* x, uint32_t n, Order order, const float* bias, bool clip) {
-  if (bias || clip) forEach(stream, n * order.size(), BiasRelu{x, order, bias, clip});
+void applyEpilogue(cudaStream_t stream, const float* x, uint32_t n, Order order, const Epilogue& epilogue,
+                   float* out) {
+  if (epilogue.isEmpty()) return;
+  forEach(stream, n * order.size(), ApplyEpilogue{x, order, epilogue, out});
 }
 
 size_t partialSums(size_t n, Order order) {
@@ -79,10 +81,10 @@ void reluBackward(cudaStream_t stream, const float* y, const float* gradient, ui
   forEachAndSum(stream, ReluBackward{y, gradient, out}, n, order, bias);
 }
 
-void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const float* bias,
-             bool clip, float* out, uint16_t* winners) {
+void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const Epilogue& epilogue,
+             float* out, uint16_t* winners) {
   const auto channels = static_cast<uint32_t>(spec.in.channels);
-  forEach(stream, sizeOf(n, spec.out), MaxPool{x, windowsOf(spec), channels, bias, clip, out, winners});
+  forEach(stream, sizeOf(n, spec.out), MaxPool{x, windowsOf(spec), channels, epilogue, out, winners});
 }
 
 void maxPoolBackward(cudaStream_t stream, const float* gradient, const float* y, const uint16_t* winners,
@@ -104,10 +106,18 @@ void crop(cudaStream_t stream, const float* gradient, uint32_t n, Extent in, Ext
   forEach(stream, sizeOf(n, in), Crop{gradient, frame, dx});
 }
 
-void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDeviation, const NormSpec& spec,
-                  float* movingMean, float* movingVariance) {
-  forEach(stream, static_cast<uint32_t>(spec.channels),
-          UpdateMoving{mean, inverseDeviation, spec.epsilon, spec.decay, movingMean, movingVariance});
+void denseNorm(cudaStream_t stream, float* x, uint32_t n, uint32_t units, const Epilogue& epilogue,
+               const TrainingNorm& norm, float* out) {
+  forEachBlock(stream, units, DenseNorm{x, n, units, epilogue, norm, out});
+}
+
+void denseNormBackward(cudaStream_t stream, const float* y, const float* gradient, uint32_t n, uint32_t units,
+                       bool relu, const TrainingNorm& norm, float* out, float* biasGradient) {
+  forEachBlock(stream, units, DenseNormBackward{y, gradient, n, units, relu, norm, out, biasGradient});
+}
+
+void updateMoving(cudaStream_t stream, const TrainingNorm& norm, uint32_t channels) {
+  forEach(stream, channels, UpdateMoving{norm});
 }
 
 void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,

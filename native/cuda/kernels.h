@@ -7,6 +7,8 @@
 #include "backend/adam.h"
 #include "backend/plan.h"
 #include "cuda/cursor.h"
+#include "cuda/epilogue.h"
+#include "cuda/norm_operands.h"
 
 /**
  * The kernels of our own, one call each. All put their work into `stream` and return; maps are NCHW float.
@@ -27,8 +29,9 @@ void gather(cudaStream_t stream, const Cursor* cursor, uint32_t n, Order order, 
 void affine(cudaStream_t stream, const float* x, uint32_t size, float scale, float offset, float* out);
 /** out = max(x, 0) */
 void relu(cudaStream_t stream, const float* x, uint32_t size, float* out);
-/** x = x + bias, then max(., 0) if `clip`; x: n x channels x positions; `bias` may be null. */
-void biasRelu(cudaStream_t stream, float* x, uint32_t n, Order order, const float* bias, bool clip);
+/** out = epilogue(x), n x order; `out` may be `x`, and is if the epilogue is empty. */
+void applyEpilogue(cudaStream_t stream, const float* x, uint32_t n, Order order, const Epilogue& epilogue,
+                   float* out);
 /** Sums over images and positions, a channel each, wanted where `sums` is not null. */
 struct BiasGradient {
   float* sums = nullptr;
@@ -44,11 +47,11 @@ void reluBackward(cudaStream_t stream, const float* y, const float* gradient, ui
                   float* out, BiasGradient bias = {});
 
 /**
- * The largest of x + bias in each window, then max(., 0) if `clip`; `bias` may be null. `winners`: the index
- * within its window of the first largest value in row-major order.
+ * The largest of x + bias in each window, then the rest of the epilogue. `winners`: the index within its
+ * window of the first largest value in row-major order.
  */
-void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const float* bias,
-             bool clip, float* out, uint16_t* winners);
+void maxPool(cudaStream_t stream, const float* x, uint32_t n, const PoolSpec& spec, const Epilogue& epilogue,
+             float* out, uint16_t* winners);
 /** Each gradient at its winner's place in `dx`, zero elsewhere; only where y > 0 if `y` is given. The bias'
  * is that of `dx`. */
 void maxPoolBackward(cudaStream_t stream, const float* gradient, const float* y, const uint16_t* winners,
@@ -61,12 +64,17 @@ void pad(cudaStream_t stream, const float* x, uint32_t n, Extent in, Extent padd
 void crop(cudaStream_t stream, const float* gradient, uint32_t n, Extent in, Extent padded, int top, int left,
           float* dx);
 
-/**
- * Moves the moving statistics towards those of a batch, uncorrected, which cuDNN left as mean and
- * 1 / sqrt(variance + epsilon).
- */
-void updateMoving(cudaStream_t stream, const float* mean, const float* inverseDeviation, const NormSpec& spec,
-                  float* movingMean, float* movingVariance);
+/** Batch norm in training behind a dense layer: x = epilogue(x), out = norm(x), n x units; moves the moving
+ * statistics. */
+void denseNorm(cudaStream_t stream, float* x, uint32_t n, uint32_t units, const Epilogue& epilogue,
+               const TrainingNorm& norm, float* out);
+/** The way back, from the gradient of the norm's output: `out` is that of what the epilogue took, which made
+ * `y` of it, with ReLU or not; `biasGradient` may be null. */
+void denseNormBackward(cudaStream_t stream, const float* y, const float* gradient, uint32_t n, uint32_t units,
+                       bool relu, const TrainingNorm& norm, float* out, float* biasGradient);
+
+/** Moves a norm's moving statistics towards those of the batch. */
+void updateMoving(cudaStream_t stream, const TrainingNorm& norm, uint32_t channels);
 
 /** Multiplies each element by 0 or 1 / (1 - rate), the same ones whenever the step is the same. */
 void dropout(cudaStream_t stream, const Cursor* cursor, const float* x, uint32_t n, Order order,

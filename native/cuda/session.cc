@@ -51,9 +51,10 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
   inputNode_.order = orders.front();
   const Node* last = &inputNode_;
   for (size_t i = 0; i < plan.blocks.size(); ++i) {
-    auto block = makeBlock(context_, *last, placed_.blocks[i], orders[i + 1]);
-    last = &block->output();
-    blocks_.push_back(std::move(block));
+    auto made = makeBlock(context_, *last, placed_.blocks[i], orders[i + 1]);
+    if (i > 0) made->follow(block(i - 1));
+    last = &made->output();
+    blocks_.push_back(std::move(made));
   }
   outputs_ = last;
 }
