@@ -88,7 +88,7 @@ class Session {
    */
   virtual void beginStep(int64_t t) = 0;
   /** Applies the gradients of the last backward pass. */
-  virtual void adam(const Adam& adam) = 0;
+  virtual void adam() = 0;
 
   /** Makes `rows` of `dataset` the ones that `Input::load` takes; both outlive the calls that use them. */
   virtual void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) = 0;
@@ -158,7 +158,8 @@ void prepareThread();
 std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, const uint8_t* labels,
                                              size_t count, size_t imageSize);
 /** State is all zeros until written. */
-std::unique_ptr<Session> createSession(int device, const Plan& plan, const SessionOptions& options);
+std::unique_ptr<Session> createSession(int device, const Plan& plan, const Adam& adam,
+                                       const SessionOptions& options);
 
 }  // namespace backend
 }  // namespace convsweep

@@ -83,10 +83,11 @@ std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, 
   return std::make_unique<cpu::HostDataset>(images, labels, count, imageSize);
 }
 
-std::unique_ptr<Session> createSession(int device, const Plan& plan, const SessionOptions& options) {
+std::unique_ptr<Session> createSession(int device, const Plan& plan, const Adam& adam,
+                                       const SessionOptions& options) {
   require(device == 0, "the device exists");
   require(options.precision == Precision::Fp32, "the CPU computes in float32");
-  return std::make_unique<cpu::HostSession>(plan, options.seed);
+  return std::make_unique<cpu::HostSession>(plan, adam, options.seed);
 }
 
 }  // namespace backend

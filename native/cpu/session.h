@@ -22,8 +22,8 @@ namespace convsweep::cpu {
 
 class HostSession final : public Session {
  public:
-  HostSession(const Plan& plan, uint32_t seed)
-      : plan_(plan), context_{kernels(), state_, team_, scratch_, step_, seed} {
+  HostSession(const Plan& plan, const Adam& adam, uint32_t seed)
+      : plan_(plan), adam_(adam), context_{kernels(), state_, team_, scratch_, step_, seed} {
     const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
     // All of them before any is touched: if one is too much, the machine has not been filled with the others.
     for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));
@@ -40,11 +40,11 @@ class HostSession final : public Session {
   Loss& loss() override { return *loss_; }
   void beginStep(int64_t t) override { step_ = t; }
 
-  void adam(const Adam& adam) override {
+  void adam() override {
     team_.forEachPart(plan_.parameterCount, kStretch, [&](size_t first, size_t last, size_t) {
       kernels().adam(state_.parameters.data() + first, state_.m.data() + first, state_.v.data() + first,
-                     state_.gradients.data() + first, last - first, adam.stepSize(step_), adam.beta1,
-                     adam.beta2, adam.epsilon);
+                     state_.gradients.data() + first, last - first, adam_.stepSize(step_), adam_.beta1,
+                     adam_.beta2, adam_.epsilon);
     });
   }
 
@@ -131,6 +131,7 @@ class HostSession final : public Session {
   }
 
   const Plan plan_;
+  const Adam adam_;
   State state_;
   Team team_;
   Buffer<float> scratch_;

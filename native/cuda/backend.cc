@@ -46,8 +46,9 @@ std::unique_ptr<DeviceDataset> createDataset(int device, const uint8_t* images, 
   return std::make_unique<cuda::CudaDataset>(cuda::Device::open(device), images, labels, count, imageSize);
 }
 
-std::unique_ptr<Session> createSession(int device, const Plan& plan, const SessionOptions& options) {
-  return std::make_unique<cuda::CudaSession>(cuda::Device::open(device), plan, options);
+std::unique_ptr<Session> createSession(int device, const Plan& plan, const Adam& adam,
+                                       const SessionOptions& options) {
+  return std::make_unique<cuda::CudaSession>(cuda::Device::open(device), plan, adam, options);
 }
 
 }  // namespace convsweep::backend

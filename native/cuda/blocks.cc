@@ -1,13 +1,12 @@
 #include "cuda/blocks.h"
 
 #include "cuda/convolution.h"
-#include "cuda/descriptors.h"
+#include "cuda/dense.h"
 #include "cuda/kernels.h"
+#include "cuda/norm.h"
 
 namespace convsweep::cuda {
 namespace {
-
-constexpr float kOne = 1, kZero = 0;
 
 class AffineBlock final : public CudaBlock {
  public:
@@ -32,7 +31,8 @@ class ReluBlock final : public CudaBlock {
 
   void forward(size_t n, Mode) override { relu(stream(), from_.values, size(n), to_.values); }
   void backward(size_t n) override {
-    if (from_.differentiable) reluBackward(stream(), to_.values, to_.gradient, size(n), from_.gradient);
+    if (!from_.differentiable) return;
+    reluBackward(stream(), to_.values, to_.gradient, static_cast<uint32_t>(n), to_.order, from_.gradient);
   }
 };
 
@@ -45,8 +45,17 @@ class PoolBlock final : public CudaBlock {
     CudaBlock::place(memory, n);
     winners_ = memory.take<uint16_t>(n * to_.order.size());
   }
-  void forward(size_t n, Mode) override {
-    maxPool(stream(), from_.values, static_cast<uint32_t>(n), spec_, nullptr, false, to_.values, winners_);
+  NormShare take(const NormBlock& norm) override {
+    if (!norm.isOver(to_.order)) return NormShare::None;
+    norm_ = &norm;
+    return NormShare::Inference;
+  }
+  void forward(size_t n, Mode mode) override {
+    const bool normalises = norm_ && mode == Mode::Inference;
+    Epilogue epilogue;
+    if (normalises) epilogue.norm = norm_->inference();
+    maxPool(stream(), from_.values, static_cast<uint32_t>(n), spec_, epilogue,
+            normalises ? norm_->output().values : to_.values, winners_);
   }
   void backward(size_t n) override {
     if (!from_.differentiable) return;
@@ -56,108 +65,9 @@ class PoolBlock final : public CudaBlock {
 
  private:
   const PoolSpec spec_;
+  /** Behind it, if it shares in that. */
+  const NormBlock* norm_ = nullptr;
   uint16_t* winners_ = nullptr;
-};
-
-class DenseBlock final : public CudaBlock {
- public:
-  DenseBlock(Context& context, const Node& from, const DenseSpec& spec, Order order)
-      : CudaBlock(context, from, order), spec_(spec) {
-    to_.differentiable = true;
-  }
-
-  void forward(size_t n, Mode) override {
-    multiply(n, spec_.out, spec_.in, {from_.values, false}, {kernel(), false}, to_.values);
-    const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
-    biasRelu(stream(), to_.values, static_cast<uint32_t>(n), flat(), bias, spec_.relu);
-  }
-
-  void backward(size_t n) override {
-    if (spec_.relu) reluBackward(stream(), to_.values, to_.gradient, size(n), to_.gradient);
-    if (spec_.bias) {
-      channelSums(stream(), to_.gradient, nullptr, static_cast<uint32_t>(n), flat(),
-                  gradients(spec_.parameters.second));
-    }
-    multiply(spec_.in, spec_.out, n, {from_.values, true}, {to_.gradient, false},
-             gradients(spec_.parameters.first));
-    if (from_.differentiable) {
-      multiply(n, spec_.in, spec_.out, {to_.gradient, false}, {kernel(), true}, from_.gradient);
-    }
-  }
-
- private:
-  struct Factor {
-    const float* values;
-    bool transposed;
-  };
-  /** A bias per value, whatever follows sees in them. */
-  Order flat() const { return {1, static_cast<uint32_t>(spec_.out)}; }
-  const float* kernel() const { return parameters(spec_.parameters.first); }
-
-  /** c[rows x columns] = a[rows x depth] b[depth x columns], row by row; to cuBLAS, which goes column by
-   * column, these are the transposes, whose product has its factors swapped. */
-  void multiply(size_t rows, size_t columns, size_t depth, Factor a, Factor b, float* c) {
-    const auto m = static_cast<int>(rows), n = static_cast<int>(columns), k = static_cast<int>(depth);
-    const auto operation = [](Factor factor) { return factor.transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
-    CUBLAS(cublasSgemm_v2, context_.lane.cublas(), operation(b), operation(a), n, m, k, &kOne, b.values,
-           b.transposed ? k : n, a.values, a.transposed ? m : k, &kZero, c, n);
-  }
-
-  const DenseSpec spec_;
-};
-
-/**
- * Batch norm through cuDNN, by channel, also where there is one position: that comes to the same as its mode
- * for dense layers, which few programs use. Its running statistics are not used: their Bessel correction
- * differs from Keras', which depends on the layer. They follow from what it saves for the backward pass.
- */
-class NormBlock final : public CudaBlock {
- public:
-  NormBlock(Context& context, const Node& from, const NormSpec& spec, Order order)
-      : CudaBlock(context, from, order), spec_(spec), channels_(1, spec.channels, 1, 1) {
-    to_.differentiable = true;
-  }
-
-  void place(Arena& memory, size_t n) override {
-    CudaBlock::place(memory, n);
-    mean_ = memory.take<float>(spec_.channels);
-    inverseDeviation_ = memory.take<float>(spec_.channels);
-  }
-
-  void forward(size_t n, Mode mode) override {
-    describe(n);
-    const float* const gamma = parameters(spec_.parameters.first);
-    const float* const beta = parameters(spec_.parameters.second);
-    float* const movingMean = context_.state.statistics + spec_.statistics;
-    float* const movingVariance = movingMean + spec_.channels;
-    if (mode == Mode::Inference) {
-      CUDNN(cudnnBatchNormalizationForwardInference, cudnn(), CUDNN_BATCHNORM_SPATIAL, &kOne, &kZero,
-            values_.get(), from_.values, values_.get(), to_.values, channels_.get(), gamma, beta, movingMean,
-            movingVariance, spec_.epsilon);
-      return;
-    }
-    CUDNN(cudnnBatchNormalizationForwardTraining, cudnn(), CUDNN_BATCHNORM_SPATIAL, &kOne, &kZero,
-          values_.get(), from_.values, values_.get(), to_.values, channels_.get(), gamma, beta, 1.0, nullptr,
-          nullptr, spec_.epsilon, mean_, inverseDeviation_);
-    updateMoving(stream(), mean_, inverseDeviation_, spec_, n * spec_.rows, movingMean, movingVariance);
-  }
-
-  void backward(size_t n) override {
-    describe(n);
-    // The input's gradient is written even if nobody wants it: cuDNN knows no other way.
-    CUDNN(cudnnBatchNormalizationBackward, cudnn(), CUDNN_BATCHNORM_SPATIAL, &kOne, &kZero, &kOne, &kZero,
-          values_.get(), from_.values, values_.get(), to_.gradient, values_.get(), from_.gradient,
-          channels_.get(), parameters(spec_.parameters.first), gradients(spec_.parameters.first),
-          gradients(spec_.parameters.second), spec_.epsilon, mean_, inverseDeviation_);
-  }
-
- private:
-  cudnnHandle_t cudnn() const { return context_.lane.cudnn(); }
-  void describe(size_t n) { values_.set(n, spec_.channels, spec_.rows, 1); }
-
-  const NormSpec spec_;
-  TensorDescriptor values_, channels_;
-  float *mean_ = nullptr, *inverseDeviation_ = nullptr;
 };
 
 /** The masks follow from the step, so the backward pass makes them again rather than read them. */
@@ -195,7 +105,9 @@ struct MakeBlock {
   std::unique_ptr<CudaBlock> operator()(const ConvSpec& spec) const {
     return makeConvolution(context, from, spec, order);
   }
-  std::unique_ptr<CudaBlock> operator()(const DenseSpec& spec) const { return make<DenseBlock>(spec); }
+  std::unique_ptr<CudaBlock> operator()(const DenseSpec& spec) const {
+    return makeDense(context, from, spec, order);
+  }
   std::unique_ptr<CudaBlock> operator()(const NormSpec& spec) const { return make<NormBlock>(spec); }
   std::unique_ptr<CudaBlock> operator()(const ReluSpec& spec) const { return make<ReluBlock>(spec); }
   std::unique_ptr<CudaBlock> operator()(const DropoutSpec& spec) const { return make<DropoutBlock>(spec); }

@@ -38,6 +38,11 @@ struct Node {
   bool differentiable = false;
 };
 
+class NormBlock;
+
+/** How much of the batch norm behind it a block does, with kernels that do both blocks' work. */
+enum class NormShare { None, Inference, All };
+
 /** A block of the chain. Memory is given to it before it runs, for the most images that it will see. */
 class CudaBlock : public Block {
  public:
@@ -48,6 +53,12 @@ class CudaBlock : public Block {
 
   const Node& output() const { return to_; }
   void setGradient(float* gradient) { to_.gradient = gradient; }
+
+  /** Says which block comes before this one, which lives as long; once, before anything else. */
+  virtual void follow(CudaBlock&) {}
+  /** Offers the batch norm that follows, which lives as long. From then on the block does what it answers,
+   * and puts the output where the norm's belongs. */
+  virtual NormShare take(const NormBlock&) { return NormShare::None; }
 
   /** Takes memory for the values of `n` images and what `backward` needs besides. */
   virtual void place(Arena& memory, size_t n) { to_.values = memory.take<float>(n * to_.order.size()); }

@@ -8,6 +8,14 @@
 #include "backend/hash.h"
 #include "backend/plan.h"
 #include "cuda/cursor.h"
+#include "cuda/epilogue.h"
+
+/** Marks what runs on the device alone, or over the stand-in in its place. */
+#ifdef __CUDACC__
+#define CONVSWEEP_DEVICE __device__
+#else
+#define CONVSWEEP_DEVICE
+#endif
 
 /** What the kernels of kernels.h do, as the bodies that launch.h runs: plain code for host and device. */
 namespace convsweep::cuda {
@@ -21,10 +29,14 @@ struct Advance {
   Cursor* cursor;
   uint32_t n;
   bool training;
+  Adam adam;
   CONVSWEEP_ANYWHERE void operator()(uint32_t) const {
     cursor->first = cursor->next;
     cursor->next += n;
-    if (training) ++cursor->step;
+    if (!training) return;
+    ++cursor->step;
+    // Once for all weights: powers in double would be slow in every thread.
+    cursor->stepSize = adam.stepSize(cursor->step);
   }
 };
 
@@ -47,18 +59,13 @@ struct Affine {
   CONVSWEEP_ANYWHERE void operator()(uint32_t i) const { out[i] = x[i] * scale + offset; }
 };
 
-CONVSWEEP_ANYWHERE inline float clipped(float x) {
-  return x < 0 ? 0 : x;
-}  // keeps NaN
-
-struct BiasRelu {
-  float* x;
+struct ApplyEpilogue {
+  const float* x;
   Order order;
-  const float* bias;
-  bool clip;
+  Epilogue epilogue;
+  float* out;
   CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
-    const float value = bias ? x[i] + bias[i / order.positions % order.channels] : x[i];
-    x[i] = clip ? clipped(value) : value;
+    out[i] = epilogue(x[i], i / order.positions % order.channels);
   }
 };
 
@@ -71,23 +78,37 @@ struct Relu {
 struct ReluBackward {
   const float *y, *gradient;
   float* out;
-  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const { out[i] = y[i] > 0 ? gradient[i] : 0; }
+  CONVSWEEP_ANYWHERE float operator()(uint32_t i) const { return out[i] = y[i] > 0 ? gradient[i] : 0; }
 };
 
-/** A block per channel. */
+struct Unchanged {
+  const float* values;
+  CONVSWEEP_ANYWHERE float operator()(uint32_t i) const { return values[i]; }
+};
+
+/**
+ * Of what `map` makes of each value, in passing: a block for each channel of `images` images at a time, the
+ * channels' first.
+ */
+template <typename Map>
 struct ChannelSums {
   using Sum = float;
-  const float *gradient, *y;
+  Map map;
   uint32_t n;
   Order order;
+  uint32_t images;
   float* sums;
-  CONVSWEEP_ANYWHERE uint32_t terms(uint32_t) const { return n * order.positions; }
-  CONVSWEEP_ANYWHERE float term(uint32_t channel, uint32_t i) const {
-    const uint32_t at =
-        (i / order.positions * order.channels + channel) * order.positions + i % order.positions;
-    return y && !(y[at] > 0) ? 0 : gradient[at];
+  CONVSWEEP_ANYWHERE uint32_t terms(uint32_t b) const {
+    const uint32_t left = n - first(b);
+    return (left < images ? left : images) * order.positions;
   }
-  CONVSWEEP_ANYWHERE void finish(uint32_t channel, float sum) const { sums[channel] = sum; }
+  CONVSWEEP_ANYWHERE float term(uint32_t b, uint32_t i) const {
+    const uint32_t plane = (first(b) + i / order.positions) * order.channels + b % order.channels;
+    return map(plane * order.positions + i % order.positions);
+  }
+  CONVSWEEP_ANYWHERE void finish(uint32_t b, float sum) const { sums[b] = sum; }
+
+  CONVSWEEP_ANYWHERE uint32_t first(uint32_t b) const { return b / order.channels * images; }
 };
 
 /** The part of a PoolSpec that a map of one channel needs. */
@@ -101,8 +122,7 @@ struct MaxPool {
   const float* x;
   Windows s;
   uint32_t channels;
-  const float* bias;
-  bool clip;
+  Epilogue epilogue;
   float* out;
   uint16_t* winners;
   /** Where a window that begins at `begin` leaves the image. */
@@ -113,7 +133,7 @@ struct MaxPool {
     const int ox = static_cast<int>(i) % s.outWidth, rest = static_cast<int>(i) / s.outWidth;
     const int oy = rest % s.outHeight;
     const uint32_t map = static_cast<uint32_t>(rest / s.outHeight);  // image * channels + channel
-    const float shift = bias ? bias[map % channels] : 0;
+    const float shift = epilogue.shift(map % channels);
     const float* from = x + static_cast<uint64_t>(map) * static_cast<uint32_t>(s.inHeight * s.inWidth);
     const int top = oy * s.window.strideY - s.window.padTop, left = ox * s.window.strideX - s.window.padLeft;
     const int endY = end(top, s.window.height, s.inHeight), endX = end(left, s.window.width, s.inWidth);
@@ -129,7 +149,7 @@ struct MaxPool {
         }
       }
     }
-    out[i] = clip ? clipped(largest) : largest;
+    out[i] = epilogue.finish(largest, map % channels);
     winners[i] = static_cast<uint16_t>(winner);
   }
 };
@@ -147,7 +167,7 @@ struct MaxPoolBackward {
   CONVSWEEP_ANYWHERE static int lastWindow(int at, int stride, int windows) {
     return at / stride < windows ? at / stride : windows - 1;
   }
-  CONVSWEEP_ANYWHERE void operator()(uint32_t i) const {
+  CONVSWEEP_ANYWHERE float operator()(uint32_t i) const {
     const int column = static_cast<int>(i) % s.inWidth + s.window.padLeft;
     const int rest = static_cast<int>(i) / s.inWidth, row = rest % s.inHeight + s.window.padTop;
     const uint32_t pooled = static_cast<uint32_t>(rest / s.inHeight * s.outHeight * s.outWidth);
@@ -161,7 +181,7 @@ struct MaxPoolBackward {
         if (winners[at] == index && !(y && !(y[at] > 0))) sum += gradient[at];
       }
     }
-    dx[i] = sum;
+    return dx[i] = sum;
   }
 };
 
@@ -194,16 +214,67 @@ struct Crop {
   }
 };
 
+/** A block per unit. */
+struct DenseNorm {
+  float* x;
+  uint32_t n, units;
+  Epilogue epilogue;
+  TrainingNorm norm;
+  float* out;
+  template <typename Threads>
+  CONVSWEEP_DEVICE void operator()(const Threads& threads, uint32_t unit) const {
+    const auto count = static_cast<float>(n);
+    const auto value = [&](uint32_t i) -> float& { return x[i * units + unit]; };
+    const float mean =
+        threads.sum(n, [&](uint32_t i) { return value(i) = epilogue(value(i), unit); }) / count;
+    const auto deviation = [&](uint32_t i) { return value(i) - mean; };
+    const float variance = threads.sum(n, [&](uint32_t i) { return deviation(i) * deviation(i); }) / count;
+    const float inverse = 1 / sqrtf(variance + norm.epsilon);
+    threads.each(n, [&](uint32_t i) {
+      out[i * units + unit] = deviation(i) * inverse * norm.gamma[unit] + norm.beta[unit];
+    });
+    threads.once([&] {
+      norm.mean[unit] = mean;
+      norm.inverseDeviation[unit] = inverse;
+      norm.move(unit, mean, variance);
+    });
+  }
+};
+
+/** A block per unit. */
+struct DenseNormBackward {
+  const float *y, *gradient;
+  uint32_t n, units;
+  bool relu;
+  TrainingNorm norm;
+  float *out, *biasGradient;
+  template <typename Threads>
+  CONVSWEEP_DEVICE void operator()(const Threads& threads, uint32_t unit) const {
+    const auto count = static_cast<float>(n);
+    const float mean = norm.mean[unit], inverse = norm.inverseDeviation[unit];
+    const auto normalised = [&](uint32_t i) { return (y[i * units + unit] - mean) * inverse; };
+    const float sum = threads.sum(n, [&](uint32_t i) { return gradient[i * units + unit]; });
+    const float product =
+        threads.sum(n, [&](uint32_t i) { return gradient[i * units + unit] * normalised(i); });
+    const float bias = threads.sum(n, [&](uint32_t i) {
+      const uint32_t at = i * units + unit;
+      const float off = (sum + normalised(i) * product) / count;
+      return out[at] = relu && !(y[at] > 0) ? 0 : (gradient[at] - off) * inverse * norm.gamma[unit];
+    });
+    threads.once([&] {
+      norm.gammaGradient[unit] = product;
+      norm.betaGradient[unit] = sum;
+      if (biasGradient) biasGradient[unit] = bias;
+    });
+  }
+};
+
 struct UpdateMoving {
-  const float *mean, *inverseDeviation;
-  float epsilon, decay, correction;
-  float *movingMean, *movingVariance;
+  TrainingNorm norm;
   CONVSWEEP_ANYWHERE void operator()(uint32_t c) const {
-    const float deviation = 1 / inverseDeviation[c];
+    const float deviation = 1 / norm.inverseDeviation[c];
     // Rounding may leave less than nothing of a channel that never varies.
-    const float variance = clipped(deviation * deviation - epsilon);
-    movingMean[c] -= (movingMean[c] - mean[c]) * decay;
-    movingVariance[c] -= (movingVariance[c] - variance * correction) * decay;
+    norm.move(c, norm.mean[c], clipped(deviation * deviation - norm.epsilon));
   }
 };
 
@@ -282,13 +353,6 @@ struct CrossEntropy {
     totals->correct += sum.correct;
     totals->images += n;
   }
-};
-
-/** Once per step: powers in double would be slow in every thread. */
-struct StepSize {
-  Cursor* cursor;
-  Adam adam;
-  CONVSWEEP_ANYWHERE void operator()(uint32_t) const { cursor->stepSize = adam.stepSize(cursor->step); }
 };
 
 struct AdamUpdate {

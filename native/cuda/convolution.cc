@@ -6,6 +6,7 @@
 #include "cuda/convolution_plan.h"
 #include "cuda/convolution_shape.h"
 #include "cuda/kernels.h"
+#include "cuda/norm.h"
 
 namespace convsweep::cuda {
 namespace {
@@ -21,13 +22,21 @@ class Convolution final : public CudaBlock {
     to_.differentiable = true;
   }
 
+  NormShare take(const NormBlock& norm) override {
+    if (!norm.isOver(to_.order)) return NormShare::None;
+    norm_ = &norm;
+    return NormShare::Inference;
+  }
+
   void place(Arena& memory, size_t n) override {
     CudaBlock::place(memory, n);
     if (spec_.pool) winners_ = memory.take<uint16_t>(n * to_.order.size());
     if (padded_) paddedInput_ = memory.take<float>(n * seen_.size());
   }
 
-  size_t scratch(size_t n) const override { return mapScratch(n) + (padded_ ? n * seen_.size() : 0); }
+  size_t scratch(size_t n) const override {
+    return mapScratch(n) + inputScratch(n) + (spec_.bias ? partialSums(n, mapOrder()) : 0);
+  }
 
   size_t prepare(size_t n, Mode mode) override {
     size_t most = 0;
@@ -43,34 +52,38 @@ class Convolution final : public CudaBlock {
     return all;
   }
 
-  void forward(size_t n, Mode) override {
+  void forward(size_t n, Mode mode) override {
     const auto count = static_cast<uint32_t>(n);
     if (padded_) {
       pad(stream(), from_.values, count, spec_.in, seen_, spec_.window.padTop, spec_.window.padLeft,
           paddedInput_);
     }
     run(n, Pass::Output);
-    float* const map = outputMap();
-    const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
+    Epilogue epilogue{spec_.bias ? parameters(spec_.parameters.second) : nullptr, spec_.relu};
+    float* out = to_.values;
+    if (norm_ && mode == Mode::Inference) {
+      epilogue.norm = norm_->inference();
+      out = norm_->output().values;
+    }
     if (spec_.pool) {
-      maxPool(stream(), map, count, *spec_.pool, bias, spec_.relu, to_.values, winners_);
+      maxPool(stream(), outputMap(), count, *spec_.pool, epilogue, out, winners_);
     } else {
-      biasRelu(stream(), map, count, to_.order, bias, spec_.relu);
+      applyEpilogue(stream(), outputMap(), count, to_.order, epilogue, out);
     }
   }
 
   void backward(size_t n) override {
     const auto count = static_cast<uint32_t>(n);
     const float* const clipped = spec_.relu ? to_.values : nullptr;
-    // The bias' gradient does not depend on where in its window a pooled value came from.
-    if (spec_.bias) {
-      channelSums(stream(), to_.gradient, clipped, count, to_.order, gradients(spec_.parameters.second));
-    }
     float* const map = gradientMap();
+    const BiasGradient bias{spec_.bias ? gradients(spec_.parameters.second) : nullptr,
+                            context_.scratch + mapScratch(n) + inputScratch(n)};
     if (spec_.pool) {
-      maxPoolBackward(stream(), to_.gradient, clipped, winners_, count, *spec_.pool, map);
+      maxPoolBackward(stream(), to_.gradient, clipped, winners_, count, *spec_.pool, map, bias);
     } else if (spec_.relu) {
-      reluBackward(stream(), to_.values, to_.gradient, size(n), map);
+      reluBackward(stream(), to_.values, to_.gradient, count, mapOrder(), map, bias);
+    } else {
+      biasGradient(stream(), map, count, mapOrder(), bias);
     }
     run(n, Pass::KernelGradient);
     if (!from_.differentiable) return;
@@ -103,12 +116,20 @@ class Convolution final : public CudaBlock {
   float* outputMap() const { return spec_.pool ? context_.scratch : to_.values; }
   float* gradientMap() const { return spec_.pool ? context_.scratch : to_.gradient; }
   float* inputGradient(size_t n) const { return padded_ ? context_.scratch + mapScratch(n) : from_.gradient; }
-  /** Whole alignments, as something may lie behind it. */
+  /** Before pooling. */
+  Order mapOrder() const {
+    return {static_cast<uint32_t>(spec_.out.height * spec_.out.width),
+            static_cast<uint32_t>(spec_.out.channels)};
+  }
+  // Scratch memory, one part behind the other, in whole alignments.
   size_t mapScratch(size_t n) const {
     return spec_.pool ? roundedUp(n * spec_.out.size(), kAlignedFloats) : 0;
   }
+  size_t inputScratch(size_t n) const { return padded_ ? roundedUp(n * seen_.size(), kAlignedFloats) : 0; }
 
   const ConvSpec spec_;
+  /** Behind it, if it shares in that. */
+  const NormBlock* norm_ = nullptr;
   /** Whether cuDNN sees a padded copy, since it cannot pad as asked. */
   const bool padded_;
   /** The input as cuDNN sees it. */

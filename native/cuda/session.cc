@@ -23,9 +23,11 @@ constexpr size_t kMostValues = size_t{1} << 31;
 
 }  // namespace
 
-CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const SessionOptions& options)
+CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const Adam& adam,
+                         const SessionOptions& options)
     : plan_(plan),
       placed_(aligned(plan)),
+      adam_(adam),
       device_(std::move(device)),
       lane_(device_->takeLane()),
       context_{*lane_, {}, nullptr, options.seed, options.precision == Precision::Tf32, {}} {
@@ -49,9 +51,10 @@ CudaSession::CudaSession(std::shared_ptr<Device> device, const Plan& plan, const
   inputNode_.order = orders.front();
   const Node* last = &inputNode_;
   for (size_t i = 0; i < plan.blocks.size(); ++i) {
-    auto block = makeBlock(context_, *last, placed_.blocks[i], orders[i + 1]);
-    last = &block->output();
-    blocks_.push_back(std::move(block));
+    auto made = makeBlock(context_, *last, placed_.blocks[i], orders[i + 1]);
+    if (i > 0) made->follow(block(i - 1));
+    last = &made->output();
+    blocks_.push_back(std::move(made));
   }
   outputs_ = last;
 }
@@ -132,12 +135,12 @@ void CudaSession::loadImages(size_t first, size_t n) {
   const auto count = static_cast<uint32_t>(n);
   if (running_) {
     require(first == next_, "a step takes the rows behind the last one's");
-    advance(stream(), context_.cursor, count, *running_ == Mode::Training);
+    advance(stream(), context_.cursor, count, *running_ == Mode::Training, adam_);
   } else {
     device_->makeCurrent();
     prepare(Mode::Inference, n);
     moveCursor(static_cast<uint32_t>(first), step_ - 1);
-    advance(stream(), context_.cursor, count, true);
+    advance(stream(), context_.cursor, count, true, adam_);
     cursorAdvanced(n, Mode::Training);
   }
   gather(stream(), context_.cursor, count, inputNode_.order, plan_.inputScale, plan_.inputOffset,
@@ -151,9 +154,9 @@ void CudaSession::addLoss(size_t n, Mode mode) {
              training ? outputs_->gradient : nullptr, totals_);
 }
 
-void CudaSession::adam(const Adam& adam) {
+void CudaSession::adam() {
   const State& state = context_.state;
-  cuda::adam(stream(), context_.cursor, adam, static_cast<uint32_t>(placed_.parameterCount), state.gradients,
+  cuda::adam(stream(), context_.cursor, adam_, static_cast<uint32_t>(placed_.parameterCount), state.gradients,
              state.parameters, state.m, state.v);
 }
 

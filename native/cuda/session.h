@@ -18,14 +18,15 @@ namespace convsweep::cuda {
 /** A network on a GPU, with a stream of its own. */
 class CudaSession final : public Session {
  public:
-  CudaSession(std::shared_ptr<Device> device, const Plan& plan, const SessionOptions& options);
+  CudaSession(std::shared_ptr<Device> device, const Plan& plan, const Adam& adam,
+              const SessionOptions& options);
   ~CudaSession() override;
 
   Input& input() override { return input_; }
   std::span<const std::unique_ptr<Block>> blocks() override { return blocks_; }
   Loss& loss() override { return loss_; }
   void beginStep(int64_t t) override { step_ = t; }
-  void adam(const Adam& adam) override;
+  void adam() override;
 
   void bind(const DeviceDataset& dataset, std::span<const uint32_t> rows) override;
   /** The first step of a kind runs as it comes, which loads the code it needs; the second is recorded, and
@@ -90,6 +91,7 @@ class CudaSession final : public Session {
 
   /** The engine's, and the same as it lies on the device. */
   const Plan plan_, placed_;
+  const Adam adam_;
   const std::shared_ptr<Device> device_;
   OwnedLane lane_;
 

@@ -10,10 +10,10 @@ namespace convsweep {
 
 Network::Network(int device, const std::vector<Layer>& layers, const Adam& adam,
                  const SessionOptions& options)
-    : plan_(makePlan(layers)), adam_(adam) {
+    : plan_(makePlan(layers)) {
   checkAdam(adam);
   const Growth growth(bytes_);
-  session_ = backend::createSession(device, plan_, options);
+  session_ = backend::createSession(device, plan_, adam, options);
 }
 
 void Network::trainStep(size_t first, size_t n) {
@@ -22,7 +22,7 @@ void Network::trainStep(size_t first, size_t n) {
     forward(first, n, Mode::Training);
     session_->loss().forward(n, Mode::Training);
     backward(n);
-    session_->adam(adam_);
+    session_->adam();
   });
   ++iterations_;
 }

@@ -74,7 +74,6 @@ class Network {
 
   int64_t bytes_ = 0;
   Plan plan_;
-  Adam adam_;
   std::unique_ptr<Session> session_;
   int64_t iterations_ = 0;
 };

@@ -187,7 +187,6 @@ describe('the work', () => {
       'cudnnBackendExecute(convolution backward filter)',
       'cudnnBackendExecute(convolution forward)',
       'cudnnBatchNormalizationBackward',
-      'cudnnBatchNormalizationForwardInference',
       'cudnnBatchNormalizationForwardTraining',
       'cudnnSoftmaxForward',
     ]);

@@ -42,6 +42,7 @@ void runBlocks(uint32_t blocks, uint32_t threads, const Kernel& kernel) {
 
 }  // namespace convsweep::test
 
+#define __device__
 #define __global__
 #define __launch_bounds__(threads)
 #define __shared__ static

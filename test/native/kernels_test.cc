@@ -281,7 +281,8 @@ void compareStep(const std::string& name, const std::vector<Layer>& layers, size
   const auto rows = upTo(n);
   if (steps > 0) weights = trained(layers, std::move(weights), *dataset, n, steps);
 
-  const auto session = backend::createSession(0, plan, {});
+  const Adam adam;
+  const auto session = backend::createSession(0, plan, adam, {});
   check((dynamic_cast<cpu::ConvStem*>(session->blocks()[0].get()) != nullptr) == stem,
         name + ": takes the expected path");
   Weights state = weights;
@@ -327,8 +328,7 @@ void compareStep(const std::string& name, const std::vector<Layer>& layers, size
   }
   check(state.parameters == weights.parameters, name + ": parameters are read as they were written");
 
-  Adam adam;
-  session->adam(adam);
+  session->adam();
   std::vector<float> m(plan.parameterCount), v(plan.parameterCount);
   view.m = m;
   view.v = v;
@@ -442,7 +442,7 @@ void checkTies() {
   const Weights weights = randomWeights(plan, random);
   const Batch batch = randomBatch(2, 28, 28, 1, Pixels::Blank, random);
   const auto dataset = backend::createDataset(0, batch.images.data(), batch.labels.data(), 2, 784);
-  const auto session = backend::createSession(0, plan, {});
+  const auto session = backend::createSession(0, plan, {}, {});
   Weights state = weights;
   StateView view;
   view.parameters = state.parameters;

@@ -69,8 +69,69 @@ const LARGE: Omit<ShapesCase, 'seed'>[] = [
   },
 ];
 
+/** Batch norms behind all that may come before one, with one position and many, and of a single value. */
+const NORMS: Omit<ShapesCase, 'seed'>[] = [
+  {
+    name: 'batch norms of one value each',
+    inputShape: [3, 3, 1],
+    specs: [
+      layers.conv2d({ filters: 5, kernelSize: 3, activation: 'relu' }),
+      layers.batchNormalization({ momentum: 0.9 }),
+      layers.flatten(),
+      layers.dense({ units: 4, activation: 'relu' }),
+      layers.batchNormalization({ momentum: 0.9 }),
+      layers.dense({ units: 3, activation: 'softmax' }),
+    ],
+    classes: 3,
+    batch: 1,
+    images: 'noise',
+  },
+  {
+    name: 'batch norms behind images, pooling, convolutions and activations',
+    inputShape: [9, 8, 2],
+    specs: [
+      layers.batchNormalization(),
+      layers.conv2d({ filters: 3, kernelSize: 3, useBias: false }),
+      layers.batchNormalization(),
+      layers.maxPooling2d(),
+      layers.batchNormalization(),
+      layers.conv2d({ filters: 4, kernelSize: 2, activation: 'relu' }),
+      layers.activation('relu'),
+      layers.batchNormalization(),
+      layers.conv2d({ filters: 5, kernelSize: 2, activation: 'relu' }),
+      layers.flatten(),
+      layers.batchNormalization(),
+      layers.dense({ units: 3, activation: 'softmax' }),
+    ],
+    classes: 3,
+    batch: 12,
+    images: 'noise',
+  },
+  {
+    name: 'batch norms behind dense layers with and without bias and activation',
+    inputShape: [5, 4, 1],
+    specs: [
+      layers.flatten(),
+      layers.dense({ units: 7 }),
+      layers.batchNormalization(),
+      layers.dense({ units: 9, activation: 'relu', useBias: false }),
+      layers.batchNormalization({ momentum: 0.9 }),
+      layers.batchNormalization({ epsilon: 0.01 }),
+      layers.dense({ units: 6, useBias: false }),
+      layers.batchNormalization(),
+      layers.activation('relu'),
+      layers.dense({ units: 300, activation: 'relu' }),
+      layers.batchNormalization(),
+      layers.dense({ units: 4, activation: 'softmax' }),
+    ],
+    classes: 4,
+    batch: 13,
+    images: 'noise',
+  },
+];
+
 export const shapesCases: ShapesCase[] = [
-  ...LARGE.map((large, seed) => ({
+  ...[...LARGE, ...NORMS].map((large, seed) => ({
     ...large,
     seed,
     specs: [layers.rescaling({ scale: 1 / 255, offset: -0.3 }), ...large.specs],
