@@ -70,8 +70,8 @@ export interface NativeNetworkOptions {
   seed: number;
   /** One of {@link NativeDevice.precisions}. */
   precision: NativePrecision;
-  /** On the CPU: the most threads that a call uses. Default: the addon's all. */
-  threads?: number;
+  /** On the CPU: the most threads that a call uses, of the addon's. */
+  threads: number;
 }
 
 /** Means over the images seen: in training over the forward passes before each update, as Keras logs them. */

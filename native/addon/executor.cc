@@ -47,7 +47,7 @@ Executor::~Executor() {
 }
 
 void Executor::submit(std::shared_ptr<Control> control, Task task) {
-  const size_t workers = control->threads == 0 ? limit_ : std::min(control->threads, limit_);
+  const size_t workers = std::min(control->threads, limit_);
   auto team = std::make_shared<TaskTeam>(workers, [this](size_t helpers) { call(helpers); });
   const std::lock_guard lock(mutex_);
   waiting_.push_back({std::move(control), std::move(task), std::move(team)});

@@ -98,9 +98,7 @@ void NetworkHandle::create(const Napi::CallbackInfo& info) {
   const SessionOptions sessionOptions{
       static_cast<uint32_t>(integerFrom(options.Get("seed"), "seed", 0, UINT32_MAX)),
       precisionFrom(options.Get("precision"))};
-  const Napi::Value threads = options.Get("threads");
-  if (!threads.IsUndefined())
-    control_->threads = static_cast<size_t>(integerFrom(threads, "threads", 1, INT32_MAX));
+  control_->threads = static_cast<size_t>(integerFrom(options.Get("threads"), "threads", 1, INT32_MAX));
   const auto layers = layersFrom(options.Get("layers"));
   const Adam adam = adamFrom(options.Get("adam"));
   network_ = std::make_shared<Network>(device, layers, adam, sessionOptions);

@@ -29,8 +29,8 @@ struct Control {
   std::atomic<uint64_t> images{0};
   std::atomic<double> loss{0};
   std::atomic<double> accuracy{0};
-  /** The most threads that a call uses; 0 stands for all. Set before the first call. */
-  size_t threads = 0;
+  /** The most threads that a call uses. Set before the first call. */
+  size_t threads = SIZE_MAX;
   /** Who may work on the call in flight; null where its own thread is alone. Only that thread uses this. */
   ThreadTeam* team = nullptr;
 };

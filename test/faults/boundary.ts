@@ -41,7 +41,14 @@ const conv = (window: number[], inputShape: number[], outputShape: number[], str
 const without = (object: object, field: string) =>
   Object.fromEntries(Object.entries(object).filter(([key]) => key !== field));
 
-const networkOptions = { layers: [dense(4, 3)], adam, device: 0, seed: 0, precision: 'fp32' as const };
+const networkOptions = {
+  layers: [dense(4, 3)],
+  adam,
+  device: 0,
+  seed: 0,
+  precision: 'fp32' as const,
+  threads: 2,
+};
 const dataOptions = {
   images: new Uint8Array(8),
   labels: Uint8Array.of(0, 2),
@@ -85,7 +92,7 @@ each([-1, 1, 2], 'betas', (beta1) => network(undefined, { adam: { ...adam, beta1
 each(notIntegers, 'for device', (device) => network(undefined, { device }));
 each([addon.devices().length, 1000], 'the device exists', (device) => network(undefined, { device }));
 each(notIntegers, 'for seed', (seed) => network(undefined, { seed }));
-each([0, -1, 1.5, '2', null, 2 ** 31], 'for threads', (threads) =>
+each([undefined, 0, -1, 1.5, '2', null, 2 ** 31], 'for threads', (threads) =>
   network(undefined, { threads: threads as never }),
 );
 each([undefined, null, 1, 'auto', 'fp64'], 'precision', (precision) => network(undefined, { precision }));

@@ -47,7 +47,7 @@ describe('memory', () => {
       let failure;
       while (!failure) {
         try {
-          networks.push(new addon.Network({ layers, adam, device: index, seed: 0, precision: 'fp32' }));
+          networks.push(new addon.Network({ layers, adam, device: index, seed: 0, precision: 'fp32', threads: 1 }));
         } catch (error) {
           failure = error;
         }

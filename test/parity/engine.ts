@@ -26,6 +26,7 @@ export class Engine {
       device: device.index,
       seed: 0,
       precision,
+      threads: device.concurrency,
     });
   }
 

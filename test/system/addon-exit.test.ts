@@ -8,7 +8,8 @@ const queueOfCalls = `
   const adam = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
   const layers = [
     { type: 'Dense', inputShape: [1], outputShape: [2], activation: 'softmax', useBias: true }];
-  const network = () => new addon.Network({ layers, adam, device: 0, seed: 0, precision: 'fp32' });
+  const network = () =>
+    new addon.Network({ layers, adam, device: 0, seed: 0, precision: 'fp32', threads: concurrency });
   const data = new addon.Dataset(
     { images: Uint8Array.of(7), labels: Uint8Array.of(1), count: 1, imageSize: 1, device: 0 });
   const train = (on, steps) => on.trainEpoch(data, new Uint32Array(steps), new Uint32Array(steps).fill(1));

@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import type { NativeLayer } from '../../lib/native/contract.js';
 import { resolveDevice } from '../../lib/native/devices.js';
 
-const { addon } = resolveDevice('cpu');
+const { addon, concurrency } = resolveDevice('cpu');
 const adam = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
 const network = (...layers: NativeLayer[]) =>
-  new addon.Network({ layers, adam, device: 0, seed: 0, precision: 'fp32' });
+  new addon.Network({ layers, adam, device: 0, seed: 0, precision: 'fp32', threads: concurrency });
 const softmax = (inputs: number, outputs: number): NativeLayer => ({
   type: 'Dense',
   inputShape: [inputs],
