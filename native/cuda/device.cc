@@ -141,12 +141,16 @@ std::vector<DeviceInfo> usableDevices() {
 std::shared_ptr<Device> Device::open(int index) {
   static std::mutex mutex;
   static std::map<int, std::weak_ptr<Device>> inUse;
+  // Of the process, as they hold whenever the device is used again.
+  static std::map<int, std::shared_ptr<ConvolutionChoices>> choices;
   const std::lock_guard lock(mutex);
   std::shared_ptr<Device> device = inUse[index].lock();
   if (!device) {
     const auto gpus = usableGpus();
     require(index >= 0 && static_cast<size_t>(index) < gpus.size(), "the device exists");
-    device = std::make_shared<Device>(gpus[static_cast<size_t>(index)].ordinal);
+    std::shared_ptr<ConvolutionChoices>& chosen = choices[index];
+    if (!chosen) chosen = std::make_shared<ConvolutionChoices>();
+    device = std::make_shared<Device>(gpus[static_cast<size_t>(index)].ordinal, chosen);
     // Threads that wait for the device sleep: there may be more of them than processors.
     CUDART(cudaInitDevice, device->ordinal(), cudaDeviceScheduleBlockingSync, cudaInitDeviceFlagsAreValid);
     inUse[index] = device;
@@ -200,7 +204,7 @@ OwnedLane Device::takeLane() {
     }
   }
   const CaptureGate::Unsafe unsafe(gate_);
-  auto lane = std::make_unique<Lane>(memory(Lane::kWorkspace, "cuBLAS"));
+  auto lane = std::make_unique<Lane>(memory(Lane::kWorkspace, "cuBLAS"), *choices_);
   return OwnedLane(lane.release(), LaneDeleter{&gate_});
 }
 

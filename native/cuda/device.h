@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -30,7 +31,8 @@ class Device {
  public:
   /** The device at `index` of usableDevices(), made current for this thread. */
   static std::shared_ptr<Device> open(int index);
-  explicit Device(int ordinal) : ordinal_(ordinal) {}
+  Device(int ordinal, std::shared_ptr<ConvolutionChoices> choices)
+      : ordinal_(ordinal), choices_(std::move(choices)) {}
   ~Device();
 
   int ordinal() const { return ordinal_; }
@@ -51,6 +53,7 @@ class Device {
   void freeKept();
 
   const int ordinal_;
+  const std::shared_ptr<ConvolutionChoices> choices_;
   CaptureGate gate_;
   MemoryPool pool_;
   std::mutex mutex_;

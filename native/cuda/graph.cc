@@ -5,12 +5,22 @@
 
 namespace convsweep::cuda {
 
+bool isRefusal(cudnnStatus_t status) {
+  return status / 1000 == CUDNN_STATUS_NOT_SUPPORTED / 1000;
+}
+
 GraphDescriptor::GraphDescriptor(cudnnBackendDescriptorType_t type) {
   CUDNN(cudnnBackendCreateDescriptor, type, &descriptor_);
 }
 
 GraphDescriptor::~GraphDescriptor() {
   if (descriptor_) libraries().cudnnBackendDestroyDescriptor(descriptor_);
+}
+
+void GraphDescriptor::set(cudnnBackendAttributeName_t name, const std::vector<GraphDescriptor>& values) {
+  std::vector<cudnnBackendDescriptor_t> handles;
+  for (const GraphDescriptor& value : values) handles.push_back(value.get());
+  setArray(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, static_cast<int64_t>(handles.size()), handles.data());
 }
 
 void GraphDescriptor::finalize() {
@@ -29,22 +39,23 @@ int64_t GraphDescriptor::number(cudnnBackendAttributeName_t name) const {
 
 std::vector<GraphDescriptor> GraphDescriptor::descriptors(cudnnBackendAttributeName_t name,
                                                           cudnnBackendDescriptorType_t type) const {
-  return read(name, type, getArray(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr));
+  return descriptors(name, type, getArray(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr));
 }
 
 GraphDescriptor GraphDescriptor::descriptor(cudnnBackendAttributeName_t name,
                                             cudnnBackendDescriptorType_t type) const {
-  return std::move(read(name, type, 1).at(0));
+  return std::move(descriptors(name, type, 1).at(0));
 }
 
-std::vector<GraphDescriptor> GraphDescriptor::read(cudnnBackendAttributeName_t name,
-                                                   cudnnBackendDescriptorType_t type, size_t count) const {
+std::vector<GraphDescriptor> GraphDescriptor::descriptors(cudnnBackendAttributeName_t name,
+                                                          cudnnBackendDescriptorType_t type,
+                                                          size_t most) const {
   // cuDNN fills descriptors that the caller has made.
   std::vector<GraphDescriptor> found;
   std::vector<cudnnBackendDescriptor_t> handles;
-  for (size_t i = 0; i < count; ++i) handles.push_back(found.emplace_back(type).get());
-  if (count > 0) {
-    const size_t filled = getArray(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, handles.data());
+  for (size_t i = 0; i < most; ++i) handles.push_back(found.emplace_back(type).get());
+  if (most > 0) {
+    const size_t filled = getArray(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, most, handles.data());
     found.erase(found.begin() + static_cast<ptrdiff_t>(filled), found.end());
   }
   return found;

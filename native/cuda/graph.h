@@ -10,6 +10,9 @@
 
 namespace convsweep::cuda {
 
+/** Not a failure, but a reason to ask for something else. */
+bool isRefusal(cudnnStatus_t status);
+
 /** How cuDNN's graph API calls the C++ types of its attributes. */
 template <typename T>
 inline constexpr cudnnBackendAttributeType_t kAttributeType = T::unknown;
@@ -32,6 +35,8 @@ inline constexpr cudnnBackendAttributeType_t kAttributeType<cudnnConvolutionMode
     CUDNN_TYPE_CONVOLUTION_MODE;
 template <>
 inline constexpr cudnnBackendAttributeType_t kAttributeType<cudnnBackendHeurMode_t> = CUDNN_TYPE_HEUR_MODE;
+template <>
+inline constexpr cudnnBackendAttributeType_t kAttributeType<cudnnBackendKnobType_t> = CUDNN_TYPE_KNOB_TYPE;
 template <>
 inline constexpr cudnnBackendAttributeType_t kAttributeType<cudnnBackendNumericalNote_t> =
     CUDNN_TYPE_NUMERICAL_NOTE;
@@ -69,6 +74,7 @@ class GraphDescriptor {
   void set(cudnnBackendAttributeName_t name, const GraphDescriptor& value) {
     setArray(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value.descriptor_);
   }
+  void set(cudnnBackendAttributeName_t name, const std::vector<GraphDescriptor>& values);
 
   void finalize();
   /** For what cuDNN may refuse. */
@@ -84,6 +90,9 @@ class GraphDescriptor {
   /** All that `name` refers to, of type `type`. */
   std::vector<GraphDescriptor> descriptors(cudnnBackendAttributeName_t name,
                                            cudnnBackendDescriptorType_t type) const;
+  /** The same where cuDNN does not tell their number, but fills in no more than `most`. */
+  std::vector<GraphDescriptor> descriptors(cudnnBackendAttributeName_t name,
+                                           cudnnBackendDescriptorType_t type, size_t most) const;
   /** What `name` refers to, of type `type`. */
   GraphDescriptor descriptor(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const;
 
@@ -92,9 +101,6 @@ class GraphDescriptor {
                 const void* values);
   size_t getArray(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, size_t most,
                   void* values) const;
-  std::vector<GraphDescriptor> read(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type,
-                                    size_t count) const;
-
   cudnnBackendDescriptor_t descriptor_ = nullptr;
 };
 

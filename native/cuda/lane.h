@@ -46,7 +46,9 @@ class Lane {
   /** Room for what a network copies back without waiting. */
   static constexpr size_t kPinned = 4096;
 
-  explicit Lane(DeviceMemory workspace) : cublas_(stream_.get(), std::move(workspace)) {}
+  /** `choices` are of the current device, and outlive the lane. */
+  Lane(DeviceMemory workspace, ConvolutionChoices& choices)
+      : convolutions_(cudnn_.get(), choices), cublas_(stream_.get(), std::move(workspace)) {}
 
   cudaStream_t stream() const { return stream_.get(); }
   cudnnHandle_t cudnn() const { return cudnn_.get(); }
@@ -58,7 +60,7 @@ class Lane {
  private:
   const Stream stream_ = makeStream();
   const CudnnHandle cudnn_{stream_.get()};
-  ConvolutionPlans convolutions_{cudnn_.get()};
+  ConvolutionPlans convolutions_;
   const CublasHandle cublas_;
   const PinnedBytes pinned_{kPinned};
   const Event event_ = makeEvent();

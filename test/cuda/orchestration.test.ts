@@ -83,6 +83,42 @@ describe('many networks at once', () => {
   });
 });
 
+describe('the engines of convolutions', () => {
+  // In a process of its own, which knows none yet.
+  const heuristics = (...networks: string[]) =>
+    runScript(`
+      import { createRequire } from 'node:module';
+      const { standin } = createRequire(import.meta.url)(process.env.CONVSWEEP_CUDA_ADDON);
+      const pixels = new Uint8Array(5 * 784).map((_, i) => (i * 37) % 251);
+      const build = (seed, device = 'cuda:0') =>
+        convsweep.notebookModel([8, 8, 8], { seed, device, precision: 'fp32' });
+      const train = async (n, ...models) => {
+        const labels = Array.from({ length: n }, (_, i) => i);
+        await Promise.all(models.map((model) => model.trainOnBatch(pixels.subarray(0, n * 784), labels)));
+        for (const model of models) model.dispose();
+        console.log(standin.report().heuristics);
+      };
+      ${networks.join('\n')}
+      console.log(JSON.stringify(standin.report().violations));`);
+
+  test('are chosen once on a device, however many networks there are', async () => {
+    const ended = await heuristics(
+      'await train(4, build(1));',
+      'await train(4, build(2), build(3), build(4), build(5));',
+      'await train(5, build(6), build(7), build(8));',
+      `await train(4, build(9, 'cuda:1'), build(10, 'cuda:1'));`,
+    );
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    const [one, four, larger, elsewhere, violations] = ended.stdout.split('\n');
+    expect(violations).toBe('[]');
+    // The first network meets with engines that are refused when they run, and all of mode A are unfit for fp32.
+    expect(Number(one)).toBeGreaterThan(2 * 5);
+    expect(Number(four)).toBe(Number(one));
+    expect(Number(larger)).toBe(2 * Number(one));
+    expect(Number(elsewhere)).toBe(3 * Number(one));
+  });
+});
+
 describe('a recording that something else breaks', () => {
   test('is made again with the next step, and the result is the same', async () => {
     const data = strokes(100);

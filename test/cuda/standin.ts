@@ -16,6 +16,8 @@ export interface StandinReport {
   broken: number;
   /** Launches of recorded graphs. */
   replays: number;
+  /** Times that cuDNN's heuristics were asked for engines. */
+  heuristics: number;
   /** Times that the host waited for all that a stream had before it. */
   waits: number;
   /** The most work that a stream had before it. */

@@ -1,12 +1,13 @@
 // Asks the installed cuDNN for plans, through the backend's own choice, for GPUs that need not be here: each
-// pass of the notebook's convolutions and of random ones has a plan that repeats itself, within the limit.
+// pass of the notebook's convolutions and of random ones has a plan that repeats itself, within the limit;
+// and what one handle has chosen gives another one the same plan.
 
 #include "cuda/convolution_plan.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 #include <string>
 #include <vector>
@@ -101,12 +102,45 @@ constexpr std::pair<Pass, const char*> kPasses[] = {{Pass::Output, "output"},
                                                     {Pass::InputGradient, "input gradient"},
                                                     {Pass::KernelGradient, "kernel gradient"}};
 
+/** Of the processor: other programs' time is not in it. */
+double milliseconds() {
+  return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+/** What cuDNN tells of a plan: engine and settings among it. */
+std::string textOf(const GraphDescriptor& plan) {
+  const auto text = plan.list<char>(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, size_t{1} << 16);
+  return {text.begin(), text.end()};
+}
+
 int failures = 0;
 
 void expect(bool right, const std::string& what) {
   if (right) return;
   std::printf("FAILED %s\n", what.c_str());
   ++failures;
+}
+
+/** Each configuration that the heuristics name is the same plan when it is made of the choice's numbers. */
+int checkChoices(const PlanTarget& target, const ConvolutionOperation& operation, const std::string& what) {
+  const GraphDescriptor graph = target.graphOf(operation.describe());
+  GraphDescriptor heuristics = target.heuristics(graph, CUDNN_HEUR_MODE_A);
+  heuristics.finalize();
+  int same = 0;
+  for (const GraphDescriptor& configuration :
+       heuristics.descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)) {
+    GraphDescriptor plan = target.plan(configuration);
+    const EngineChoice choice = choiceOf(configuration);
+    std::string refusal;
+    const auto again = target.tryPlan(graph, choice, refusal);
+    const bool planned = plan.tryFinalize() == CUDNN_STATUS_SUCCESS;
+    const std::string engine = what + ", engine " + std::to_string(choice.engine);
+    expect(planned == again.has_value(), engine + ": refused both times or neither, " + refusal);
+    if (!planned || !again) continue;
+    expect(textOf(plan) == textOf(*again), engine + ": the same plan");
+    ++same;
+  }
+  return same;
 }
 
 }  // namespace
@@ -120,19 +154,28 @@ int main() {
     }
     const std::vector<Case> all = cases();
     for (const Card& card : kCards) {
-      const PlanTarget target(descriptionOf(card));
+      const PlanTarget target(descriptionOf(card)), other(descriptionOf(card));
+      ConvolutionChoices choices;
       for (const bool tf32 : {false, true}) {
         int plans = 0, tensorCores = 0;
         size_t workspace = 0;
-        const auto start = std::chrono::steady_clock::now();
+        double choosing = 0, adopting = 0;
         for (const Case& it : all) {
           for (const auto& [pass, passName] : kPasses) {
             const std::string what =
                 std::string(card.name) + (tf32 ? ", tf32, " : ", fp32, ") + it.name + ", " + passName;
+            const ConvolutionOperation operation{it.shape, pass, tf32};
             try {
-              const ConvolutionPlan plan(target, it.shape, pass, tf32);
-              expect(plan.workspace() <= ConvolutionPlan::kMostWorkspace, what + ": the workspace");
+              const double start = milliseconds();
+              const ConvolutionPlan plan(target, choices, operation);
+              const double chosen = milliseconds();
+              const ConvolutionPlan same(other, choices, operation);
+              adopting += milliseconds() - chosen;
+              choosing += chosen - start;
+              expect(plan.workspace() <= ConvolutionChoices::kMostWorkspace, what + ": the workspace");
               expect(tf32 || !plan.usesTensorCores(), what + ": tensor cores");
+              expect(same.engine() == plan.engine() && same.workspace() == plan.workspace(),
+                     what + ": the other handle's plan");
               ++plans;
               tensorCores += plan.usesTensorCores();
               workspace = std::max(workspace, plan.workspace());
@@ -148,11 +191,19 @@ int main() {
         }
         // TF32 came with 8.0.
         if (tf32) expect((tensorCores > 0) == (card.capability >= 800), "tensor cores where they know TF32");
-        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-        std::printf("%-16s %s: %d plans, %d with tensor cores, at most %.1f MiB of workspace, %.1f ms each\n",
-                    card.name, tf32 ? "tf32" : "fp32", plans, tensorCores,
-                    static_cast<double>(workspace) / (1 << 20), took.count() / plans);
+        std::printf(
+            "%-16s %s: %d plans, %d with tensor cores, at most %.1f MiB of workspace, %.1f ms each, %.1f ms "
+            "when chosen\n",
+            card.name, tf32 ? "tf32" : "fp32", plans, tensorCores, static_cast<double>(workspace) / (1 << 20),
+            choosing / plans, adopting / plans);
       }
+      // The notebook's second, of 128 images.
+      int same = 0;
+      for (const auto& [pass, name] : kPasses) {
+        same += checkChoices(target, {all[1].shape, pass, true}, std::string(card.name) + ", " + name);
+      }
+      std::printf("%-16s %d configurations are the same from their numbers\n", card.name, same);
+      expect(same > 0, std::string(card.name) + ": configurations from their numbers");
     }
   } catch (const std::exception& error) {
     expect(false, error.what());

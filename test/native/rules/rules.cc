@@ -417,6 +417,13 @@ void libraries() {
     Memory workspace(convolution.workspace());
     convolution.forward(b, b.device + 32, workspace.data);
   });
+  breaks("an engine that is not set as the heuristics said", [](Bench& b) {
+    const Convolution convolution(b);
+    Graph engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR), configuration(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+    engine.refer(CUDNN_ATTR_ENGINE_OPERATION_GRAPH, convolution.graph);
+    engine.set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, std::vector{Convolution::kWorks});
+    configuration.refer(CUDNN_ATTR_ENGINECFG_ENGINE, engine.finalise()).finalise();
+  });
   breaks("a plan that was not finalised", [](Bench& b) {
     const Convolution convolution(b, Convolution::kWorks, false);
     convolution.forward(b, b.device + 32, nullptr);

@@ -85,6 +85,7 @@ Report report() {
   result.sleeps = s.sleeps;
   result.replays = s.replays;
   result.waits = s.waits;
+  result.heuristics = s.heuristics;
   result.kinds = s.kinds;
   return result;
 }

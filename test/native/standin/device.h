@@ -95,8 +95,9 @@ struct Report {
   std::vector<std::string> violations;
   /** Live objects by kind, and bytes. */
   std::map<std::string, size_t> alive;
-  /** `captures` that ended well, and `broken` ones; `waits` for a whole stream. */
-  uint64_t allocations = 0, operations = 0, captures = 0, broken = 0, replays = 0, waits = 0;
+  /** `captures` that ended well, and `broken` ones; `waits` for a whole stream; `heuristics` that were asked
+   * for engines. */
+  uint64_t allocations = 0, operations = 0, captures = 0, broken = 0, replays = 0, waits = 0, heuristics = 0;
   /** The most work that a stream had before it. */
   size_t deepest = 0;
   /** CUDA_DEVICE_MAX_CONNECTIONS at the first call, and whether threads sleep while they wait. */

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "standin/convolution.h"
+#include "standin/state.h"
 
 /** cuDNN's graph API, as far as single convolutions need it. */
 namespace standin {
@@ -31,6 +32,8 @@ struct Engine {
   bool prepares = true, runs = true;
   size_t extraWorkspace = 0;
 
+  /** What it must be set to. */
+  int64_t tile() const { return 100 + index; }
   bool has(cudnnBackendNumericalNote_t note) const {
     for (const auto known : numerics) {
       if (known == note) return true;
@@ -122,6 +125,15 @@ const std::vector<Engine>& engines(cudnnBackendHeurMode_t mode) {
   static const std::vector<Engine> fallback{{25, {CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC}, {}},
                                             {1, {}, {}, true, true, 8192}};
   return mode == CUDNN_HEUR_MODE_A ? best : fallback;
+}
+
+const Engine* engineOf(int64_t index) {
+  for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    for (const Engine& engine : engines(mode)) {
+      if (engine.index == index) return &engine;
+    }
+  }
+  return nullptr;
 }
 
 /** What no choice may run. */
@@ -246,6 +258,31 @@ cudnnStatus_t bind(Node& it, cudnnBackendAttributeName_t name) {
   return CUDNN_STATUS_SUCCESS;
 }
 
+cudnnStatus_t finaliseEngine(Node& it) {
+  const NodePtr graph = it.node(CUDNN_ATTR_ENGINE_OPERATION_GRAPH);
+  if (!graph || !it.find(CUDNN_ATTR_ENGINE_GLOBAL_INDEX)) return wrong("an engine lacks a graph or an index");
+  it.engine = engineOf(it.value<int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX));
+  if (!it.engine) return CUDNN_STATUS_NOT_SUPPORTED;
+  it.device = graph->device;
+  it.attributes[CUDNN_ATTR_OPERATIONGRAPH_OPS].nodes = {graph->node(CUDNN_ATTR_OPERATIONGRAPH_OPS)};
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t finaliseConfiguration(Node& it) {
+  const NodePtr engine = it.node(CUDNN_ATTR_ENGINECFG_ENGINE);
+  if (!engine) return wrong("an engine configuration lacks an engine");
+  const NodePtr knob = it.node(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES);
+  if (!knob ||
+      knob->value(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_KNOB_TYPE_COUNTS) != CUDNN_KNOB_TYPE_TILE_SIZE ||
+      knob->value<int64_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE) != engine->engine->tile()) {
+    return wrong("an engine is not set as the heuristics said");
+  }
+  it.engine = engine->engine;
+  it.device = engine->device;
+  it.attributes[CUDNN_ATTR_OPERATIONGRAPH_OPS].nodes = {engine->node(CUDNN_ATTR_OPERATIONGRAPH_OPS)};
+  return CUDNN_STATUS_SUCCESS;
+}
+
 cudnnStatus_t finalisePlan(Node& it) {
   const NodePtr configuration = it.node(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
   if (!configuration) return wrong("a plan lacks an engine configuration");
@@ -274,7 +311,17 @@ cudnnStatus_t finalise(Node& it) {
       if (!it.node(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH) || !it.find(CUDNN_ATTR_ENGINEHEUR_MODE)) {
         return wrong("heuristics lack a graph or a mode");
       }
+      ++state().heuristics;
       return CUDNN_STATUS_SUCCESS;
+    case CUDNN_BACKEND_ENGINE_DESCRIPTOR:
+      return finaliseEngine(it);
+    case CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR:
+      if (!it.find(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE) || !it.find(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE)) {
+        return wrong("a knob lacks its type or value");
+      }
+      return CUDNN_STATUS_SUCCESS;
+    case CUDNN_BACKEND_ENGINECFG_DESCRIPTOR:
+      return finaliseConfiguration(it);
     case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR:
       return finalisePlan(it);
     case CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR:
@@ -417,6 +464,20 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const descriptor
       engine->engine = node.engine;
       return give(std::vector{engine}, wanted, count, out);
     }
+    case CUDNN_ATTR_ENGINECFG_KNOB_CHOICES: {
+      // The real one tells no number beforehand, either.
+      if (wanted == 0) {
+        *count = 0;
+        return CUDNN_STATUS_SUCCESS;
+      }
+      const auto knob = std::make_shared<Node>(Node{CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, true, {}});
+      knob->engine = node.engine;
+      return give(std::vector{knob}, wanted, count, out);
+    }
+    case CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE:
+      return give(std::vector{CUDNN_KNOB_TYPE_TILE_SIZE}, wanted, count, out);
+    case CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE:
+      return give(std::vector{node.engine->tile()}, wanted, count, out);
     case CUDNN_ATTR_ENGINE_NUMERICAL_NOTE:
       return give(node.engine->numerics, wanted, count, out);
     case CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE:

@@ -24,6 +24,7 @@ Napi::Value reportOf(const Napi::CallbackInfo& info) {
   count("deepest", now.deepest);
   count("replays", now.replays);
   count("waits", now.waits);
+  count("heuristics", now.heuristics);
   object.Set("connections", now.connections);
   object.Set("sleeps", now.sleeps);
   return object;

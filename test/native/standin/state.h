@@ -41,7 +41,7 @@ struct State {
   /** Nothing before the first call. */
   std::optional<std::string> connections;
   bool sleeps = false;
-  std::atomic<uint64_t> waits{0};
+  std::atomic<uint64_t> waits{0}, heuristics{0};
   bool lost = false;
 
   State();
