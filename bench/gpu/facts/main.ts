@@ -45,10 +45,10 @@ function readCommandLine() {
   }
 }
 
-/** Seconds that are left beyond the limits of stage `i` and those behind it. */
+/** Whole seconds that are left beyond the limits of stage `i` and those behind it. */
 function spare(i: number): number {
   const reserved = wanted.slice(i).reduce((sum, { limit }) => sum + limit, 0);
-  return Math.max(0, SECONDS - performance.now() / 1e3 - reserved);
+  return Math.max(0, Math.floor(SECONDS - performance.now() / 1e3 - reserved));
 }
 
 const { help, options, names } = readCommandLine();
@@ -67,7 +67,7 @@ const records: StageRecord[] = [];
 for (const [i, stage] of wanted.entries()) {
   if (interrupt.signal.aborted) break;
   const limit = Math.min(stage.limit + (stage.stretches ? spare(i) : 0), options.limit);
-  console.error(`${stage.name}: ${stage.title} (at most ${Math.round(limit)} s)`);
+  console.error(`${stage.name}: ${stage.title} (at most ${limit} s)`);
   const record = await runStage(stage, limit, options, card, interrupt.signal);
   records.push(record);
   const { rows, ...kept } = record;

@@ -108,7 +108,7 @@ export async function runStage(
   if (needsCard && typeof card === 'string') {
     return { stage: stage.name, outcome: 'no card', seconds: 0, facts: [], rows: [], error: card };
   }
-  const time = AbortSignal.timeout(limit * 1e3);
+  const time = AbortSignal.timeout(Math.round(limit * 1e3));
   const run = new StageRun(
     options,
     typeof card === 'string' ? undefined : card,
