@@ -97,7 +97,7 @@ void measure(LoneBlock& block, const Call& call, Operands operands, bool tf32, F
   for (const auto& [name, run] : passes) {
     fact.object(name, Fact()
                           .number("microseconds", microseconds(block.stream(), run))
-                          .number("kernels", static_cast<double>(record(block.stream(), run).nodes)));
+                          .count("kernels", record(block.stream(), run).nodes));
   }
   if (std::holds_alternative<ConvSpec>(call.spec)) {
     Fact engines;
@@ -134,8 +134,8 @@ std::vector<Call> calls() {
 bool checkCall(const std::shared_ptr<cuda::Device>& device, const Call& call, size_t n, bool tf32,
                size_t offset) {
   Fact fact;
-  fact.text("call", call.name).number("images", static_cast<double>(n));
-  fact.text("precision", tf32 ? "tf32" : "fp32").number("offset", static_cast<double>(offset));
+  fact.text("call", call.name).count("images", n);
+  fact.text("precision", tf32 ? "tf32" : "fp32").count("offset", offset);
   std::string status = "ok";
   try {
     LoneBlock block(device, call.spec, n, tf32, call.differentiable, offset);

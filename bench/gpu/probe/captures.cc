@@ -112,9 +112,9 @@ void checkCaptures(const std::shared_ptr<Device>& device, const std::string& dis
   disturber.join();
 
   Fact recordings;
-  for (const auto& [status, count] : outcomes) recordings.number(status, static_cast<double>(count));
+  for (const auto& [status, count] : outcomes) recordings.count(status, count);
   Fact fact;
-  fact.text("beside", disturbance).number("times", static_cast<double>(acts.load()));
+  fact.text("beside", disturbance).count("times", acts.load());
   fact.object("recordings", recordings);
   fact.text("status", failure.empty() ? "ok" : failure).print();
 }

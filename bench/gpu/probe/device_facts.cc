@@ -45,13 +45,13 @@ void printLibraries(const std::shared_ptr<cuda::Device>& device) {
   const char* const connections = std::getenv("CUDA_DEVICE_MAX_CONNECTIONS");
   Fact fact;
   fact.text("device", properties.name)
-      .number("capability", properties.major * 10 + properties.minor)
-      .number("processors", properties.multiProcessorCount)
-      .number("l2Bytes", properties.l2CacheSize)
-      .number("memoryBytes", static_cast<double>(total))
-      .number("freeBytes", static_cast<double>(free))
-      .number("driver", driver)
-      .number("runtime", runtime)
+      .count("capability", properties.major * 10 + properties.minor)
+      .count("processors", properties.multiProcessorCount)
+      .count("l2Bytes", properties.l2CacheSize)
+      .count("memoryBytes", total)
+      .count("freeBytes", free)
+      .count("driver", driver)
+      .count("runtime", runtime)
       .text("cudnn", cuda::libraries().cudnnVersion)
       .text("cublas", cuda::libraries().cublasVersion)
       .text("connections", connections ? connections : "");

@@ -41,6 +41,10 @@ Fact& Fact::number(const std::string& name, double value) {
   return std::isfinite(value) ? json(name, digits) : text(name, digits);
 }
 
+Fact& Fact::count(const std::string& name, int64_t value) {
+  return json(name, std::to_string(value));
+}
+
 Fact& Fact::flag(const std::string& name, bool value) {
   return json(name, value ? "true" : "false");
 }

@@ -11,6 +11,7 @@ class Fact {
   Fact& text(const std::string& name, const std::string& value);
   /** NaN and infinities as text: JSON has no numbers for them. */
   Fact& number(const std::string& name, double value);
+  Fact& count(const std::string& name, int64_t value);
   Fact& flag(const std::string& name, bool value);
   Fact& object(const std::string& name, const Fact& value);
   /** `value` is JSON already. */

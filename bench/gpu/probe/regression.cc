@@ -195,8 +195,8 @@ void measure(size_t n, bool tf32, Fact& fact) {
 
 bool checkRegression(size_t n, bool tf32) {
   Fact fact;
-  fact.text("call", kRegression).number("images", static_cast<double>(n));
-  fact.text("precision", tf32 ? "tf32" : "fp32").number("offset", 0);
+  fact.text("call", kRegression).count("images", n);
+  fact.text("precision", tf32 ? "tf32" : "fp32").count("offset", 0);
   std::string status = "ok";
   try {
     measure(n, tf32, fact);
