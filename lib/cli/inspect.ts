@@ -59,7 +59,9 @@ function format(inspection: Inspection): string {
     ];
     lines.push(`${name}${details.filter(Boolean).join('; ')}`);
     for (const device of devices) {
-      lines.push(`           ${device.name}: ${device.description}, ${device.concurrency} trials at a time`);
+      lines.push(
+        `           ${device.name}: ${device.description}, ${device.concurrency} ${device.concurrency === 1 ? 'trial' : 'trials'} at a time`,
+      );
     }
   }
   return lines.join('\n');
