@@ -28,13 +28,16 @@ const USER = process.getuid?.() === 0 ? 65534 : undefined;
 const MAX = { tarball: 3 * 2 ** 20, installed: 50 * 2 ** 20, packages: 110 };
 
 const TRAINS = `
-import { holdout, loadDigits, notebookModel, backends, plotTraining } from 'convsweep';
+import { holdout, loadDigits, notebookModel, backends, plotTraining, worker } from 'convsweep';
 const { train, validation } = holdout(await loadDigits(), { percent: 60, seed: 1 });
 const model = notebookModel([60, 60, 60], { seed: 1, device: 'cpu' });
 const { history } = await model.fit(train, { epochs: 2, batchSize: 128, verbose: 0 });
 if (!(history.loss[1] < history.loss[0])) throw new Error('the loss did not fall: ' + history.loss);
 await model.save('model.h5');
 model.dispose();
+// Whoever wants a queue installs what it needs.
+const told = await worker({ queue: 'redis://127.0.0.1:1' }).catch(({ message }) => message);
+if (!told.includes('npm install bullmq@6 ioredis@5')) throw new Error('a queue says only: ' + told);
 console.log(JSON.stringify(backends().find(({ backend }) => backend === 'cpu').build));
 `;
 

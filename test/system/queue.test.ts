@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { packageRoot } from '../../lib/package.js';
 import { fingerprint } from '../unit/sweep-fixture.js';
-import { RedisServer } from './redis-server.js';
+import { freePort, RedisServer } from './redis-server.js';
 import { commandLine } from './run-node.js';
 import { StartedNode } from './started-node.js';
 
@@ -368,6 +368,37 @@ queueDescribe('the command line on a queue', () => {
       expect(await wrong.ended).toBe(1);
       expect(wrong.said).toMatch(/Cannot use the queue at redis:\/\/127\.0\.0\.1:\d+.*: WRONGPASS/);
       expect(wrong.said).not.toContain('hidden');
+    },
+    LIMIT,
+  );
+
+  test(
+    'reaches a server over TLS, by an address in a file, with a user, a password, a database and a prefix',
+    async () => {
+      const [certificate, key, address] = ['cert.pem', 'key.pem', 'address'].map((name) =>
+        join(folder, name),
+      );
+      const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1'];
+      const files = ['-out', certificate!, '-keyout', key!];
+      execFileSync('openssl', ['req', '-x509', '-nodes', '-newkey', 'rsa:2048', ...subject, ...files], {
+        stdio: 'ignore',
+      });
+      const port = await freePort();
+      redis.command(
+        ...['config', 'set', 'tls-cert-file', certificate!, 'tls-key-file', key!],
+        ...['tls-ca-cert-file', certificate!, 'tls-auth-clients', 'no', 'tls-port', String(port)],
+      );
+      redis.command('acl', 'setuser', 'team', 'on', '>hidden', '~*', '&*', '+@all');
+      writeFileSync(address!, `rediss://team:hidden@127.0.0.1:${port}/1?prefix=other\n`);
+      const run = cli(['worker', '--queue', ...own()], {
+        CONVSWEEP_QUEUE_FILE: address!,
+        NODE_EXTRA_CA_CERTS: certificate!,
+      });
+      await run.saying(/Waits for trials/);
+      expect(run.said).toContain(`rediss://127.0.0.1:${port}/1`);
+      expect(run.said).not.toContain('hidden');
+      await until(() => redis.command('-n', '1', 'keys', '*').includes('other:trials:'));
+      expect(redis.leftovers()).toEqual([]);
     },
     LIMIT,
   );

@@ -64,12 +64,17 @@ export class RedisServer {
 
   /** Ends it without a chance to write anything. */
   kill(): void {
-    process.kill(Number(readFileSync(this.#pidFile, 'utf8')), 'SIGKILL');
+    process.kill(this.pid, 'SIGKILL');
   }
 
   stop(): void {
     // It answers by closing the connection.
     spawnSync('redis-cli', ['-p', String(this.#port), 'shutdown', 'nosave']);
+  }
+
+  /** Of its process. */
+  get pid(): number {
+    return Number(readFileSync(this.#pidFile, 'utf8'));
   }
 
   get #pidFile(): string {

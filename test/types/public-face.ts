@@ -12,6 +12,7 @@ import {
   type SweepSplit,
   sequential,
   sweep,
+  worker,
 } from '../../lib/index.js';
 
 declare const model: Model;
@@ -81,4 +82,9 @@ export function sweeps(): void {
   sweep({ out, splits, grid, build: ({ width }) => [layers.dense({ units: width })] });
   // @ts-expect-error a folder is wanted
   sweep({ splits });
+  // Builders of different grids.
+  const narrow: Builder<{ units: number[] }> = ({ units }) => [layers.dense({ units })];
+  worker({ queue: 'redis://host', build: { widths, narrow } });
+  // @ts-expect-error an address is wanted
+  worker({ build: { widths } });
 }

@@ -40,7 +40,8 @@ export interface TrialResult {
 /** What a worker tells the sweep that it works for. */
 export type OwnMessage =
   | { type: 'start'; trial: number }
-  | { type: 'epoch'; trial: number; epoch: number; logs: Logs }
+  /** Epochs that have ended since the last message, from the number `first` on. */
+  | { type: 'epochs'; trial: number; first: number; logs: readonly Logs[] }
   | TrialResult
   /** It trains no trials of this sweep. */
   | { type: 'refused'; reason: string }

@@ -245,9 +245,10 @@ class QueuedTrials {
       counter.start(trial);
       report({ type: 'trialStart', trial });
     }
-    if (message.type === 'epoch') {
+    if (message.type !== 'epochs') return;
+    for (const [i, logs] of message.logs.entries()) {
       counter.epoch(trial);
-      report({ type: 'epoch', trial, epoch: message.epoch, logs: message.logs });
+      report({ type: 'epoch', trial, epoch: message.first + i, logs });
     }
   }
 

@@ -141,6 +141,10 @@ export class TrialQueue {
 
   /** Those of `trials` that have no job any more. */
   async missing(sweep: string, trials: readonly number[]): Promise<number[]> {
+    if (trials.length === 0) return [];
+    // Mostly it is none.
+    const found = await this.#redis.exists(...trials.map((trial) => this.#jobKey(sweep, trial)));
+    if (found === trials.length) return [];
     const isThere = await Promise.all(trials.map((trial) => this.#hasJob(sweep, trial)));
     return trials.filter((_, i) => !isThere[i]);
   }
@@ -272,7 +276,11 @@ export class TrialQueue {
   }
 
   async #hasJob(sweep: string, trial: number): Promise<boolean> {
-    return (await this.#redis.exists(`${this.#address.prefix}:${NAME}:${jobId(sweep, trial)}`)) === 1;
+    return (await this.#redis.exists(this.#jobKey(sweep, trial))) === 1;
+  }
+
+  #jobKey(sweep: string, trial: number): string {
+    return `${this.#address.prefix}:${NAME}:${jobId(sweep, trial)}`;
   }
 
   #key(sweep: string, what: string): string {

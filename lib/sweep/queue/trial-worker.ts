@@ -18,6 +18,7 @@ import { type PreparedSweep, prepareSweep } from '../prepare.js';
 import type { runTrial } from '../run-trial.js';
 import { KEEPING_RULE } from '../state-keeper.js';
 import type { Trial, TrialRecord } from '../trial.js';
+import { EpochTeller } from './epoch-teller.js';
 import type { ModelPlace, OwnMessage, QueuedSweep, TrialJob } from './messages.js';
 import type { Lease, TrialQueue } from './trial-queue.js';
 
@@ -124,6 +125,9 @@ export class TrialWorker {
     const { number } = trial;
     const { lease, notify, stop, train } = this.#options;
     await this.#say(sweep, { type: 'start', trial: number });
+    const epochs = new EpochTeller((first, logs) =>
+      this.#say(sweep, { type: 'epochs', trial: number, first, logs }),
+    );
     const record = await train(trial, {
       settings,
       device: prepared.devices[slot % prepared.devices.length]!,
@@ -131,15 +135,14 @@ export class TrialWorker {
       jobs: prepared.jobs,
       folder,
       signal: stop,
-      onEpoch: (epoch, logs) => {
-        this.#say(sweep, { type: 'epoch', trial: number, epoch, logs }).catch(() => {});
-      },
+      onEpoch: (_, logs) => epochs.add(logs),
       state: undefined,
       keepingRule: { ...KEEPING_RULE, leastEpochSeconds: Number.POSITIVE_INFINITY },
       lastWrite: { seconds: 0 },
       writeState: async () => {},
     });
     this.#trained++;
+    await epochs.tell();
     const late = (await job.extendLock(token, lease.lock).catch(() => 0)) !== 1;
     const model = await this.#handOver(sweep, description, folder, record);
     const engine = trialEngine(prepared.config);
