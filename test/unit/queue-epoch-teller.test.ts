@@ -14,7 +14,9 @@ describe('what a worker tells of epochs', () => {
     told = [];
     jest.useFakeTimers();
   });
-  afterEach(() => jest.useRealTimers());
+  afterEach(() => {
+    jest.useRealTimers();
+  });
 
   test('is told together where they are short, and one by one where they are not', async () => {
     const teller = new EpochTeller(say);
