@@ -335,10 +335,11 @@ void runTask(Executor& executor, size_t threads, const Work& work) {
 /** All tasks are done, once each, by workers that do one at a time; idle threads do come. */
 void checkTeams() {
   Executor executor(4);
-  for (const size_t threads : {0, 1, 3}) {
+  for (const size_t threads : {9, 1, 3}) {
     std::atomic<bool> helped = false;
     runTask(executor, threads, [&](ThreadTeam& team) {
-      check(team.workers() == (threads == 0 ? 4 : threads), "as many workers as were asked for");
+      check(team.workers() == std::min<size_t>(threads, 4),
+            "as many workers as were asked for and are there");
       std::vector<std::atomic<int>> busy(team.workers());
       for (int round = 0; round < 2000; ++round) {
         std::vector<int> done(static_cast<size_t>(round % 9));
@@ -361,7 +362,7 @@ void checkTeams() {
 /** What is thrown on a helper's thread arrives; the team works on afterwards. */
 void checkFailures() {
   Executor executor(3);
-  runTask(executor, 0, [&](ThreadTeam& team) {
+  runTask(executor, 3, [&](ThreadTeam& team) {
     for (int round = 0; round < 200; ++round) {
       bool thrown = false;
       std::atomic<int> calls = 0;
