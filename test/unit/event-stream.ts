@@ -15,6 +15,8 @@ export async function* eventsOf(response: Response): AsyncGenerator<ReceivedEven
   let text = '';
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk;
+    // A long message comes in many chunks, of which only the last can end it.
+    if (!/^\n|\n\n|\n$/.test(chunk)) continue;
     const messages = text.split('\n\n');
     text = messages.pop()!;
     for (const message of messages) {

@@ -230,6 +230,8 @@ describe('events', () => {
     socket.pause();
     const closed = new Promise((done) => socket.once('close', done));
     const stream = eventStream(`${live.url}events`);
+    // All records at once, which may take longer than a browser is waited for.
+    await next(stream);
     const timer = setInterval(() => live.show(event({ type: 'notice', message: 'more' })), 50);
     for (let i = 0; i < 12; i++) await next(stream);
     clearInterval(timer);
