@@ -148,7 +148,7 @@ describe('too little memory', () => {
 describe('a device that is lost', () => {
   test('ends the sweep with the trial and the error, keeps what is finished, and a new process resumes', async () => {
     const after = 'console.log(failure.code, failure.message);';
-    const lost = await runScript(sweepScript('lost', 'jobs: 1', after), having('sticky=1500'));
+    const lost = await runScript(sweepScript('lost', 'jobs: 1', after), having('sticky=1000'));
     expect(lost.code).toBe(0);
     expect(lost.stdout).toMatch(/^NATIVE .*trial \d.* failed: .*cudaErrorIllegalAddress/i);
     const finished = Number(/(\d) of 4 trials are finished/.exec(lost.stdout)?.[1]);
