@@ -1,9 +1,8 @@
 // Builds the CUDA addon and convsweep_probe into build/facts, for `npm run gpu:facts`. In a folder of its own, so that
 // what was built for every GPU stays: CUDAARCHS may name the one architecture that is at hand, as for CMake (90-real).
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cmakeBuild, root } from './cmake.mjs';
+import { cmakeBuild, mustRun, root } from './cmake.mjs';
 
 const folder = join(root, 'build', 'facts');
 const [configure, build] = cmakeBuild(
@@ -15,17 +14,10 @@ const [configure, build] = cmakeBuild(
   `-DCMAKE_RUNTIME_OUTPUT_DIRECTORY=${join(folder, 'Release')}`,
 );
 
-function run(args) {
-  const { status, error } = spawnSync('cmake', args, { cwd: root, stdio: 'inherit' });
-  if (error)
-    console.error(`cmake: ${error.message}; on Debian or Ubuntu: sudo apt-get install -y cmake g++ make`);
-  if (status !== 0) process.exit(status ?? 1);
-}
-
-run(configure);
+mustRun('cmake', configure);
 const { missing } = JSON.parse(readFileSync(join(folder, 'cuda.json'), 'utf8'));
 if (missing) {
   console.error(`convsweep: ${missing}`);
   process.exit(1);
 }
-run(build);
+mustRun('cmake', build);

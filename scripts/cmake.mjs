@@ -74,3 +74,14 @@ export function run(command, args, { env = {}, ...options } = {}) {
   const ended = error ? error.message : `ended with ${signal ?? status}`;
   return { passed: status === 0, output: status === 0 ? said : `${said}${command}: ${ended}\n` };
 }
+
+/** Runs a command that shows what it does, and ends this process if it fails. */
+export function mustRun(command, args, env = {}) {
+  const options = { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } };
+  const { status, signal, error } = spawnSync(command, args, options);
+  if (status === 0) return;
+  const remedy =
+    error?.code === 'ENOENT' ? '; on Debian or Ubuntu: sudo apt-get install -y cmake g++ make' : '';
+  console.error(`convsweep: ${command}: ${error?.message ?? `ended with ${signal ?? status}`}${remedy}`);
+  process.exit(status ?? 1);
+}

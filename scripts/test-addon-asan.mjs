@@ -3,18 +3,11 @@
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { cmakeBuild, root, run, sanitized } from './cmake.mjs';
+import { cmakeBuild, mustRun, root, sanitized } from './cmake.mjs';
 
 const { folder, definitions } = sanitized;
 const require = createRequire(import.meta.url);
 const compiler = process.env.CXX ?? 'c++';
-
-function mustRun(command, args, env) {
-  const { passed, output } = run(command, args, { stdio: 'inherit', env });
-  if (passed) return;
-  console.error(`convsweep: ${output.trimEnd()}`);
-  process.exit(1);
-}
 
 mustRun(process.execPath, [
   join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc'),

@@ -2,24 +2,14 @@
 // instruction set that this machine has (gradients against a double-precision reference, ties, blank images, partial
 // batches), those of the executor with ThreadSanitizer too, as is the text of CUDA kernels with barriers; and, where the
 // CUDA toolkit and cuDNN are, what cuDNN plans for the CUDA backend on GPUs that are described to it.
-import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { cmakeBuild, root, sanitized } from './cmake.mjs';
-
-function run(command, ...args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
-  if (error)
-    console.error(
-      `${command}: ${error.message}; on Debian or Ubuntu: sudo apt-get install -y cmake g++ make`,
-    );
-  if (status !== 0) process.exit(status ?? 1);
-}
+import { cmakeBuild, mustRun, root, sanitized } from './cmake.mjs';
 
 function test({ folder, definitions }, targets, ...options) {
-  for (const args of cmakeBuild(folder, undefined, targets, ...definitions)) run('cmake', ...args);
+  for (const args of cmakeBuild(folder, undefined, targets, ...definitions)) mustRun('cmake', args);
   const jobs = String(availableParallelism());
-  run('ctest', '--test-dir', folder, '--output-on-failure', '--parallel', jobs, ...options);
+  mustRun('ctest', ['--test-dir', folder, '--output-on-failure', '--parallel', jobs, ...options]);
 }
 
 test(sanitized, ['native_tests', 'executor_tests', 'convolution_plan_tests'], ...process.argv.slice(2));

@@ -60,6 +60,8 @@ class CpuBlock : public Block {
   }
 
   const Node& output() const { return to_; }
+  /** Tells which block it reads, once that is there. */
+  virtual void follow(CpuBlock&) {}
   /** Whether this block leads `follower` from now on; the follower outlives its last pass. */
   virtual bool lead(Follower&) { return false; }
 

@@ -15,7 +15,6 @@
 #include "cpu/input.h"
 #include "cpu/kernels.h"
 #include "cpu/loss.h"
-#include "cpu/norm/block.h"
 #include "cpu/stem/stem.h"
 
 namespace convsweep::cpu {
@@ -97,7 +96,7 @@ class HostSession final : public Session {
     const Node* last = nullptr;
     CpuBlock* before = nullptr;
     const auto add = [&](std::unique_ptr<CpuBlock> block) {
-      if (auto* const norm = dynamic_cast<NormBlock*>(block.get()); norm && before) norm->follow(*before);
+      if (before) block->follow(*before);
       before = block.get();
       last = &block->output();
       blocks_.push_back(std::move(block));

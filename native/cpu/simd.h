@@ -70,6 +70,23 @@ inline void storePart(float* p, Vector v, size_t width) {
 #endif
 }
 
+/** As `loadPart`, of all lanes where as many are `left`. */
+inline Vector loadUpTo(const float* p, size_t left) {
+  return left >= kLanes ? load(p) : loadPart(p, left);
+}
+inline void storeUpTo(float* p, Vector v, size_t left) {
+  if (left >= kLanes) {
+    store(p, v);
+  } else {
+    storePart(p, v, left);
+  }
+}
+
+/** `size` in whole vectors. */
+inline size_t wholeVectors(size_t size) {
+  return (size + kLanes - 1) / kLanes * kLanes;
+}
+
 typedef float Four __attribute__((vector_size(16)));
 typedef float FourUnaligned __attribute__((vector_size(16), aligned(4), may_alias));
 

@@ -35,32 +35,34 @@ void forEach(cudaStream_t stream, uint32_t count, Body body) {
   });
 }
 
-/** In the order of reduceKernel, thread by thread. */
+/** The sum of term(i) over i below `terms`, thread by thread in the order of reduceKernel and of ThreadBlock.
+ */
+template <typename Sum, typename Term>
+Sum sumAsBlock(uint32_t terms, const Term& term) {
+  Sum sums[kThreads]{};
+  for (uint32_t i = 0; i < terms; ++i) sums[i % kThreads] += term(i);
+  for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
+    for (uint32_t t = 0; t < half; ++t) sums[t] += sums[t + half];
+  }
+  return sums[0];
+}
+
 template <typename Body>
 void reduce(cudaStream_t stream, uint32_t blocks, Body body) {
   CUDART(standinLaunch, stream, [=] {
     for (uint32_t b = 0; b < blocks; ++b) {
-      typename Body::Sum sums[kThreads]{};
-      for (uint32_t i = 0; i < body.terms(b); ++i) sums[i % kThreads] += body.term(b, i);
-      for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
-        for (uint32_t t = 0; t < half; ++t) sums[t] += sums[t + half];
-      }
-      body.finish(b, sums[0]);
+      const auto term = [&](uint32_t i) { return body.term(b, i); };
+      body.finish(b, sumAsBlock<typename Body::Sum>(body.terms(b), term));
     }
   });
 }
 
-/** In the order of ThreadBlock, thread by thread. */
+/** What a ThreadBlock does. */
 class SerialThreadBlock {
  public:
   template <typename Term>
   float sum(uint32_t terms, const Term& term) const {
-    float sums[kThreads]{};
-    for (uint32_t i = 0; i < terms; ++i) sums[i % kThreads] += term(i);
-    for (uint32_t half = kThreads / 2; half > 0; half /= 2) {
-      for (uint32_t t = 0; t < half; ++t) sums[t] += sums[t + half];
-    }
-    return sums[0];
+    return sumAsBlock<float>(terms, term);
   }
   template <typename Work>
   void each(uint32_t count, const Work& work) const {

@@ -94,12 +94,18 @@ queueDescribe('a sweep on a queue', () => {
       const killed = worker();
       await run.saying(/begins 1\n/);
       await killed.kill();
+      // It has none any more.
+      await until(() => redis.keys('convsweep:trials:*:lock').length === 0);
       const stopped = worker();
       await run.saying(/has 1\n/);
       // In the middle of a trial, not between two.
       for (;;) {
         stopped.signal('SIGSTOP');
-        if (redis.keys('convsweep:trials:*:lock').length > 0) break;
+        // What it has said by now arrives.
+        await sleep(50);
+        const [lock] = redis.keys('convsweep:trials:*:lock');
+        const trial = /-(\d+):lock$/.exec(lock ?? '')?.[1];
+        if (trial !== undefined && !stopped.said.includes(`Trained trial ${trial} `)) break;
         stopped.signal('SIGCONT');
         await sleep(20);
       }

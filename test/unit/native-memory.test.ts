@@ -1,4 +1,7 @@
-import { describe, expect, test } from '@jest/globals';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { NativeLayer } from '../../lib/native/contract.js';
 import { resolveDevice } from '../../lib/native/devices.js';
 
@@ -21,6 +24,14 @@ const dataset = (imageSize: number) =>
     imageSize,
     device: 0,
   });
+
+// What other tests have left in this process may be collected at any moment: not in the middle of a count.
+beforeEach(async () => {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  // Finalizers come after it.
+  for (let i = 0; i < 3; i++) await setImmediate();
+});
 
 describe('the addon on the CPU', () => {
   test('gives back what a call took that ran out of memory, and the network still works', async () => {

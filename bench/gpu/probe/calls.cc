@@ -3,9 +3,9 @@
 #include <random>
 
 #include "backend/error.h"
+#include "bench/gpu/probe/call_fact.h"
 #include "bench/gpu/probe/distance.h"
 #include "bench/gpu/probe/exact.h"
-#include "bench/gpu/probe/fact.h"
 #include "bench/gpu/probe/lone_block.h"
 #include "bench/gpu/probe/recording.h"
 #include "cuda/check.h"
@@ -133,19 +133,10 @@ std::vector<Call> calls() {
 
 bool checkCall(const std::shared_ptr<cuda::Device>& device, const Call& call, size_t n, bool tf32,
                size_t offset) {
-  Fact fact;
-  fact.text("call", call.name).count("images", n);
-  fact.text("precision", tf32 ? "tf32" : "fp32").count("offset", offset);
-  std::string status = "ok";
-  try {
+  return printCallFact(call.name, n, tf32, offset, [&](Fact& fact) {
     LoneBlock block(device, call.spec, n, tf32, call.differentiable, offset);
     measure(block, call, randomOperands(call, n), tf32, fact);
-  } catch (const Error& error) {
-    status = error.what();
-  }
-  const bool lost = cudaDeviceSynchronize() != cudaSuccess;
-  fact.text("status", status).print();
-  return !lost;
+  });
 }
 
 }  // namespace convsweep::probe

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "backend/error.h"
+#include "bench/gpu/probe/call_fact.h"
 #include "bench/gpu/probe/distance.h"
-#include "bench/gpu/probe/fact.h"
 #include "engine/network.h"
 
 namespace convsweep::probe {
@@ -194,18 +194,7 @@ void measure(size_t n, bool tf32, Fact& fact) {
 }  // namespace
 
 bool checkRegression(size_t n, bool tf32) {
-  Fact fact;
-  fact.text("call", kRegression).count("images", n);
-  fact.text("precision", tf32 ? "tf32" : "fp32").count("offset", 0);
-  std::string status = "ok";
-  try {
-    measure(n, tf32, fact);
-  } catch (const Error& error) {
-    status = error.what();
-  }
-  const bool lost = cudaDeviceSynchronize() != cudaSuccess;
-  fact.text("status", status).print();
-  return !lost;
+  return printCallFact(kRegression, n, tf32, 0, [=](Fact& fact) { measure(n, tf32, fact); });
 }
 
 }  // namespace convsweep::probe

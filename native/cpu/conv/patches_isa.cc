@@ -7,10 +7,6 @@
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
-inline size_t wholeVectors(size_t size) {
-  return (size + kLanes - 1) / kLanes * kLanes;
-}
-
 /** Vectors of a patch whose sums stay in registers. */
 constexpr size_t kSums = kLanes == 16 ? 24 : 12;
 constexpr size_t kMostRows = 7;

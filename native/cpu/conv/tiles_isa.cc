@@ -6,22 +6,6 @@
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
-inline size_t wholeVectors(size_t size) {
-  return (size + kLanes - 1) / kLanes * kLanes;
-}
-
-inline Vector loadUpTo(const float* from, size_t left) {
-  return left >= kLanes ? load(from) : loadPart(from, left);
-}
-
-inline void storeUpTo(float* to, Vector v, size_t left) {
-  if (left >= kLanes) {
-    store(to, v);
-  } else {
-    storePart(to, v, left);
-  }
-}
-
 /** `kWhole`: all of the tile lies in the map. */
 template <bool kWhole>
 void inputsOf(const float* map, const Extent& extent, int y0, int x0, size_t step, float* to) {

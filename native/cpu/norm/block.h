@@ -23,8 +23,7 @@ class NormBlock final : public CpuBlock, public Follower {
         relu_(relu),
         channel_(kSlots * spec.channels) {}
 
-  /** `before`: the block that this one reads. */
-  void follow(CpuBlock& before) { follows_ = spec_.rows > 1 && before.lead(*this); }
+  void follow(CpuBlock& before) override { follows_ = spec_.rows > 1 && before.lead(*this); }
 
   void forward(size_t n, Mode mode) override {
     if (mode == Mode::Inference && follows_) {

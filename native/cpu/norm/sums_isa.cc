@@ -5,8 +5,6 @@
 //
 // Rows of a map are narrow: 8 channels are half a vector. Many such rows are read as one array, in groups of
 // vectors that begin with a row; a vector's place in its group says which channels its lanes are.
-#include <type_traits>
-
 #include "cpu/elementwise/kernels_isa.h"
 #include "cpu/norm/kernels_isa.h"
 #include "cpu/simd.h"
@@ -64,27 +62,15 @@ template <size_t kVectors>
 class Columns {
  public:
   template <typename Value>
-  requires(!std::is_pointer_v<Value>) Columns(size_t columns, Value value) {
+  Columns(size_t columns, Value value) {
     for (size_t i = 0, c = 0; i < kVectors * kLanes; ++i, c = c + 1 < columns ? c + 1 : 0)
       values_[i] = value(c);
   }
-  Columns(size_t columns, const float* values) : Columns(columns, [=](size_t c) { return values[c]; }) {}
   Vector operator[](size_t vector) const { return load(values_ + vector * kLanes); }
 
  private:
   float values_[kVectors * kLanes];
 };
-
-inline Vector loadUpTo(const float* from, size_t width) {
-  return width == kLanes ? load(from) : loadPart(from, width);
-}
-inline void storeUpTo(float* to, Vector v, size_t width) {
-  if (width == kLanes) {
-    store(to, v);
-  } else {
-    storePart(to, v, width);
-  }
-}
 
 /** `gradient` where there is no y, or where it is positive. */
 inline Vector passed(const float* y, size_t i, size_t width, Vector gradient) {
@@ -92,6 +78,10 @@ inline Vector passed(const float* y, size_t i, size_t width, Vector gradient) {
 }
 inline float passed(const float* y, size_t i, float gradient) {
   return y && !(y[i] > 0) ? 0 : gradient;
+}
+
+inline auto valuesOf(const float* columns) {
+  return [=](size_t c) { return columns[c]; };
 }
 
 /** Calls body(first, vector of the group, width) for all of `size` values; only the last are not kLanes wide.
@@ -163,14 +153,14 @@ void moments(const float* x, size_t rows, size_t columns, float* mean, float* va
   const double count = static_cast<double>(rows);
   // Relative to the first row, so that the mean of equal values is that value.
   if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
-        const Columns<kVectors> first(columns, x);
+        const Columns<kVectors> first(columns, valuesOf(x));
         sumGroups<1, kVectors>(
             rows * columns, columns, count,
             {mean}, [&](size_t i, size_t v, size_t width, Vector * terms) __attribute__((always_inline)) {
               terms[0] = loadUpTo(x + i, width) - first[v];
             });
         for (size_t j = 0; j < columns; ++j) mean[j] += x[j];
-        const Columns<kVectors> centre(columns, mean);
+        const Columns<kVectors> centre(columns, valuesOf(mean));
         sumGroups<1, kVectors>(
             rows * columns, columns, count,
             {variance}, [&](size_t i, size_t v, size_t width, Vector * terms) __attribute__((always_inline)) {
@@ -191,7 +181,8 @@ void moments(const float* x, size_t rows, size_t columns, float* mean, float* va
 void normalise(const float* x, size_t rows, size_t columns, const float* mean, const float* scale,
                const float* shift, bool relu, float* out) {
   if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
-        const Columns<kVectors> means(columns, mean), scales(columns, scale), shifts(columns, shift);
+        const Columns<kVectors> means(columns, valuesOf(mean)), scales(columns, valuesOf(scale)),
+            shifts(columns, valuesOf(shift));
         eachVector<kVectors>(
             rows * columns, [&](size_t i, size_t v, size_t width) __attribute__((always_inline)) {
               const Vector y = (loadUpTo(x + i, width) - means[v]) * scales[v] + shifts[v];
@@ -210,7 +201,7 @@ void normalise(const float* x, size_t rows, size_t columns, const float* mean, c
 void normSums(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
               const float* mean, const float* inverseDeviation, float* dgamma, float* dbeta) {
   if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
-        const Columns<kVectors> means(columns, mean), inverses(columns, inverseDeviation);
+        const Columns<kVectors> means(columns, valuesOf(mean)), inverses(columns, valuesOf(inverseDeviation));
         sumGroups<2, kVectors>(
             rows * columns, columns, 1, {dbeta, dgamma},
             [&](size_t i, size_t v, size_t width, Vector * terms) __attribute__((always_inline)) {
@@ -232,7 +223,7 @@ void normBackward(const float* x, const float* y, const float* gradient, size_t 
                   const float* mean, const float* inverseDeviation, const float* gamma, const float* dgamma,
                   const float* dbeta, float share, float* dx) {
   if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
-        const Columns<kVectors> means(columns, mean);
+        const Columns<kVectors> means(columns, valuesOf(mean));
         const Columns<kVectors> scales(columns, [=](size_t c) { return gamma[c] * inverseDeviation[c]; });
         const Columns<kVectors> centres(columns, [=](size_t c) { return dbeta[c] * share; });
         const Columns<kVectors> slopes(columns, [=](size_t c) {

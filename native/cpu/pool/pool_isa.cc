@@ -41,11 +41,7 @@ void poolRow(const PoolSpec& pool, const float* map, size_t stride, size_t y, bo
         storePart((float*)winners + f, (Vector)winner, part);
       }
       if (relu) best = clip(best);
-      if (part == kLanes) {
-        store(to + f, best);
-      } else {
-        storePart(to + f, best, part);
-      }
+      storeUpTo(to + f, best, part);
     }
     to += filters;
     if (winners) winners += filters;
