@@ -96,6 +96,7 @@ queueDescribe('a sweep on a queue', () => {
       await killed.kill();
       // It has none any more.
       await until(() => redis.keys('convsweep:trials:*:lock').length === 0);
+      const earlier = run.said.length;
       const stopped = worker();
       await run.saying(/has 1\n/);
       // In the middle of a trial, not between two.
@@ -105,7 +106,8 @@ queueDescribe('a sweep on a queue', () => {
         await sleep(50);
         const [lock] = redis.keys('convsweep:trials:*:lock');
         const trial = /-(\d+):lock$/.exec(lock ?? '')?.[1];
-        if (trial !== undefined && !stopped.said.includes(`Trained trial ${trial} `)) break;
+        const hasBegun = run.said.slice(earlier).includes(`begins ${trial}\n`);
+        if (hasBegun && !stopped.said.includes(`Trained trial ${trial} `)) break;
         stopped.signal('SIGCONT');
         await sleep(20);
       }
