@@ -10,6 +10,8 @@ const common = {
 
 /** All tests on the CPU, and what tests a backend once more on the CUDA backend over the stand-in. */
 export default {
+  // Many a test waits for processes of its own.
+  maxWorkers: '100%',
   testTimeout: 60_000,
   coverageProvider: 'v8',
   coverageDirectory: 'build/coverage',

@@ -19,7 +19,7 @@ const preload = join(root, 'build', 'faults', 'preload.so');
 const PARTS = {
   kills: [[compiled('kills.js')], ['6'], ['200']],
   'queue-kills': [[compiled('queue-kills.js')], ['2'], ['100']],
-  calls: [[compiled('calls.js'), preload], ['60'], ['1']],
+  calls: [[compiled('calls.js'), preload], ['120'], ['1']],
   'small-disk': [[compiled('small-disk.js')], ['4'], ['40']],
   fuzz: [[compiled('fuzz.js')], ['--inputs', '2000'], ['--inputs', '20000']],
   'lock-races': [[compiled('lock-races.js')], undefined, ['--races', '1000']],
