@@ -1,4 +1,4 @@
-import type { TopLevelSpec } from 'vega-lite';
+import type { Spec } from 'vega';
 import type { EpochHistory } from '../training/history.js';
 import { COLORS, vegaSvg } from './vega-svg.js';
 
@@ -29,19 +29,19 @@ export function plotTraining(quantity: Quantity, run: TrainingRun): Promise<stri
   return vegaSvg(trainingChart(quantity, run));
 }
 
-function trainingChart(quantity: Quantity, run: TrainingRun): TopLevelSpec {
+function trainingChart(quantity: Quantity, run: TrainingRun): Spec {
   const { title, description, history, bestEpoch, startFromEpoch } = run;
   const epochs = history[quantity].length;
-  const x = {
-    field: 'epoch',
-    type: 'quantitative' as const,
-    title: 'epoch (from 0)',
-    scale: { domain: [-0.35, epochs - 0.65], nice: false },
-    axis: { format: 'd', grid: false, values: epochTicks(epochs) },
-  };
   // Everything else that a sweep prints and writes counts epochs from 1.
   const kept = `dashed: epoch ${bestEpoch} (from 0, as Keras counts; the ${ordinal(bestEpoch + 1)}), whose weights were kept`;
   const shaded = startFromEpoch > 0 ? '; shaded: too early to be kept' : '';
+  const x = { scale: 'x', field: 'epoch' };
+  const y = { scale: 'y', field: 'value' };
+  const top = { value: 0 };
+  const width = { field: { group: 'width' as const } };
+  const height = { field: { group: 'height' as const } };
+  const color = { scale: 'color', field: 'series' };
+  const yAxis = { scale: 'y', orient: 'left' as const, tickCount: { signal: 'ceil(height / 40)' } };
   return {
     width: 600,
     height: 360,
@@ -49,42 +49,129 @@ function trainingChart(quantity: Quantity, run: TrainingRun): TopLevelSpec {
       text: `${quantity === 'accuracy' ? 'Accuracy' : 'Loss'} of ${title}`,
       subtitle: [description, `${kept}${shaded}`],
     },
-    layer: [
+    data: [
+      { name: 'early', values: startFromEpoch > 0 ? [{ epoch: -0.35, end: startFromEpoch - 0.5 }] : [] },
+      { name: 'kept', values: [{ epoch: bestEpoch }] },
+      { name: 'values', values: pointsOf(quantity, history) },
+      { name: 'points', source: 'values', transform: [{ type: 'filter', expr: 'isValid(datum.value)' }] },
+    ],
+    scales: [
+      { name: 'x', type: 'linear', domain: [-0.35, epochs - 0.65], range: 'width' },
       {
-        data: { values: startFromEpoch > 0 ? [{ epoch: -0.35, end: startFromEpoch - 0.5 }] : [] },
-        mark: { type: 'rect', color: '#eef0f3', aria: false },
-        encoding: { x, x2: { field: 'end' } },
+        name: 'y',
+        type: 'linear',
+        // Of one field, an axis without values would go from NaN to NaN.
+        domain: { data: 'values', fields: ['value'] },
+        range: 'height',
+        zero: false,
+        nice: true,
+      },
+      { name: 'color', type: 'ordinal', domain: [...SERIES], range: [COLORS.training, COLORS.validation] },
+      { name: 'shape', type: 'ordinal', domain: [...SERIES], range: ['circle', 'diamond'] },
+    ],
+    axes: [
+      // Of the grid alone.
+      {
+        ...yAxis,
+        gridScale: 'x',
+        grid: true,
+        domain: false,
+        labels: false,
+        ticks: false,
+        aria: false,
+        minExtent: 0,
+        maxExtent: 0,
       },
       {
-        data: { values: [{ epoch: bestEpoch }] },
-        mark: { type: 'rule', color: COLORS.faint, strokeDash: [4, 4], aria: false },
-        encoding: { x },
+        scale: 'x',
+        orient: 'bottom',
+        title: 'epoch (from 0)',
+        format: 'd',
+        values: epochTicks(epochs),
+        labelFlush: true,
+        labelOverlap: true,
+      },
+      { ...yAxis, title: quantity, labelOverlap: true },
+    ],
+    legends: [
+      {
+        fill: 'color',
+        stroke: 'color',
+        shape: 'shape',
+        orient: quantity === 'accuracy' ? 'bottom-right' : 'top-right',
+        fillColor: 'white',
+        padding: 8,
+        offset: 8,
+      },
+    ],
+    marks: [
+      {
+        name: 'layer_0_marks',
+        type: 'rect',
+        aria: false,
+        from: { data: 'early' },
+        encode: {
+          update: { x, x2: { scale: 'x', field: 'end' }, y: top, y2: height, fill: { value: '#eef0f3' } },
+        },
       },
       {
-        data: { values: pointsOf(quantity, history) },
-        mark: { type: 'line', strokeWidth: 2.2, point: { filled: true, size: 50, opacity: 1 } },
-        encoding: {
-          x,
-          y: { field: 'value', type: 'quantitative', title: quantity, scale: { zero: false } },
-          color: {
-            field: 'series',
-            type: 'nominal',
-            scale: { domain: [...SERIES], range: [COLORS.training, COLORS.validation] },
-            legend: {
-              orient: quantity === 'accuracy' ? 'bottom-right' : 'top-right',
-              fillColor: 'white',
-              padding: 8,
-              offset: 8,
+        name: 'layer_1_marks',
+        type: 'rule',
+        aria: false,
+        from: { data: 'kept' },
+        encode: {
+          update: { x, y: top, y2: height, stroke: { value: COLORS.faint }, strokeDash: { value: [4, 4] } },
+        },
+      },
+      {
+        name: 'layer_2_layer_0_pathgroup',
+        type: 'group',
+        from: { facet: { name: 'line', data: 'values', groupby: ['series'] } },
+        encode: { update: { width, height } },
+        marks: [
+          {
+            name: 'layer_2_layer_0_marks',
+            type: 'line',
+            from: { data: 'line' },
+            encode: {
+              update: {
+                x,
+                y,
+                defined: { signal: 'isValid(datum.value)' },
+                stroke: color,
+                strokeWidth: { value: 2.2 },
+                description: describedAs(quantity),
+              },
             },
           },
-          shape: {
-            field: 'series',
-            type: 'nominal',
-            scale: { domain: [...SERIES], range: ['circle', 'diamond'] },
+        ],
+      },
+      {
+        name: 'layer_2_layer_1_marks',
+        type: 'symbol',
+        from: { data: 'points' },
+        encode: {
+          update: {
+            x,
+            y,
+            shape: { scale: 'shape', field: 'series' },
+            size: { value: 50 },
+            fill: color,
+            strokeWidth: { value: 2 },
+            opacity: { value: 1 },
+            ariaRoleDescription: { value: 'point' },
+            description: describedAs(quantity),
           },
         },
       },
     ],
+  };
+}
+
+/** What a screen reader says of a value. */
+function describedAs(quantity: Quantity) {
+  return {
+    signal: `'epoch (from 0): ' + datum.epoch + '; ${quantity}: ' + format(datum.value, '') + '; series: ' + datum.series`,
   };
 }
 

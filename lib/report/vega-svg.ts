@@ -1,4 +1,4 @@
-import type { Config, TopLevelSpec } from 'vega-lite';
+import type { Config, Spec } from 'vega';
 import { FONT_FAMILY } from './font.js';
 import { textWidth } from './text-width.js';
 
@@ -11,17 +11,15 @@ export const COLORS = {
 } as const;
 
 /**
- * Draws a Vega-Lite chart as SVG. The same chart gives the same bytes.
+ * Draws a Vega chart as SVG. The same chart gives the same bytes; the names of its marks are classes in them.
  * @param spec its data inside it
  */
-export async function vegaSvg(spec: TopLevelSpec): Promise<string> {
-  // Two large libraries, which only commands that draw need to load.
+export async function vegaSvg(spec: Spec): Promise<string> {
+  // A large library, which only commands that draw need to load.
   const vega = await import('vega');
-  const vegaLite = await import('vega-lite');
   const { textMetrics } = vega as unknown as { textMetrics: TextMetrics };
   textMetrics.width = (item, text) => textWidth(`${text}`, item.fontSize ?? 11, item.fontWeight === 'bold');
-  const compiled = vegaLite.compile({ ...spec, config: CONFIG }).spec;
-  const view = new vega.View(vega.parse(compiled), { renderer: 'none' });
+  const view = new vega.View(vega.parse(spec, CONFIG), { renderer: 'none' });
   try {
     // Ids of clip paths count through the whole process otherwise.
     vega.resetSVGDefIds();
@@ -38,13 +36,9 @@ interface TextMetrics {
 
 const CONFIG: Config = {
   background: 'white',
-  font: FONT_FAMILY,
   padding: 16,
   title: {
     anchor: 'start',
-    color: COLORS.ink,
-    fontSize: 16,
-    fontWeight: 'bold',
     offset: 14,
     subtitleColor: COLORS.faint,
     subtitleFontSize: 12,
@@ -62,6 +56,12 @@ const CONFIG: Config = {
     titleFontWeight: 'normal',
     titlePadding: 10,
   },
-  legend: { labelColor: COLORS.ink, labelFontSize: 12, title: null },
-  view: { stroke: null },
+  legend: { labelColor: COLORS.ink, labelFontSize: 12 },
+  style: {
+    'guide-label': { font: FONT_FAMILY },
+    'guide-title': { font: FONT_FAMILY },
+    'group-title': { font: FONT_FAMILY, fontSize: 16, fontWeight: 'bold', fill: COLORS.ink },
+    'group-subtitle': { font: FONT_FAMILY },
+    text: { font: FONT_FAMILY },
+  },
 };

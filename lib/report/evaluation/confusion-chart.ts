@@ -1,4 +1,4 @@
-import type { TopLevelSpec } from 'vega-lite';
+import type { Mark, Spec } from 'vega';
 import { COLORS, vegaSvg } from '../vega-svg.js';
 
 /** Blue for what is right, vermilion for what is wrong, from the palest shade that is told from white. */
@@ -19,64 +19,99 @@ export function plotConfusionMatrix(
   return vegaSvg(confusionSpec(matrix, subtitle));
 }
 
-function confusionSpec(matrix: readonly (readonly number[])[], subtitle: readonly string[]): TopLevelSpec {
+function confusionSpec(matrix: readonly (readonly number[])[], subtitle: readonly string[]): Spec {
   const cells = matrix.flatMap((row, label) => {
     const total = row.reduce((sum, count) => sum + count, 0);
     return row.map((count, predicted) => ({ label, predicted, count, share: count / total || 0 }));
   });
-  const isRight = 'datum.label === datum.predicted';
-  const largestMistake = Math.max(...cells.map((cell) => (cell.label === cell.predicted ? 0 : cell.share)));
-  const size = matrix.length <= 12 ? 44 : 26;
-  const axis = (title: string, orient: 'left' | 'top') => ({
-    type: 'ordinal' as const,
-    title,
-    axis: {
-      orient,
-      domain: false,
-      ticks: false,
-      labelAngle: 0,
-      labelFontSize: matrix.length <= 12 ? 13 : 10,
-    },
-  });
-  const position = {
-    x: { field: 'predicted', ...axis('predicted class', 'top') },
-    y: { field: 'label', ...axis('true class', 'left') },
-  };
-  const shaded = (filter: string, type: 'linear' | 'sqrt', largest: number, range: string[]) => ({
-    transform: [{ filter: `${filter} && datum.count > 0` }],
-    mark: { type: 'rect' as const, stroke: 'white', strokeWidth: 2 },
-    encoding: {
-      ...position,
-      color: {
-        field: 'share',
-        type: 'quantitative' as const,
-        scale: { type, domain: [0, largest], range },
-        legend: null,
-      },
-    },
-  });
+  const counted = cells.filter(({ count }) => count > 0);
+  const right = counted.filter(({ label, predicted }) => label === predicted);
+  const wrong = counted.filter(({ label, predicted }) => label !== predicted);
+  const largestMistake = Math.max(0, ...wrong.map(({ share }) => share));
+  const isSmall = matrix.length <= 12;
+  const side = matrix.length * (isSmall ? 44 : 26);
+  const classes = [...matrix.keys()];
+  const axis = { domain: false, ticks: false, labelAngle: 0, labelFontSize: isSmall ? 13 : 10, zindex: 1 };
+  const shares = "format(datum.share, '')";
+  const counts = "format(datum.count, '')";
   return {
-    width: { step: size },
-    height: { step: size },
+    width: side,
+    height: side,
     title: { text: 'Confusion matrix', subtitle: [...subtitle] },
-    data: { values: cells },
-    resolve: { scale: { color: 'independent' } },
-    layer: [
-      { mark: { type: 'rect', color: '#f6f7f9', stroke: 'white', strokeWidth: 2 }, encoding: position },
-      shaded(isRight, 'linear', 1, SHADES.right),
-      shaded(`!(${isRight})`, 'sqrt', largestMistake || 1, SHADES.wrong),
+    data: Object.entries({ cells, right, wrong, counted }).map(([name, values]) => ({ name, values })),
+    scales: [
+      { name: 'x', type: 'band', domain: classes, range: 'width' },
+      { name: 'y', type: 'band', domain: classes, range: [0, { signal: 'height' }] },
+      { name: 'right', type: 'linear', domain: [0, 1], range: SHADES.right, interpolate: 'hcl' },
       {
-        transform: [{ filter: 'datum.count > 0' }],
-        mark: { type: 'text', fontSize: matrix.length <= 12 ? 13 : 9 },
-        encoding: {
-          ...position,
-          text: { field: 'count', type: 'quantitative' },
-          color: {
-            condition: { test: `${isRight} && datum.share > 0.5`, value: 'white' },
-            value: COLORS.ink,
+        name: 'wrong',
+        type: 'sqrt',
+        domain: [0, largestMistake || 1],
+        range: SHADES.wrong,
+        interpolate: 'hcl',
+      },
+    ],
+    axes: [
+      { ...axis, scale: 'x', orient: 'top', title: 'predicted class', labelBaseline: 'bottom' },
+      { ...axis, scale: 'y', orient: 'left', title: 'true class', labelAlign: 'right' },
+    ],
+    marks: [
+      squares('layer_0_marks', 'cells', { value: '#f6f7f9' }, describedAs()),
+      squares('layer_1_marks', 'right', { scale: 'right', field: 'share' }, describedAs('share', shares)),
+      squares('layer_2_marks', 'wrong', { scale: 'wrong', field: 'share' }, describedAs('share', shares)),
+      {
+        name: 'layer_3_marks',
+        type: 'text',
+        style: 'text',
+        from: { data: 'counted' },
+        encode: {
+          update: {
+            x: { scale: 'x', field: 'predicted', band: 0.5 },
+            y: { scale: 'y', field: 'label', band: 0.5 },
+            text: { signal: counts },
+            align: { value: 'center' },
+            baseline: { value: 'middle' },
+            fontSize: { value: isSmall ? 13 : 9 },
+            fill: [
+              { test: 'datum.label === datum.predicted && datum.share > 0.5', value: 'white' },
+              { value: COLORS.ink },
+            ],
+            description: describedAs('count', counts),
           },
         },
       },
     ],
   };
+}
+
+/** A square for each of the cells in `data`. */
+function squares(
+  name: string,
+  data: string,
+  fill: { value: string } | { scale: string; field: string },
+  description: { signal: string },
+): Mark {
+  return {
+    name,
+    type: 'rect',
+    from: { data },
+    encode: {
+      update: {
+        x: { scale: 'x', field: 'predicted' },
+        y: { scale: 'y', field: 'label' },
+        width: { scale: 'x', band: 1 },
+        height: { scale: 'y', band: 1 },
+        fill,
+        stroke: { value: 'white' },
+        strokeWidth: { value: 2 },
+        description,
+      },
+    },
+  };
+}
+
+/** What a screen reader says of a cell. */
+function describedAs(name?: string, expression?: string): { signal: string } {
+  const rest = name ? ` + '; ${name}: ' + ${expression}` : '';
+  return { signal: `'predicted class: ' + datum.predicted + '; true class: ' + datum.label${rest}` };
 }
