@@ -105,7 +105,7 @@ try {
   const typescript = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   run(process.execPath, [typescript, '-p', '.', '--outDir', join(folder, 'dist'), '--declaration', 'false']);
   run(process.execPath, [join(root, 'scripts', 'make-digits.mjs')]);
-  copy('dist/lib/data/digits.gz');
+  copy('dist/digits.br');
   const parity = join(folder, 'dist', 'test', 'parity');
   for (const file of readdirSync(parity)) if (file.startsWith('tfjs')) rmSync(join(parity, file));
   for (const path of closure([...Object.keys(dependencies), ...TOOLS])) {

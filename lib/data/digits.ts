@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { brotliDecompress } from 'node:zlib';
 import { ConvsweepError } from '../errors.js';
 import { readWhole } from '../files.js';
 import { Random } from '../random.js';
@@ -20,7 +20,7 @@ const REMEDY = 'reinstall the package, or in its repository run: npm run build:t
  * @throws ConvsweepError `FILE` when the file is missing, `INVALID_DATA` when it is not the known one
  */
 export async function loadDigits(): Promise<Dataset> {
-  const path = fileURLToPath(new URL('digits.gz', import.meta.url));
+  const path = fileURLToPath(new URL('../../digits.br', import.meta.url));
   const images = await readDigits(path);
   const labels = new Uint8Array(COUNTS.reduce((sum, count) => sum + count, 0));
   let first = 0;
@@ -47,7 +47,7 @@ export async function readDigits(path: string): Promise<Uint8Array> {
     );
   let pixels: Buffer;
   try {
-    pixels = await promisify(gunzip)(compressed);
+    pixels = await promisify(brotliDecompress)(compressed);
   } catch (cause) {
     throw fail('what cannot be decompressed', cause);
   }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { loadDigits, readDigits } from '../../lib/data/digits.js';
 
@@ -52,7 +52,7 @@ describe('loadDigits', () => {
 });
 
 describe('readDigits', () => {
-  const file = fileURLToPath(new URL('../../lib/data/digits.gz', import.meta.url));
+  const file = fileURLToPath(new URL('../../digits.br', import.meta.url));
 
   test.each([
     ['what is not compressed', (_: Buffer) => Buffer.from('digits'), 'cannot be decompressed'],
@@ -60,16 +60,16 @@ describe('readDigits', () => {
     [
       'another pixel',
       (whole: Buffer) => {
-        const pixels = gunzipSync(whole);
+        const pixels = brotliDecompressSync(whole);
         pixels[100_000]! ^= 1;
-        return gzipSync(pixels, { level: 1 });
+        return brotliCompressSync(pixels, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } });
       },
       'other ones',
     ],
   ])('refuses %s', async (_, change, received) => {
     const folder = mkdtempSync(join(tmpdir(), 'convsweep-digits-'));
     try {
-      const path = join(folder, 'digits.gz');
+      const path = join(folder, 'digits.br');
       writeFileSync(path, change(readFileSync(file)));
       await expect(readDigits(path)).rejects.toMatchObject({
         code: 'INVALID_DATA',
