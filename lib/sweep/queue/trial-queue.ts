@@ -2,6 +2,7 @@ import type { Job, Processor, Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ConvsweepError } from '../../errors.js';
 import type { QueueAddress } from './address.js';
+import type { Lease } from './lease.js';
 import type { QueuedSweep, TrialJob, WorkerMessage } from './messages.js';
 import { type QueuePackages, queuePackages } from './packages.js';
 
@@ -16,19 +17,6 @@ const MOST_MESSAGES = 100_000;
 /** Messages that are fetched at a time. */
 export const MOST_HEARD = 1000;
 
-/** How soon a worker that says nothing loses its trial, in milliseconds. */
-export interface Lease {
-  /** How long it has the trial for since it last said something. */
-  lock: number;
-  /** How often others look. */
-  check: number;
-}
-
-/**
- * A killed worker's trial is trained again after twelve seconds. Training does not keep a worker from answering; reading
- * its data may, for a while.
- */
-export const LEASE: Lease = { lock: 10_000, check: 5000 };
 /** A worker that was killed says nothing of its trial; that may happen any number of times. */
 const MOST_STALLED = 1_000_000;
 /** A trial that fails is tried again, perhaps elsewhere. */

@@ -19,8 +19,9 @@ import type { runTrial } from '../run-trial.js';
 import { KEEPING_RULE } from '../state-keeper.js';
 import type { Trial, TrialRecord } from '../trial.js';
 import { EpochTeller } from './epoch-teller.js';
+import type { Lease } from './lease.js';
 import type { ModelPlace, OwnMessage, QueuedSweep, TrialJob } from './messages.js';
-import type { Lease, TrialQueue } from './trial-queue.js';
+import type { TrialQueue } from './trial-queue.js';
 
 /** Milliseconds that a worker leaves others to take a trial that it does not train. */
 const ASIDE = 5000;

@@ -11,7 +11,8 @@ import type { Builder } from '../builder.js';
 import { engineOf } from '../engine.js';
 import { runTrial } from '../run-trial.js';
 import { parseQueueAddress } from './address.js';
-import { LEASE, TrialQueue } from './trial-queue.js';
+import { LEASE } from './lease.js';
+import { TrialQueue } from './trial-queue.js';
 import { TrialWorker } from './trial-worker.js';
 
 /** Options of {@link worker}. */
