@@ -37,11 +37,10 @@ void TaskTeam::run(size_t tasks, const std::function<void(size_t task, size_t wo
     for (size_t task = 0; task < tasks; ++task) work(task, 0);
     return;
   }
-  tasks_ = tasks;
   work_ = &work;
   ended_.store(0, std::memory_order_relaxed);
   // Whoever takes a task of this round sees what was written above.
-  turn_.store({turn_.load(std::memory_order_relaxed).round + 1, static_cast<uint32_t>(tasks)});
+  turn_.store({0, static_cast<uint32_t>(tasks)});
   const size_t wanted = std::min(workers_, tasks) - 1, helpers = helpers_.load();
   if (helpers < wanted) call_(wanted - helpers);
   while (workOnce(0)) {
@@ -55,7 +54,7 @@ void TaskTeam::run(size_t tasks, const std::function<void(size_t task, size_t wo
 }
 
 bool TaskTeam::inNeed() const {
-  return turn_.load().left > 0 && helpers_.load() + 1 < workers_;
+  return !turn_.load().isOver() && helpers_.load() + 1 < workers_;
 }
 
 void TaskTeam::help(const std::atomic<bool>& leave) {
@@ -72,7 +71,7 @@ void TaskTeam::help(const std::atomic<bool>& leave) {
       since = Clock::now();
       continue;
     }
-    for (int looks = 0; looks < kLooks && turn_.load(std::memory_order_relaxed).left == 0; ++looks) pause();
+    for (int looks = 0; looks < kLooks && turn_.load(std::memory_order_relaxed).isOver(); ++looks) pause();
     if (Clock::now() - since > kPatience) break;
   }
   const std::lock_guard lock(mutex_);
@@ -80,14 +79,21 @@ void TaskTeam::help(const std::atomic<bool>& leave) {
   --helpers_;
 }
 
-/** Does the round's next task, if there is one. */
+/**
+ * Does one of the round's tasks, if there is one: the leader the first of those that are left, a helper the
+ * last. Rounds follow each other whose tasks are the same parts of a batch; so most of what a thread reads is
+ * what it wrote, and need not come from another core's cache.
+ */
 bool TaskTeam::workOnce(size_t worker) {
-  Turn turn = turn_.load();
+  const bool leads = worker == 0;
+  Turn turn = turn_.load(), next;
   do {
-    if (turn.left == 0) return false;
-  } while (!turn_.compare_exchange_weak(turn, {turn.round, turn.left - 1}));
+    if (turn.isOver()) return false;
+    next = leads ? Turn{turn.first + 1, turn.last} : Turn{turn.first, turn.last - 1};
+    // The word may be that of a later round by now: then the task is one of that round.
+  } while (!turn_.compare_exchange_weak(turn, next));
   try {
-    (*work_)(tasks_ - turn.left, worker);
+    (*work_)(leads ? turn.first : next.last, worker);
   } catch (...) {
     const std::lock_guard lock(mutex_);
     if (!error_) error_ = std::current_exception();

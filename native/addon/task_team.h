@@ -33,9 +33,10 @@ class TaskTeam final : public ThreadTeam {
   void help(const std::atomic<bool>& leave);
 
  private:
-  /** What is handed out: the round, and how many of its tasks are left, in one word. */
+  /** The tasks [first, last) of the round are left, in one word. */
   struct Turn {
-    uint32_t round, left;
+    uint32_t first, last;
+    bool isOver() const { return first == last; }
   };
   bool workOnce(size_t worker);
 
@@ -44,7 +45,6 @@ class TaskTeam final : public ThreadTeam {
   std::atomic<Turn> turn_{Turn{0, 0}};
   static_assert(std::atomic<Turn>::is_always_lock_free);
   // Of the round: valid while one of its tasks is handed out and has not ended.
-  size_t tasks_ = 0;
   const std::function<void(size_t, size_t)>* work_ = nullptr;
   std::atomic<size_t> ended_{0};
 

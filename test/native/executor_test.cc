@@ -107,6 +107,16 @@ std::vector<Layer> otherLayers() {
   return network.layers;
 }
 
+/** One whose products are shared by columns, where even five threads have enough of them. */
+std::vector<Layer> wideLayers() {
+  Builder network;
+  network.add("Rescaling", {12, 12, 1}).scale = 1.0f / 255;
+  network.add("Flatten", {144});
+  network.add("Dense", {500}).activation = "relu";
+  network.add("Dense", {4}).activation = "softmax";
+  return network.layers;
+}
+
 struct Trial {
   explicit Trial(const std::vector<Layer>& layers) : network(0, layers, Adam{}, {1, Precision::Fp32}) {
     std::vector<float> parameters(network.plan().parameterCount), variances(network.plan().statisticCount, 1);
@@ -307,7 +317,7 @@ std::vector<float> outcome(const Harness& harness, const std::vector<Layer>& lay
 }
 
 void checkEqualBits(const Harness& harness) {
-  for (const auto& layers : {notebookLayers(), otherLayers()}) {
+  for (const auto& layers : {notebookLayers(), otherLayers(), wideLayers()}) {
     const std::vector<float> alone = outcome(harness, layers, 1);
     check(std::all_of(alone.begin(), alone.end(), [](float x) { return std::isfinite(x); }), "all is finite");
     for (const size_t threads : {2, 3, 5}) {

@@ -15,8 +15,11 @@ class DenseBlock final : public CpuBlock {
     const size_t width = spec_.out;
     const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
     multiply({n, width, spec_.in}, {from_.values, spec_.in, 1},
-             {parameters(spec_.parameters.first), width, 1}, lists(n), out, [&](size_t first, size_t last) {
-               kernels().biasRelu(out + first * width, last - first, width, bias, spec_.relu);
+             {parameters(spec_.parameters.first), width, 1}, from_.pixels, out, [&](const Part& part) {
+               for (size_t i = part.firstRow; i < part.lastRow; ++i) {
+                 kernels().biasRelu(out + i * width + part.firstColumn, 1, part.lastColumn - part.firstColumn,
+                                    bias ? bias + part.firstColumn : nullptr, spec_.relu);
+               }
              });
   }
 
@@ -29,12 +32,12 @@ class DenseBlock final : public CpuBlock {
       });
     }
     if (spec_.bias) kernels().columnSums(gradient, n, width, gradients(spec_.parameters.second));
-    const auto nothing = [](size_t, size_t) {};
-    multiply({spec_.in, width, n}, {from_.values, 1, spec_.in}, {gradient, width, 1}, lists(spec_.in),
+    const auto nothing = [](const Part&) {};
+    multiply({spec_.in, width, n}, {from_.values, 1, spec_.in}, {gradient, width, 1}, from_.pixels,
              gradients(spec_.parameters.first), nothing);
     if (from_.gradient) {
       multiply({n, spec_.in, width}, {gradient, width, 1}, {parameters(spec_.parameters.first), 1, width},
-               nullptr, from_.gradient, nothing);
+               false, from_.gradient, nothing);
     }
   }
 
@@ -44,33 +47,41 @@ class DenseBlock final : public CpuBlock {
     size_t m, n, k;
   };
 
+  /** Of C. */
+  struct Part {
+    size_t firstRow, lastRow, firstColumn, lastColumn;
+  };
+
   /**
-   * Each worker computes some of C's rows, whose sums do not depend on how many those are, and then calls
-   * then(first, last) for them.
+   * Each worker computes a part of C, whose sums do not depend on which, and then calls then(part). Parts are
+   * rows, or columns where there are more of those: then no two workers pack, and keep in their caches, the
+   * same of B.
+   * @param manyZeros A is of pixels: they are often blank, and so are their neighbours
    */
   template <typename Then>
-  void multiply(const Product& p, Matrix a, Matrix b, DepthList* lists, float* c, const Then& then) {
+  void multiply(const Product& p, Matrix a, Matrix b, bool manyZeros, float* c, const Then& then) {
     // A smaller product is done before help has come.
     constexpr size_t kSmall = 1 << 17;
+    // Whole panels of every instruction set.
+    constexpr size_t kColumns = 48;
     const size_t workers = p.m * p.n * p.k < kSmall ? 1 : team().workers();
-    // Whole tiles and lists, as far as there are any.
-    constexpr size_t kRows = 24;
-    static_assert(kRows % kListRows == 0);
-    const size_t rows = ((p.m + workers - 1) / workers + kRows - 1) / kRows * kRows;
+    const bool byColumn = p.m < p.n && p.n >= workers * 2 * kColumns;
+    const size_t all = byColumn ? p.n : p.m;
+    // Whole lists, as far as there are any.
+    const size_t size = byColumn ? kColumns : kListRows;
+    const size_t share = ((all + workers - 1) / workers + size - 1) / size * size;
+    const size_t lists = manyZeros ? (p.m + kListRows - 1) / kListRows : 0;
+    lists_.ensure(lists * team().workers());
     float* const memory = scratch(kGemmScratch);
-    team().forEachPart(p.m, rows, [&](size_t first, size_t last, size_t worker) {
-      kernels().gemm(last - first, p.n, p.k, {a.data + first * a.rowStride, a.rowStride, a.columnStride}, b,
-                     c + first * p.n, p.n, false, memory + worker * kGemmScratch,
-                     lists ? lists + first / kListRows : nullptr);
-      then(first, last);
+    team().forEachPart(all, share, [&](size_t first, size_t last, size_t worker) {
+      const Part part = byColumn ? Part{0, p.m, first, last} : Part{first, last, 0, p.n};
+      kernels().gemm(part.lastRow - part.firstRow, part.lastColumn - part.firstColumn, p.k,
+                     {a.data + part.firstRow * a.rowStride, a.rowStride, a.columnStride},
+                     {b.data + part.firstColumn * b.columnStride, b.rowStride, b.columnStride},
+                     c + part.firstRow * p.n + part.firstColumn, p.n, false, memory + worker * kGemmScratch,
+                     manyZeros ? lists_.data() + worker * lists : nullptr);
+      then(part);
     });
-  }
-
-  /** Pixels are often blank, and so are their neighbours. */
-  DepthList* lists(size_t rows) {
-    if (!from_.pixels) return nullptr;
-    lists_.ensure((rows + kListRows - 1) / kListRows);
-    return lists_.data();
   }
 
   DenseSpec spec_;
