@@ -13,7 +13,7 @@ const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }
 const suffix = SUFFIXES.find((ending) => TOOLS.every((tool) => works(`${tool}${ending}`)));
 if (suffix === undefined) {
   console.error(
-    `convsweep: ${TOOLS.join(', ')} of one version are needed; on Debian or Ubuntu: sudo apt-get install -y clang llvm`,
+    `convsweep: ${TOOLS.join(', ')} of one version are needed; on Debian or Ubuntu: sudo apt-get install -y clang llvm libclang-rt-dev`,
   );
   process.exit(1);
 }
