@@ -75,6 +75,11 @@ export function run(command, args, { env = {}, ...options } = {}) {
   return { passed: status === 0, output: status === 0 ? said : `${said}${command}: ${ended}\n` };
 }
 
+/** Whether a command is there. */
+export function works(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
 /** Runs a command that shows what it does, and ends this process if it fails. */
 export function mustRun(command, args, env = {}) {
   const options = { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } };

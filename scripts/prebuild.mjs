@@ -2,17 +2,15 @@
 // into prebuilds/, which the published package holds. One compiler makes all of a platform's releases: it is part of
 // what a sweep's results depend on.
 //   --test   also builds the native tests, and runs them, those for other machines in an emulator
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { cmakeBuild, nodeApiDefinitions, root, run } from './cmake.mjs';
+import { cmakeBuild, nodeApiDefinitions, root, run, works } from './cmake.mjs';
 import { sysroot } from './sysroot.mjs';
 
 const STATIC = '-static-libstdc++ -static-libgcc';
 /** What a library in the addon brings along stays in the addon. */
 const HIDDEN = '-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-s';
 
-const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 const isMusl = () => process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
 
 /** With clang, against Debian 11. */

@@ -1,15 +1,13 @@
 // npm run test:coverage:native: prints which share of the CPU engine its native tests run, on all instruction sets of this
 // machine together, by clang's own measure. Needs clang and LLVM's tools of the same version.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { cmakeBuild, mustRun, root } from './cmake.mjs';
+import { cmakeBuild, mustRun, root, works } from './cmake.mjs';
 
 /** The endings of the names of clang's versions. */
 const SUFFIXES = ['', ...Array.from({ length: 9 }, (_, i) => `-${22 - i}`)];
 const TOOLS = ['clang++', 'llvm-profdata', 'llvm-cov'];
 
-const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 const suffix = SUFFIXES.find((ending) => TOOLS.every((tool) => works(`${tool}${ending}`)));
 if (suffix === undefined) {
   console.error(
