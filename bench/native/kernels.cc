@@ -1,6 +1,6 @@
 // Where the time of a training step and of inference goes, kernel by kernel, on one thread, in place: with
 // the caches as the step leaves them and with gradients as training makes them. As Markdown:
-//   native_bench_kernels [digits.bin] [seconds] [widths: a b c]
+//   native_bench_kernels [digits.bin] [seconds] [network: notebook, or another of networks.h]
 // The fastest of all runs of 10 batches is shown, so that other programs hardly count. A cycle is one of the
 // clock that the machine's peak implies: 32 single-precision operations a cycle, as of two multiply-add units
 // for 8 numbers.
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bench/native/job.h"
+#include "bench/native/networks.h"
 #include "bench/native/peak.h"
 
 // The table that dispatch.cc chooses, under another name: the network gets one with a clock around each
@@ -25,6 +26,7 @@
 
 using namespace convsweep;
 using namespace convsweep::bench;
+using cpu::ConvKernels;
 using cpu::Kernels;
 using cpu::StemKernels;
 
@@ -48,6 +50,8 @@ template <typename Table>
 const Table& chosen() {
   if constexpr (std::is_same_v<Table, StemKernels>) {
     return *cpu::chosenKernels().stem;
+  } else if constexpr (std::is_same_v<Table, ConvKernels>) {
+    return *cpu::chosenKernels().conv;
   } else {
     return cpu::chosenKernels();
   }
@@ -56,16 +60,23 @@ const Table& chosen() {
 template <auto kKernel>
 size_t place;
 
-template <auto kKernel, typename Table, typename... Arguments>
-void add(Table& table, const char* name, void (*Table::*)(Arguments...)) {
+/** Adds the time until it goes to a kernel's. */
+struct Clock {
+  Timed& to;
+  const uint64_t begin = ticks();
+  ~Clock() {
+    to.ticks += ticks() - begin;
+    ++to.calls;
+  }
+};
+
+template <auto kKernel, typename Table, typename Result, typename... Arguments>
+void add(Table& table, const char* name, Result (*Table::*)(Arguments...)) {
   place<kKernel> = timed.size();
   timed.push_back({name});
   table.*kKernel = [](Arguments... arguments) {
-    const uint64_t begin = ticks();
-    (chosen<Table>().*kKernel)(arguments...);
-    Timed& to = timed[place<kKernel>];
-    to.ticks += ticks() - begin;
-    ++to.calls;
+    const Clock clock{timed[place<kKernel>]};
+    return (chosen<Table>().*kKernel)(arguments...);
   };
 }
 
@@ -73,8 +84,10 @@ void add(Table& table, const char* name, void (*Table::*)(Arguments...)) {
 
 Kernels clocked() {
   static StemKernels stem = *cpu::chosenKernels().stem;
+  static ConvKernels conv = *cpu::chosenKernels().conv;
   Kernels all = cpu::chosenKernels();
   all.stem = &stem;
+  all.conv = &conv;
   CONVSWEEP_TIME(stem, StemKernels, inkRows);
   CONVSWEEP_TIME(stem, StemKernels, firstRows);
   CONVSWEEP_TIME(stem, StemKernels, firstForward);
@@ -83,6 +96,29 @@ Kernels clocked() {
   CONVSWEEP_TIME(stem, StemKernels, secondMultiply);
   CONVSWEEP_TIME(stem, StemKernels, secondPool);
   CONVSWEEP_TIME(stem, StemKernels, secondNormalise);
+  CONVSWEEP_TIME(conv, ConvKernels, pack);
+  CONVSWEEP_TIME(conv, ConvKernels, correlate);
+  CONVSWEEP_TIME(conv, ConvKernels, weightSums);
+  CONVSWEEP_TIME(conv, ConvKernels, toPlanes);
+  CONVSWEEP_TIME(conv, ConvKernels, correlatePlanes);
+  CONVSWEEP_TIME(conv, ConvKernels, planeSums);
+  CONVSWEEP_TIME(conv, ConvKernels, tileInputs);
+  CONVSWEEP_TIME(conv, ConvKernels, tileResults);
+  CONVSWEEP_TIME(conv, ConvKernels, tileGradients);
+  CONVSWEEP_TIME(conv, ConvKernels, tileKernel);
+  CONVSWEEP_TIME(conv, ConvKernels, tileKernelGradient);
+  CONVSWEEP_TIME(conv, ConvKernels, listByFilter);
+  CONVSWEEP_TIME(conv, ConvKernels, addPatches);
+  CONVSWEEP_TIME(conv, ConvKernels, listByPatch);
+  CONVSWEEP_TIME(conv, ConvKernels, spread);
+  CONVSWEEP_TIME(all, Kernels, rescale);
+  CONVSWEEP_TIME(all, Kernels, affine);
+  CONVSWEEP_TIME(all, Kernels, poolRow);
+  CONVSWEEP_TIME(all, Kernels, largestOf);
+  CONVSWEEP_TIME(all, Kernels, poolBackward);
+  CONVSWEEP_TIME(all, Kernels, relu);
+  CONVSWEEP_TIME(all, Kernels, dropout);
+  CONVSWEEP_TIME(all, Kernels, multiply);
   CONVSWEEP_TIME(all, Kernels, gemm);
   CONVSWEEP_TIME(all, Kernels, biasRelu);
   CONVSWEEP_TIME(all, Kernels, moments);
@@ -151,12 +187,21 @@ const Kernels& convsweep::cpu::kernels() {
 int main(int argc, char** argv) {
   const Digits digits = argc > 1 && *argv[1] ? readDigits(argv[1]) : strokes(7000);
   const double limit = argc > 2 ? std::atof(argv[2]) : 5;
-  int widths[3] = {60, 60, 60};
-  for (int i = 0; i < 3 && argc > 3 + i; ++i) widths[i] = std::atoi(argv[3 + i]);
+  const std::string name = argc > 3 ? argv[3] : "notebook";
+  const std::vector<Named> all = networks();
+  const auto chosen =
+      std::find_if(all.begin(), all.end(), [&](const Named& one) { return one.name == name; });
+  if (chosen == all.end()) {
+    std::fprintf(stderr, "there is no network %s\n", name.c_str());
+    return 1;
+  }
   constexpr size_t kImages = 1280;
-  const size_t count = digits.labels.size();
-  const auto dataset = backend::createDataset(0, digits.images.data(), digits.labels.data(), count, 784);
-  Network network(0, layers(widths[0], widths[1], widths[2]), Adam{}, {1});
+  const bool colour = chosen->layers.front().inputShape[2] == 3;
+  const Digits images = colour ? noise(kImages, 32 * 32 * 3) : digits;
+  const size_t count = images.labels.size();
+  const auto dataset = backend::createDataset(0, images.images.data(), images.labels.data(), count,
+                                              images.images.size() / count);
+  Network network(0, chosen->layers, Adam{}, {1});
   initialise(network);
   flushDenormals();
 
@@ -179,7 +224,8 @@ int main(int argc, char** argv) {
   std::printf("| kernel | training | | inference | |\n| --- | --- | --- | --- | --- |\n");
   double train = training.seconds, infer = inference.seconds;
   for (size_t i = 0; i < timed.size(); ++i) {
-    line(timed[i].name, training.kernels[i], training, inference.kernels[i], inference, cycles);
+    if (training.kernels[i] + inference.kernels[i] > 0)
+      line(timed[i].name, training.kernels[i], training, inference.kernels[i], inference, cycles);
     train -= training.kernels[i];
     infer -= inference.kernels[i];
   }

@@ -534,14 +534,14 @@ void checkConvolutions() {
     }
     builder.flatten().dense(10, "softmax");
     const size_t n = static_cast<size_t>(draw(17, 40));
-    for (const char* way : {"plain", "direct", "winograd"}) {
+    for (const char* way : {"plain", "direct", "planes", "winograd"}) {
       setenv("CONVSWEEP_CONVOLUTION", way, 1);
       compareStep(name + " by " + way, builder.layers, n, Pixels::Dense, static_cast<unsigned>(100 + number),
                   false, 1e-5, 1e-6);
     }
   }
   const auto notebook = stemNetwork(28, 28, 28, 28, {30});
-  for (const char* way : {"stem", "plain", "direct", "winners", "winograd"}) {
+  for (const char* way : {"stem", "plain", "direct", "planes", "winners", "winograd"}) {
     setenv("CONVSWEEP_CONVOLUTION", way, 1);
     compareStep(std::string("notebook by ") + way, notebook, 24, Pixels::Strokes, 150,
                 way == std::string("stem"), 1e-5, 1e-6);

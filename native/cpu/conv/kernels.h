@@ -34,6 +34,24 @@ struct PackedKernel {
   size_t filters, count;
 };
 
+/** A map as planes [channel][y][x] within zeros, `rows` lines of `pitch` floats each. */
+struct PlaneLayout {
+  size_t channels, height, width;
+  size_t top, left, pitch, rows;
+
+  [[gnu::always_inline]] constexpr size_t size() const { return rows * pitch; }
+  /** Floats of memory, with those behind the planes that a vector may reach. */
+  [[gnu::always_inline]] constexpr size_t scratch() const { return channels * size() + 16; }
+};
+
+/** Windows of `rows` x `columns` over planes, `size` floats each: `lines` of `count` neighbours. */
+struct PlaneWindows {
+  const float* first;
+  size_t lines, count;
+  size_t pitch, size;
+  size_t rows, columns, channels;
+};
+
 /** What a pooled value's gradient is multiplied with begins at `offsets`. */
 struct WinnerList {
   float* factors;
@@ -80,6 +98,23 @@ struct ConvKernels {
    */
   void (*weightSums)(const Windows& windows, const float* gradient, size_t filters, size_t stride,
                      float* sums);
+
+  // Windows in vectors.
+
+  /** `planes`: the map in its zeros, to.scratch() floats. */
+  void (*toPlanes)(const float* map, const PlaneLayout& to, float* planes);
+  /**
+   * to[line][window][filter] = bias + window . kernel, then max(., 0) if `relu`. Windows of `to` are `stride`
+   * apart; `kernel`: [y][x][channel][filter]; `bias` may be null.
+   */
+  void (*correlatePlanes)(const PlaneWindows& windows, const float* kernel, size_t filters, const float* bias,
+                          bool relu, float* to, size_t stride);
+  /**
+   * sums[y][x][channel][filter][lane] += window x gradient over all windows. Lines of `gradient` are whole
+   * vectors, with zeros behind the last window.
+   */
+  void (*planeSums)(const PlaneWindows& windows, const float* gradient, const PlaneLayout& gradients,
+                    float* sums);
 
   // Winograd's algorithm. The transforms of a tile are in whole vectors of channels, its 36 products `step`
   // apart.

@@ -9,6 +9,10 @@ size_t packedSize(size_t depth, size_t filters);
 void pack(const float* kernel, const float* bias, size_t depth, size_t filters, size_t count, float* packed);
 void correlate(const Windows&, const PackedKernel&, bool relu, float* to, size_t stride, bool padded);
 void weightSums(const Windows&, const float* gradient, size_t filters, size_t stride, float* sums);
+void toPlanes(const float* map, const PlaneLayout&, float* planes);
+void correlatePlanes(const PlaneWindows&, const float* kernel, size_t filters, const float* bias, bool relu,
+                     float* to, size_t stride);
+void planeSums(const PlaneWindows&, const float* gradient, const PlaneLayout& gradients, float* sums);
 void tileInputs(const float* map, const Extent&, int y, int x, size_t step, float* to);
 void tileResults(size_t window, const float* products, size_t step, size_t filters, const float* bias,
                  bool relu, TileResults, float* to, size_t pitch, size_t stride, bool padded);

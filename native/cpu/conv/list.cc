@@ -6,6 +6,7 @@
 
 #include "cpu/conv/direct.h"
 #include "cpu/conv/plain.h"
+#include "cpu/conv/planes.h"
 #include "cpu/conv/winners.h"
 #include "cpu/conv/winograd.h"
 
@@ -46,6 +47,19 @@ bool manyChannels(const Kernels& kernels, const ConvSpec& spec) {
   return spec.in.channels >= fewest && spec.out.channels >= fewest;
 }
 
+bool strideOne(const ConvSpec& spec) {
+  return spec.window.strideY == 1 && spec.window.strideX == 1;
+}
+bool strideOneNotPooled(const ConvSpec& spec) {
+  return strideOne(spec) && notPooled(spec);
+}
+bool fewFilters(const Kernels& kernels, const ConvSpec& spec) {
+  return planesPay(*kernels.conv, spec.window, spec.out.width, spec.out.channels);
+}
+bool fewChannels(const Kernels& kernels, const ConvSpec& spec) {
+  return planesPay(*kernels.conv, spec.window, spec.in.width, spec.in.channels);
+}
+
 template <typename Interface>
 struct Implementation {
   const char* name;
@@ -63,6 +77,7 @@ std::unique_ptr<Interface> make(const Kernels& kernels, const ConvSpec& spec) {
 
 constexpr Implementation<ConvForward> kForward[] = {
     {"winograd", winograd, manyChannels, make<ConvForward, WinogradForward>},
+    {"planes", strideOne, fewFilters, make<ConvForward, PlanesForward>},
     {"direct", always, anyway, make<ConvForward, DirectForward>},
     {"plain", always, anyway, make<ConvForward, PlainForward>},
 };
@@ -70,6 +85,7 @@ constexpr Implementation<ConvForward> kForward[] = {
 constexpr Implementation<ConvInputGradient> kInputGradient[] = {
     {"winners", pooled, anyway, make<ConvInputGradient, WinnersInputGradient>},
     {"winograd", winogradNotPooled, manyChannels, make<ConvInputGradient, WinogradInputGradient>},
+    {"planes", strideOneNotPooled, fewChannels, make<ConvInputGradient, PlanesInputGradient>},
     {"direct", notPooled, anyway, make<ConvInputGradient, DirectInputGradient>},
     {"plain", always, anyway, make<ConvInputGradient, PlainInputGradient>},
 };
@@ -77,6 +93,7 @@ constexpr Implementation<ConvInputGradient> kInputGradient[] = {
 constexpr Implementation<ConvKernelGradient> kKernelGradient[] = {
     {"winners", pooled, anyway, make<ConvKernelGradient, WinnersKernelGradient>},
     {"winograd", winogradNotPooled, manyChannels, make<ConvKernelGradient, WinogradKernelGradient>},
+    {"planes", strideOneNotPooled, fewFilters, make<ConvKernelGradient, PlanesKernelGradient>},
     {"direct", notPooled, anyway, make<ConvKernelGradient, DirectKernelGradient>},
     {"plain", always, anyway, make<ConvKernelGradient, PlainKernelGradient>},
 };

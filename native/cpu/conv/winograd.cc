@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "cpu/conv/direct.h"
+#include "cpu/conv/pooling.h"
+#include "cpu/conv/turn.h"
 
 namespace convsweep::cpu {
 namespace {
@@ -133,23 +135,17 @@ void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* s
       product_.run(x, count, arrays.y + i * spec_.out.size(), spec_.out.size(), filters, false, scratch);
       continue;
     }
-    const PoolSpec& pool = *spec_.pool;
     const size_t mapSize = size(spec_.out.height) * size(spec_.out.width) * padded;
     float* const maps = scratch + product_.scratch();
     float* const tolerance = maps + product_.images() * mapSize;
     product_.run(x, count, maps, mapSize, padded, true, scratch);
-    const Windows w = windowsOf(spec_, inputFrame(spec_), nullptr);
     for (size_t j = 0; j < count; ++j) {
       const float* const map = maps + j * mapSize;
       if (arrays.winners) {
         all_.largestOf(map, mapSize / padded, padded, filters, tolerance);
         for (size_t f = 0; f < padded; ++f) tolerance[f] *= kTieShare;
       }
-      for (size_t y = 0; y < size(pool.out.height); ++y) {
-        const size_t at = (i + j) * pool.out.size() + y * size(pool.out.width) * filters;
-        all_.poolRow(pool, map, padded, y, spec_.relu, w.lineStep, w.step, tolerance, arrays.y + at,
-                     arrays.winners ? arrays.winners + at : nullptr);
-      }
+      poolImage(all_, spec_, map, padded, tolerance, arrays, i + j);
     }
   }
 }
@@ -159,19 +155,10 @@ void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* s
 WinogradInputGradient::WinogradInputGradient(const Kernels& kernels, const ConvSpec& spec)
     : spec_(spec),
       product_(*kernels.conv, gradientTiling(spec), size(spec.in.channels), false),
-      turned_(size(spec.window.height * spec.window.width) * size(spec.in.channels) *
-              size(spec.out.channels)) {}
+      turned_(weightsOf(spec)) {}
 
 void WinogradInputGradient::prepare(const float* kernel) {
-  const size_t taps = size(spec_.window.height * spec_.window.width);
-  const size_t channels = size(spec_.in.channels), filters = size(spec_.out.channels);
-  for (size_t t = 0; t < taps; ++t) {
-    const float* const from = kernel + (taps - 1 - t) * channels * filters;
-    float* const to = turned_.data() + t * channels * filters;
-    for (size_t f = 0; f < filters; ++f) {
-      for (size_t c = 0; c < channels; ++c) to[f * channels + c] = from[c * filters + f];
-    }
-  }
+  turn(spec_, kernel, turned_.data());
   product_.prepare(turned_.data(), nullptr);
 }
 

@@ -1,0 +1,160 @@
+#include "cpu/conv/planes.h"
+
+#include <cstring>
+
+#include "cpu/conv/direct.h"
+#include "cpu/conv/pooling.h"
+#include "cpu/conv/turn.h"
+
+namespace convsweep::cpu {
+namespace {
+
+size_t size(int extent) {
+  return static_cast<size_t>(extent);
+}
+
+/** A map in planes, with the frame that its windows need. */
+PlaneLayout layoutOf(const Frame& frame) {
+  return {frame.channels,
+          frame.height,
+          frame.width,
+          frame.top,
+          frame.left,
+          frame.left + frame.width + frame.right,
+          frame.top + frame.height + frame.bottom};
+}
+
+/** Of the gradient's convolution with the turned kernel, whose results cover the whole input. */
+PlaneLayout gradientLayout(const ConvSpec& s) {
+  const Window& w = s.window;
+  return {size(s.out.channels),
+          size(s.out.height),
+          size(s.out.width),
+          size(w.height - 1 - w.padTop),
+          size(w.width - 1 - w.padLeft),
+          size(s.in.width + w.width - 1),
+          size(s.in.height + w.height - 1)};
+}
+
+/** Whole vectors of zeros behind each line, which products with what lies beyond leave alone. */
+PlaneLayout paddedLayout(const ConvKernels& kernels, const Extent& extent) {
+  return {size(extent.channels),
+          size(extent.height),
+          size(extent.width),
+          0,
+          0,
+          wholeVectors(kernels, size(extent.width)),
+          size(extent.height)};
+}
+
+/** The windows of all lines. */
+PlaneWindows windowsIn(const PlaneLayout& planes, const float* first, const Window& window, size_t lines,
+                       size_t count) {
+  return {first,          lines, count, planes.pitch, planes.size(), size(window.height), size(window.width),
+          planes.channels};
+}
+
+/** Filters of a position in an unpooled map, which are transposed in fours. */
+size_t paddedFilters(const ConvSpec& spec) {
+  return (size(spec.out.channels) + 3) / 4 * 4;
+}
+
+}  // namespace
+
+bool planesPay(const ConvKernels& kernels, const Window& window, int width, int outputs) {
+  const auto full = [&](int n) {
+    return static_cast<double>(n) / static_cast<double>(wholeVectors(kernels, size(n)));
+  };
+  // What turning maps costs is little beside 9 products at least of each value.
+  return window.strideY == 1 && window.strideX == 1 && window.height * window.width >= 9 &&
+         full(width) >= 1.4 * full(outputs);
+}
+
+// ---- Forward ----------------------------------------------------------------------------------------------
+
+PlanesForward::PlanesForward(const Kernels& kernels, const ConvSpec& spec)
+    : all_(kernels), spec_(spec), planes_(layoutOf(inputFrame(spec))) {}
+
+/** The planes, then the unpooled map, of which vectors are read past the end. */
+size_t PlanesForward::scratch() const {
+  if (!spec_.pool) return planes_.scratch();
+  return planes_.scratch() + size(spec_.out.height) * size(spec_.out.width) * paddedFilters(spec_) + kSlack;
+}
+
+void PlanesForward::prepare(const float* kernel, const float* bias) {
+  kernel_ = kernel;
+  bias_ = bias;
+}
+
+void PlanesForward::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+  const ConvKernels& kernels = *all_.conv;
+  const size_t filters = size(spec_.out.channels);
+  const size_t stride = spec_.pool ? paddedFilters(spec_) : filters;
+  const PlaneWindows w =
+      windowsIn(planes_, scratch, spec_.window, size(spec_.out.height), size(spec_.out.width));
+  for (size_t i = shard.first; i < shard.last; ++i) {
+    kernels.toPlanes(arrays.x + i * spec_.in.size(), planes_, scratch);
+    float* const map = spec_.pool ? scratch + planes_.scratch() : arrays.y + i * spec_.out.size();
+    kernels.correlatePlanes(w, kernel_, filters, bias_, spec_.relu && !spec_.pool, map, stride);
+    if (spec_.pool) poolImage(all_, spec_, map, stride, nullptr, arrays, i);
+  }
+}
+
+// ---- The gradient of the input ----------------------------------------------------------------------------
+
+PlanesInputGradient::PlanesInputGradient(const Kernels& kernels, const ConvSpec& spec)
+    : kernels_(*kernels.conv), spec_(spec), planes_(gradientLayout(spec)), turned_(weightsOf(spec)) {}
+
+void PlanesInputGradient::prepare(const float* kernel) {
+  turn(spec_, kernel, turned_.data());
+}
+
+void PlanesInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+  const size_t channels = size(spec_.in.channels);
+  const PlaneWindows w =
+      windowsIn(planes_, scratch, spec_.window, size(spec_.in.height), size(spec_.in.width));
+  for (size_t i = shard.first; i < shard.last; ++i) {
+    kernels_.toPlanes(arrays.yGradient + i * spec_.out.size(), planes_, scratch);
+    kernels_.correlatePlanes(w, turned_.data(), channels, nullptr, false,
+                             arrays.xGradient + i * spec_.in.size(), channels);
+  }
+}
+
+// ---- The gradient of the kernel ---------------------------------------------------------------------------
+
+PlanesKernelGradient::PlanesKernelGradient(const Kernels& kernels, const ConvSpec& spec)
+    : kernels_(*kernels.conv),
+      spec_(spec),
+      planes_(layoutOf(inputFrame(spec))),
+      gradients_(paddedLayout(kernels_, spec.out)) {}
+
+/** The planes of the input, those of the gradient. */
+size_t PlanesKernelGradient::scratch() const {
+  return planes_.scratch() + gradients_.scratch();
+}
+
+/** A vector for each weight. */
+size_t PlanesKernelGradient::sums() const {
+  return weightsOf(spec_) * kernels_.lanes;
+}
+
+void PlanesKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
+                               float* scratch) const {
+  float* const gradients = scratch + planes_.scratch();
+  const PlaneWindows w =
+      windowsIn(planes_, scratch, spec_.window, size(spec_.out.height), size(spec_.out.width));
+  for (size_t i = shard.first; i < shard.last; ++i) {
+    kernels_.toPlanes(arrays.x + i * spec_.in.size(), planes_, scratch);
+    kernels_.toPlanes(arrays.yGradient + i * spec_.out.size(), gradients_, gradients);
+    kernels_.planeSums(w, gradients, gradients_, sums);
+  }
+}
+
+void PlanesKernelGradient::finish(const float* sums, float* gradient) const {
+  for (size_t i = 0; i < weightsOf(spec_); ++i) {
+    gradient[i] = 0;
+    for (size_t lane = 0; lane < kernels_.lanes; ++lane) gradient[i] += sums[i * kernels_.lanes + lane];
+  }
+}
+
+}  // namespace convsweep::cpu
