@@ -126,7 +126,9 @@ std::shared_ptr<Network> NetworkHandle::idle() const {
 NetworkHandle::Rows NetworkHandle::rowsFrom(const Napi::CallbackInfo& info, const Plan& plan,
                                             Labels labels) const {
   const Napi::Env env = info.Env();
-  const DatasetHandle& handle = DatasetHandle::from(info[0]);
+  // Named, because GCC 13 takes what comes of a temporary for dangling.
+  const Napi::Value dataset = info[0];
+  const DatasetHandle& handle = DatasetHandle::from(dataset);
   Rows rows{handle.copy(), indicesFrom(info[1], "rows")};
   if (rows.indices.empty()) throw Napi::RangeError::New(env, "Expected at least one row for rows");
   if (*std::max_element(rows.indices.begin(), rows.indices.end()) >= handle.count()) {

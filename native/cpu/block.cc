@@ -10,10 +10,12 @@
 
 namespace convsweep::cpu {
 
-float* CpuBlock::prepare(size_t n, Mode mode) {
+float* CpuBlock::prepare(size_t n, Mode mode, float* gradient) {
   values_.ensure(n * to_.size + kSlack);
   to_.values = values_.data();
-  if (mode == Mode::Training) {
+  if (mode == Mode::Training && gradient) {
+    to_.gradient = gradient;
+  } else if (mode == Mode::Training) {
     gradient_.ensure(n * to_.size + kSlack);
     to_.gradient = gradient_.data();
   }

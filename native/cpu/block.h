@@ -66,8 +66,8 @@ class CpuBlock : public Block {
   virtual bool lead(Follower&) { return false; }
 
  protected:
-  /** Makes room for the output of `n` images. */
-  float* prepare(size_t n, Mode mode);
+  /** Makes room for the output of `n` images and for its gradient, unless that has a place already. */
+  float* prepare(size_t n, Mode mode, float* gradient = nullptr);
 
   const Kernels& kernels() const { return context_.kernels; }
   const Team& team() const { return context_.team; }

@@ -16,8 +16,10 @@
  */
 namespace convsweep::cpu {
 
-/** Floats behind the values of a batch that a vector may reach. */
-constexpr size_t kSlack = 16;
+/** The windows [begin, end) of a row of a pooled map. */
+struct PoolRow {
+  size_t y, begin, end;
+};
 
 struct Kernels {
   const char* name;
@@ -43,13 +45,14 @@ struct Kernels {
   void (*columnSums)(const float* x, size_t rows, size_t columns, float* sums);
 
   /**
-   * Row `y` of an image's pooled map, clipped at 0 if `relu`. `map`: [y][x][channel], positions `stride`
-   * apart, read in whole vectors. `winners`: of the position of the window's first largest value, y *
-   * lineStep + x * step; null in inference. `tolerance`: for each channel, in whole vectors, by how much a
-   * value may fall short of the largest and count as large; null: nothing.
+   * A row of an image's pooled map, or a part of it, clipped at 0 if `relu`. `map`: [y][x][channel],
+   * positions `stride` apart, read in whole vectors. `to`, `winners`: of the whole row; winners of the
+   * position of the window's first largest value, y * lineStep + x * step; null in inference. `tolerance`:
+   * for each channel, in whole vectors, by how much a value may fall short of the largest and count as large;
+   * null: nothing.
    */
-  void (*poolRow)(const PoolSpec& pool, const float* map, size_t stride, size_t y, bool relu, size_t lineStep,
-                  size_t step, const float* tolerance, float* to, int32_t* winners);
+  void (*poolRow)(const PoolSpec& pool, const float* map, size_t stride, const PoolRow& row, bool relu,
+                  size_t lineStep, size_t step, const float* tolerance, float* to, int32_t* winners);
   /** The largest absolute value of each channel, both in whole vectors. */
   void (*largestOf)(const float* map, size_t positions, size_t stride, size_t channels, float* to);
   /**
@@ -73,17 +76,18 @@ struct Kernels {
                     const float* shift, bool relu, float* out);
   /**
    * dgamma = sum(gradient * xhat), dbeta = sum(gradient) with xhat = (x - mean) * inverseDeviation. Here and
-   * below `y`, where not null, is what ReLU left of the output: gradients count as 0 where it is not
-   * positive.
+   * below `shift` is null but where ReLU follows: gradients count as 0 then where `normalise` by it and
+   * `scale` would be clipped. (To compute that again costs less than to read it again.)
    */
-  void (*normSums)(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
-                   const float* mean, const float* inverseDeviation, float* dgamma, float* dbeta);
+  void (*normSums)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+                   const float* inverseDeviation, const float* scale, const float* shift, float* dgamma,
+                   float* dbeta);
   /**
-   * dx = gamma * inverseDeviation * (gradient - dbeta * share - xhat * dgamma * share), share: 1 / rows of
-   * the batch
+   * dx = scale * (gradient - dbeta * share - xhat * dgamma * share), share: 1 / rows of the batch; `dx` may
+   * be `gradient`.
    */
-  void (*normBackward)(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
-                       const float* mean, const float* inverseDeviation, const float* gamma,
+  void (*normBackward)(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+                       const float* inverseDeviation, const float* scale, const float* shift,
                        const float* dgamma, const float* dbeta, float share, float* dx);
 
   /** One Adam step over flat arrays; `stepSize` is bias-corrected. */

@@ -6,6 +6,12 @@
 #include "cpu/conv/list.h"
 
 namespace convsweep::cpu {
+namespace {
+
+/** Values of a map that stay in the first caches until something else is done with them. */
+constexpr size_t kCached = 16 * 1024;
+
+}  // namespace
 
 ConvBlock::ConvBlock(const Context& context, const Node& from, const ConvSpec& spec)
     : CpuBlock(context, from, spec.pool ? spec.pool->out.size() : spec.out.size()),
@@ -15,7 +21,12 @@ ConvBlock::ConvBlock(const Context& context, const Node& from, const ConvSpec& s
       kernelGradient_(makeKernelGradient(context.kernels, spec)) {}
 
 ConvArrays ConvBlock::arrays(float* y) {
-  return {from_.values, y, spec_.pool ? winners_.data() : nullptr, to_.gradient, from_.gradient};
+  return {from_.values,
+          from_.pixels ? ink_.data() : nullptr,
+          y,
+          spec_.pool ? winners_.data() : nullptr,
+          to_.gradient,
+          from_.gradient};
 }
 
 void ConvBlock::forward(size_t n, Mode mode) {
@@ -23,14 +34,24 @@ void ConvBlock::forward(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
   if (training && spec_.pool) winners_.ensure(n * to_.size);
   forward_->prepare(kernel(), spec_.bias ? parameters(spec_.parameters.second) : nullptr);
+  const size_t lines = static_cast<size_t>(spec_.in.height);
+  if (from_.pixels) ink_.ensure(n * lines);
   ConvArrays all = arrays(y);
   if (!training) all.winners = nullptr;
   const size_t size = forward_->scratch();
   float* const memory = scratch(size);
   if (follower_) follower_->begin(n, mode);
   team().forEachShard(n, [&](const Shard& shard, size_t worker) {
-    forward_->run(shard, all, memory + worker * size);
-    if (follower_) follower_->forward(shard, mode, y);
+    for (size_t i = shard.first; from_.pixels && i < shard.last; ++i)
+      kernels().conv->inkOf(from_.values + i * from_.size, spec_.in, ink_.data() + i * lines);
+    // Statistics are of whole shards; without them what follows can come sooner.
+    const size_t images =
+        follower_ && !training ? std::max(kCached / to_.size, size_t{1}) : shard.last - shard.first;
+    for (size_t first = shard.first; first < shard.last; first += images) {
+      const Shard part{shard.index, first, std::min(first + images, shard.last)};
+      forward_->run(part, all, memory + worker * size);
+      if (follower_) follower_->forward(part, mode, y);
+    }
   });
 }
 
@@ -79,7 +100,13 @@ int ConvBlock::winner(size_t image, size_t element) const {
   const Window& pool = spec_.pool->window;
   const size_t width = static_cast<size_t>(spec_.pool->out.width);
   const size_t x = element / filters() % width, y = element / filters() / width;
-  const size_t at = static_cast<size_t>(winners_.data()[image * to_.size + element]);
+  const int32_t winner = winners_.data()[image * to_.size + element];
+  // All of the window is blank: the first of its positions that lies in the map.
+  if (winner < 0) {
+    const int above = std::max(pool.padTop - static_cast<int>(y) * pool.strideY, 0);
+    return above * pool.width + std::max(pool.padLeft - static_cast<int>(x) * pool.strideX, 0);
+  }
+  const size_t at = static_cast<size_t>(winner);
   const int row = static_cast<int>(at / (static_cast<size_t>(spec_.window.strideY) * frame_.pitch()));
   const int column =
       static_cast<int>(at % frame_.pitch() / (static_cast<size_t>(spec_.window.strideX) * frame_.channels));

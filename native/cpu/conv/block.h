@@ -42,6 +42,8 @@ class ConvBlock final : public CpuBlock {
   std::unique_ptr<ConvInputGradient> inputGradient_;
   Follower* follower_ = nullptr;
   Buffer<int32_t> winners_;
+  /** Of each line of the images, if this is the first layer. */
+  Buffer<Span> ink_;
   Buffer<float> kernelSums_, biasSums_;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/conv/windows.h"
+
 namespace convsweep::cpu {
 
 // ---- Forward ----------------------------------------------------------------------------------------------
@@ -23,33 +25,22 @@ size_t DirectForward::scratch() const {
 void DirectForward::prepare(const float* kernel, const float* bias) {
   const Windows w = windowsOf(spec_, frame_, nullptr);
   kernels_.pack(kernel, bias, w.depth(), static_cast<size_t>(spec_.out.channels), w.count, packed_.data());
+  blank_.prepare(kernels_, spec_, bias);
 }
 
 void DirectForward::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
-  const size_t filters = static_cast<size_t>(spec_.out.channels), padded = wholeVectors(kernels_, filters);
-  float* const map = scratch + frame_.scratch();
+  const size_t filters = static_cast<size_t>(spec_.out.channels);
+  const size_t stride = spec_.pool ? wholeVectors(kernels_, filters) : filters;
   for (size_t i = shard.first; i < shard.last; ++i) {
-    Windows w = windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch));
-    size_t lines = 0;
-    const auto lineTo = [&](float* to, size_t stride) {
-      kernels_.correlate(w, {packed_.data(), filters, w.count}, !spec_.pool && spec_.relu, to, stride,
+    const Windows all = windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch));
+    const auto convolve = [&](size_t y, const Span& span, float* to) {
+      Windows some = all;
+      some.first += y * all.lineStep + span.begin * all.step;
+      some.count = span.end - span.begin;
+      kernels_.correlate(some, {packed_.data(), filters, all.count}, !spec_.pool && spec_.relu, to, stride,
                          spec_.pool.has_value());
-      w.first += w.lineStep;
-      ++lines;
     };
-    if (!spec_.pool) {
-      while (lines < w.lines) lineTo(arrays.y + i * spec_.out.size() + lines * w.count * filters, filters);
-      continue;
-    }
-    const PoolSpec& pool = *spec_.pool;
-    for (size_t y = 0; y < static_cast<size_t>(pool.out.height); ++y) {
-      const int end = static_cast<int>(y) * pool.window.strideY - pool.window.padTop + pool.window.height;
-      while (static_cast<int>(lines) < std::min(end, spec_.out.height))
-        lineTo(map + lines * w.count * padded, padded);
-      const size_t at = i * pool.out.size() + y * static_cast<size_t>(pool.out.width) * filters;
-      all_.poolRow(pool, map, padded, y, spec_.relu, w.lineStep, w.step, nullptr, arrays.y + at,
-                   arrays.winners ? arrays.winners + at : nullptr);
-    }
+    convolveImage(all_, spec_, arrays, i, scratch + frame_.scratch(), stride, blank_, convolve);
   }
 }
 

@@ -14,7 +14,12 @@ namespace convsweep::cpu {
 /** Where the arrays of a batch begin. */
 struct ConvArrays {
   const float* x;
-  /** Pooled values and their winners, see Kernels::poolRow; without pooling `winners` is null. */
+  /** Where the images have ink, see ink.h, a span for each line; null where x is no image. */
+  const Span* ink;
+  /**
+   * Pooled values and their winners, see Kernels::poolRow, or -1 where all that a window sees is blank;
+   * without pooling `winners` is null.
+   */
   float* y;
   int32_t* winners;
   /** Of y, 0 where ReLU clipped, and of x. */

@@ -12,6 +12,9 @@
  */
 namespace convsweep::cpu {
 
+/** Floats behind an array that a vector may reach. */
+constexpr size_t kSlack = 16;
+
 /**
  * Windows of `rows` runs each, the runs `pitch` apart; the windows of a line `step` apart, the lines
  * `lineStep`.
@@ -41,7 +44,7 @@ struct PlaneLayout {
 
   [[gnu::always_inline]] constexpr size_t size() const { return rows * pitch; }
   /** Floats of memory, with those behind the planes that a vector may reach. */
-  [[gnu::always_inline]] constexpr size_t scratch() const { return channels * size() + 16; }
+  [[gnu::always_inline]] constexpr size_t scratch() const { return channels * size() + kSlack; }
 };
 
 /** Windows of `rows` x `columns` over planes, `size` floats each: `lines` of `count` neighbours. */
@@ -50,6 +53,11 @@ struct PlaneWindows {
   size_t lines, count;
   size_t pitch, size;
   size_t rows, columns, channels;
+};
+
+/** Of a line, what begins at `begin` and ends before `end`; both are 0 where it is empty. */
+struct Span {
+  uint32_t begin, end;
 };
 
 /** What a pooled value's gradient is multiplied with begins at `offsets`. */
@@ -99,13 +107,18 @@ struct ConvKernels {
   void (*weightSums)(const Windows& windows, const float* gradient, size_t filters, size_t stride,
                      float* sums);
 
+  /** Of each line, the pixels outside of which all is 0. */
+  void (*inkOf)(const float* image, const Extent& extent, Span* ink);
+  /** to[row][column] = values[column], rows `stride` apart. `values`: readable in whole vectors. */
+  void (*repeat)(const float* values, size_t columns, size_t rows, float* to, size_t stride);
+
   // Windows in vectors.
 
   /** `planes`: the map in its zeros, to.scratch() floats. */
   void (*toPlanes)(const float* map, const PlaneLayout& to, float* planes);
   /**
-   * to[line][window][filter] = bias + window . kernel, then max(., 0) if `relu`. Windows of `to` are `stride`
-   * apart; `kernel`: [y][x][channel][filter]; `bias` may be null.
+   * One line of windows: to[window][filter] = bias + window . kernel, then max(., 0) if `relu`. Windows of
+   * `to` are `stride` apart; `kernel`: [y][x][channel][filter]; `bias` may be null.
    */
   void (*correlatePlanes)(const PlaneWindows& windows, const float* kernel, size_t filters, const float* bias,
                           bool relu, float* to, size_t stride);
@@ -136,14 +149,18 @@ struct ConvKernels {
    */
   void (*tileKernelGradient)(size_t window, const float* sums, size_t channels, size_t filters, float* to);
 
-  /** Lists, per filter, the gradients that are not 0. `begins`: filters + 1 indices. */
-  void (*listByFilter)(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
-                       const WinnerList& list, uint32_t* begins);
   /**
-   * sums[filter][rows][run in whole vectors] += gradient * patch. `image`: readable a vector past its end.
+   * Lists, per filter, the gradients that are not 0 and whose winner is not -1: from f * (positions + kSlack)
+   * on, as many as counts[f].
+   */
+  void (*listByFilter)(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
+                       const WinnerList& list, uint32_t* counts);
+  /**
+   * sums[filter][rows][run in whole vectors] += gradient * patch. `image`: readable a vector past its end;
+   * lists `listStep` apart.
    */
   void (*addPatches)(const float* image, size_t pitch, size_t rows, size_t run, size_t filters,
-                     const WinnerList& list, const uint32_t* begins, float* sums);
+                     const WinnerList& list, size_t listStep, const uint32_t* counts, float* sums);
   /**
    * Lists, per patch that has one, the gradients that are not 0; `offsets` of the list count filters *
    * `kernelStep`. Returns the number of patches, behind which one more marks the end.

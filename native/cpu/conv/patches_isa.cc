@@ -12,14 +12,14 @@ constexpr size_t kSums = kLanes == 16 ? 24 : 12;
 constexpr size_t kMostRows = 7;
 
 template <size_t kRows, size_t kVectors>
-void addPatchesOf(const float* image, size_t pitch, size_t filters, const WinnerList& list,
-                  const uint32_t* begins, float* sums, size_t rowStep, size_t filterStep) {
+void addPatchesOf(const float* image, size_t pitch, size_t filters, const WinnerList& list, size_t listStep,
+                  const uint32_t* counts, float* sums, size_t rowStep, size_t filterStep) {
   // Where there are few sums, two of each, so that no multiply-add waits for the one before.
   constexpr size_t kCopies = kRows * kVectors <= kSums / 3 ? 2 : 1;
   for (size_t f = 0; f < filters; ++f, sums += filterStep) {
-    if (begins[f] == begins[f + 1]) continue;
+    if (counts[f] == 0) continue;
     Vector sum[kCopies][kRows][kVectors] = {};
-    const auto add = [&](uint32_t i, Vector(&to)[kRows][kVectors]) __attribute__((always_inline)) {
+    const auto add = [&](size_t i, Vector(&to)[kRows][kVectors]) __attribute__((always_inline)) {
       const Vector g = broadcast(list.factors[i]);
       const float* patch = image + list.offsets[i];
 #pragma GCC unroll 7
@@ -28,14 +28,15 @@ void addPatchesOf(const float* image, size_t pitch, size_t filters, const Winner
         for (size_t v = 0; v < kVectors; ++v) to[r][v] += g * load(patch + v * kLanes);
       }
     };
-    uint32_t i = begins[f];
+    size_t i = f * listStep;
+    const size_t end = i + counts[f];
     if constexpr (kCopies == 2) {
-      for (; i + 1 < begins[f + 1]; i += 2) {
+      for (; i + 1 < end; i += 2) {
         add(i, sum[0]);
         add(i + 1, sum[1]);
       }
     }
-    for (; i < begins[f + 1]; ++i) add(i, sum[0]);
+    for (; i < end; ++i) add(i, sum[0]);
 #pragma GCC unroll 7
     for (size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 24
@@ -109,27 +110,48 @@ inline void withBlock(size_t rows, size_t vectors, const Call& call) {
 }  // namespace
 
 void listByFilter(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
-                  const WinnerList& list, uint32_t* begins) {
-  uint32_t n = 0;
-  for (size_t f = 0; f < filters; ++f) {
-    begins[f] = n;
-    for (size_t i = f; i < positions * filters; i += filters) {
-      // Without a branch, which would often be mispredicted.
-      list.factors[n] = gradient[i];
-      list.offsets[n] = winners[i];
-      n += gradient[i] != 0;
+                  const WinnerList& list, uint32_t* counts) {
+  const size_t step = positions + kSlack;
+  // Four filters' values of a vector of positions, side by side.
+  alignas(64) float g[4][kLanes], w[4][kLanes];
+  for (size_t f = 0; f < filters; f += 4) {
+    const size_t some = least(filters - f, 4);
+    uint32_t n[4] = {};
+    for (size_t i = 0; i < positions; i += kLanes) {
+      const size_t part = least(positions - i, kLanes), at = i * filters + f;
+      if (some == 4 && part == kLanes) {
+        for (size_t k = 0; k < kLanes; k += 4) {
+          transpose4(gradient + at + k * filters, filters, &g[0][k], kLanes);
+          transpose4((const float*)winners + at + k * filters, filters, &w[0][k], kLanes);
+        }
+      } else {
+        for (size_t j = 0; j < some; ++j) {
+          for (size_t k = 0; k < kLanes; ++k) {
+            g[j][k] = k < part ? gradient[at + k * filters + j] : 0;
+            w[j][k] = k < part ? ((const float*)winners)[at + k * filters + j] : 0;
+          }
+        }
+      }
+      for (size_t j = 0; j < some; ++j) {
+        const Vector factors = load(g[j]), offsets = load(w[j]);
+        const uint32_t chosen = lanesNotZero(factors) & ~lanesEqual((Integers)offsets, -1);
+        const size_t to = (f + j) * step + n[j];
+        storeChosen(list.factors + to, factors, chosen);
+        storeChosen((float*)list.offsets + to, offsets, chosen);
+        n[j] += (uint32_t)__builtin_popcount(chosen);
+      }
     }
+    for (size_t j = 0; j < some; ++j) counts[f + j] = n[j];
   }
-  begins[filters] = n;
 }
 
 void addPatches(const float* image, size_t pitch, size_t rows, size_t run, size_t filters,
-                const WinnerList& list, const uint32_t* begins, float* sums) {
+                const WinnerList& list, size_t listStep, const uint32_t* counts, float* sums) {
   const size_t rowStep = wholeVectors(run), filterStep = rows * rowStep;
   eachBlock(rows, rowStep / kLanes, [&](size_t row, size_t vector, size_t high, size_t wide) {
     withBlock(high, wide, [&]<size_t kRows, size_t kVectors>(Block<kRows, kVectors>) {
-      addPatchesOf<kRows, kVectors>(image + row * pitch + vector * kLanes, pitch, filters, list, begins,
-                                    sums + row * rowStep + vector * kLanes, rowStep, filterStep);
+      addPatchesOf<kRows, kVectors>(image + row * pitch + vector * kLanes, pitch, filters, list, listStep,
+                                    counts, sums + row * rowStep + vector * kLanes, rowStep, filterStep);
     });
   });
 }

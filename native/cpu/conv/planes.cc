@@ -2,9 +2,8 @@
 
 #include <cstring>
 
-#include "cpu/conv/direct.h"
-#include "cpu/conv/pooling.h"
 #include "cpu/conv/turn.h"
+#include "cpu/conv/windows.h"
 
 namespace convsweep::cpu {
 namespace {
@@ -84,19 +83,21 @@ size_t PlanesForward::scratch() const {
 void PlanesForward::prepare(const float* kernel, const float* bias) {
   kernel_ = kernel;
   bias_ = bias;
+  blank_.prepare(*all_.conv, spec_, bias);
 }
 
 void PlanesForward::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
   const ConvKernels& kernels = *all_.conv;
   const size_t filters = size(spec_.out.channels);
   const size_t stride = spec_.pool ? paddedFilters(spec_) : filters;
-  const PlaneWindows w =
-      windowsIn(planes_, scratch, spec_.window, size(spec_.out.height), size(spec_.out.width));
   for (size_t i = shard.first; i < shard.last; ++i) {
     kernels.toPlanes(arrays.x + i * spec_.in.size(), planes_, scratch);
-    float* const map = spec_.pool ? scratch + planes_.scratch() : arrays.y + i * spec_.out.size();
-    kernels.correlatePlanes(w, kernel_, filters, bias_, spec_.relu && !spec_.pool, map, stride);
-    if (spec_.pool) poolImage(all_, spec_, map, stride, nullptr, arrays, i);
+    const auto convolve = [&](size_t y, const Span& span, float* to) {
+      const float* const first = scratch + y * planes_.pitch + span.begin;
+      const PlaneWindows line = windowsIn(planes_, first, spec_.window, 1, span.end - span.begin);
+      kernels.correlatePlanes(line, kernel_, filters, bias_, spec_.relu && !spec_.pool, to, stride);
+    };
+    convolveImage(all_, spec_, arrays, i, scratch + planes_.scratch(), stride, blank_, convolve);
   }
 }
 
@@ -111,12 +112,15 @@ void PlanesInputGradient::prepare(const float* kernel) {
 
 void PlanesInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
   const size_t channels = size(spec_.in.channels);
-  const PlaneWindows w =
-      windowsIn(planes_, scratch, spec_.window, size(spec_.in.height), size(spec_.in.width));
+  const size_t lines = size(spec_.in.height), count = size(spec_.in.width);
   for (size_t i = shard.first; i < shard.last; ++i) {
     kernels_.toPlanes(arrays.yGradient + i * spec_.out.size(), planes_, scratch);
-    kernels_.correlatePlanes(w, turned_.data(), channels, nullptr, false,
-                             arrays.xGradient + i * spec_.in.size(), channels);
+    float* const to = arrays.xGradient + i * spec_.in.size();
+    for (size_t y = 0; y < lines; ++y) {
+      const PlaneWindows line = windowsIn(planes_, scratch + y * planes_.pitch, spec_.window, 1, count);
+      kernels_.correlatePlanes(line, turned_.data(), channels, nullptr, false, to + y * count * channels,
+                               channels);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backend/buffer.h"
+#include "cpu/conv/image.h"
 #include "cpu/conv/implementation.h"
 #include "cpu/kernels.h"
 
@@ -23,6 +24,7 @@ class PlanesForward final : public ConvForward {
   const ConvSpec spec_;
   const PlaneLayout planes_;
   const float *kernel_ = nullptr, *bias_ = nullptr;
+  BlankResults blank_;
 };
 
 /** The same with the kernel turned round, over the gradient of the map. */

@@ -63,15 +63,15 @@ void turnTile(const float* from, size_t windows, float* to, size_t stride) {
 }
 
 template <size_t kFilters>
-void planeLine(const PlaneWindows& w, const float* first, const float* kernel, size_t filters,
-               const float* bias, bool relu, float* to, size_t stride) {
+void planeLine(const PlaneWindows& w, const float* kernel, size_t filters, const float* bias, bool relu,
+               float* to, size_t stride) {
   alignas(64) float tile[kFilters * kTileWindows];
   for (size_t i = 0; i < w.count; i += kTileWindows) {
     const size_t windows = least(w.count - i, kTileWindows);
     if (windows <= kLanes) {
-      planeTile<kFilters, 1>(w, first + i, kernel, filters, bias, relu, tile);
+      planeTile<kFilters, 1>(w, w.first + i, kernel, filters, bias, relu, tile);
     } else {
-      planeTile<kFilters, 2>(w, first + i, kernel, filters, bias, relu, tile);
+      planeTile<kFilters, 2>(w, w.first + i, kernel, filters, bias, relu, tile);
     }
     turnTile<kFilters>(tile, windows, to + i * stride, stride);
   }
@@ -152,12 +152,9 @@ void toPlanes(const float* map, const PlaneLayout& to, float* planes) {
 
 void correlatePlanes(const PlaneWindows& w, const float* kernel, size_t filters, const float* bias, bool relu,
                      float* to, size_t stride) {
-  for (size_t line = 0; line < w.lines; ++line) {
-    eachGroup(filters, [&]<size_t kFilters>(size_t f) {
-      planeLine<kFilters>(w, w.first + line * w.pitch, kernel + f, filters, bias ? bias + f : nullptr, relu,
-                          to + line * w.count * stride + f, stride);
-    });
-  }
+  eachGroup(filters, [&]<size_t kFilters>(size_t f) {
+    planeLine<kFilters>(w, kernel + f, filters, bias ? bias + f : nullptr, relu, to + f, stride);
+  });
 }
 
 void planeSums(const PlaneWindows& w, const float* gradient, const PlaneLayout& gradients, float* sums) {

@@ -1,15 +1,17 @@
 #include "cpu/conv/winners.h"
 
+#include <algorithm>
 #include <cstring>
 
-#include "cpu/conv/direct.h"
+#include "cpu/conv/windows.h"
 
 namespace convsweep::cpu {
 namespace {
 
-/** Floats of a list with room for a vector past its end. */
+/** Floats of a list, or of a list of each filter, with room for a vector past the end. */
 size_t listSize(const PoolSpec& pool) {
-  return (pool.out.size() + 2 * kSlack + 15) / 16 * 16;
+  const size_t lists = static_cast<size_t>(pool.out.channels);
+  return (pool.out.size() + std::max<size_t>(lists, 2) * kSlack + 15) / 16 * 16;
 }
 
 WinnerList listIn(const PoolSpec& pool, float* memory) {
@@ -70,11 +72,9 @@ void WinnersInputGradient::run(const Shard& shard, const ConvArrays& arrays, flo
 WinnersKernelGradient::WinnersKernelGradient(const Kernels& kernels, const ConvSpec& spec)
     : kernels_(*kernels.conv), spec_(spec), frame_(inputFrame(spec)) {}
 
-/**
- * The framed input, which vectors are read past the end of, the list, where each filter's part of it begins.
- */
+/** The framed input, which vectors are read past the end of, the lists, how long each is. */
 size_t WinnersKernelGradient::scratch() const {
-  return frame_.size() + kSlack + 2 * listSize(*spec_.pool) + static_cast<size_t>(spec_.out.channels) + 1;
+  return frame_.size() + kSlack + 2 * listSize(*spec_.pool) + static_cast<size_t>(spec_.out.channels);
 }
 
 size_t WinnersKernelGradient::sums() const {
@@ -88,12 +88,12 @@ void WinnersKernelGradient::run(const Shard& shard, const ConvArrays& arrays, fl
   const size_t filters = static_cast<size_t>(spec_.out.channels);
   const size_t positions = static_cast<size_t>(pool.out.height) * pool.out.width;
   const WinnerList list = listIn(pool, scratch + frame_.size() + kSlack);
-  uint32_t* const begins = reinterpret_cast<uint32_t*>(list.factors + 2 * listSize(pool));
+  uint32_t* const counts = reinterpret_cast<uint32_t*>(list.factors + 2 * listSize(pool));
   for (size_t i = shard.first; i < shard.last; ++i) {
     const size_t at = i * pool.out.size();
-    kernels_.listByFilter(arrays.yGradient + at, arrays.winners + at, positions, filters, list, begins);
+    kernels_.listByFilter(arrays.yGradient + at, arrays.winners + at, positions, filters, list, counts);
     kernels_.addPatches(frame_.put(arrays.x + i * spec_.in.size(), scratch), w.pitch, w.rows, w.run, filters,
-                        list, begins, sums);
+                        list, positions + kSlack, counts, sums);
   }
 }
 

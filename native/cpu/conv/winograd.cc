@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "cpu/conv/direct.h"
-#include "cpu/conv/pooling.h"
+#include "cpu/conv/image.h"
 #include "cpu/conv/turn.h"
+#include "cpu/conv/windows.h"
 
 namespace convsweep::cpu {
 namespace {
@@ -145,7 +145,8 @@ void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* s
         all_.largestOf(map, mapSize / padded, padded, filters, tolerance);
         for (size_t f = 0; f < padded; ++f) tolerance[f] *= kTieShare;
       }
-      poolImage(all_, spec_, map, padded, tolerance, arrays, i + j);
+      for (size_t y = 0; y < size(spec_.pool->out.height); ++y)
+        poolRowOf(all_, spec_, map, padded, y, tolerance, blank_.pooled.data(), arrays, i + j);
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/buffer.h"
+#include "cpu/conv/image.h"
 #include "cpu/conv/implementation.h"
 
 namespace convsweep::cpu {
@@ -65,7 +66,10 @@ class WinogradForward final : public ConvForward {
  public:
   WinogradForward(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override;
-  void prepare(const float* kernel, const float* bias) override { product_.prepare(kernel, bias); }
+  void prepare(const float* kernel, const float* bias) override {
+    product_.prepare(kernel, bias);
+    blank_.prepare(kernels_, spec_, bias);
+  }
   void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
 
  private:
@@ -73,6 +77,7 @@ class WinogradForward final : public ConvForward {
   const ConvKernels& kernels_;
   const ConvSpec spec_;
   WinogradProduct product_;
+  BlankResults blank_;
 };
 
 /** The same with the kernel turned round, over the gradient of the map. */

@@ -30,7 +30,8 @@ class NormBlock final : public CpuBlock, public Follower {
       to_.values = from_.values;
       return;
     }
-    float* const out = prepare(n, mode);
+    // Its input's gradient takes the place of its own, element by element.
+    float* const out = prepare(n, mode, from_.gradient);
     if (!follows_) begin(n, mode);
     if (mode == Mode::Training) {
       if (!follows_) eachPart(n, [&](const Shard& part) { takeMoments(part); });
@@ -47,8 +48,9 @@ class NormBlock final : public CpuBlock, public Follower {
     float* const dbeta = gradients(spec_.parameters.second);
     eachPart(n, [&](const Shard& part) {
       float* const sums = sums_.data() + 2 * part.index * channels;
-      kernels().normSums(from_.values + at(part), passed(part), to_.gradient + at(part), rows(part), channels,
-                         channel(kMean), channel(kInverseDeviation), sums, sums + channels);
+      kernels().normSums(from_.values + at(part), to_.gradient + at(part), rows(part), channels,
+                         channel(kMean), channel(kInverseDeviation), channel(kScale), clippingShift(), sums,
+                         sums + channels);
     });
     for (size_t c = 0; c < channels; ++c) {
       double products = 0, gradients = 0;
@@ -76,11 +78,10 @@ class NormBlock final : public CpuBlock, public Follower {
     normalise(shard, values, values);
   }
   void backward(const Shard& part) override {
-    kernels().normBackward(from_.values + at(part), passed(part), to_.gradient + at(part), rows(part),
-                           spec_.channels, channel(kMean), channel(kInverseDeviation),
-                           parameters(spec_.parameters.first), gradients(spec_.parameters.first),
-                           gradients(spec_.parameters.second), 1 / static_cast<float>(batch_ * spec_.rows),
-                           from_.gradient + at(part));
+    kernels().normBackward(from_.values + at(part), to_.gradient + at(part), rows(part), spec_.channels,
+                           channel(kMean), channel(kInverseDeviation), channel(kScale), clippingShift(),
+                           gradients(spec_.parameters.first), gradients(spec_.parameters.second),
+                           1 / static_cast<float>(batch_ * spec_.rows), from_.gradient + at(part));
   }
 
  private:
@@ -97,8 +98,8 @@ class NormBlock final : public CpuBlock, public Follower {
   }
   size_t at(const Shard& part) const { return part.first * to_.size; }
   size_t rows(const Shard& part) const { return (part.last - part.first) * spec_.rows; }
-  /** The outputs that tell which gradients ReLU lets pass; null where it lets all. */
-  const float* passed(const Shard& part) const { return relu_ ? to_.values + at(part) : nullptr; }
+  /** The shift that ReLU follows; null where there is none. */
+  const float* clippingShift() const { return relu_ ? parameters(spec_.parameters.second) : nullptr; }
 
   void normalise(const Shard& part, const float* x, float* out) {
     kernels().normalise(x + at(part), rows(part), spec_.channels, mean_, channel(kScale),

@@ -72,14 +72,6 @@ class Columns {
   float values_[kVectors * kLanes];
 };
 
-/** `gradient` where there is no y, or where it is positive. */
-inline Vector passed(const float* y, size_t i, size_t width, Vector gradient) {
-  return y ? wherePositive(loadUpTo(y + i, width), gradient) : gradient;
-}
-inline float passed(const float* y, size_t i, float gradient) {
-  return y && !(y[i] > 0) ? 0 : gradient;
-}
-
 inline auto valuesOf(const float* columns) {
   return [=](size_t c) { return columns[c]; };
 }
@@ -198,53 +190,59 @@ void normalise(const float* x, size_t rows, size_t columns, const float* mean, c
   if (relu) CONVSWEEP_ISA::relu(out, rows * columns, out);
 }
 
-void normSums(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
-              const float* mean, const float* inverseDeviation, float* dgamma, float* dbeta) {
+void normSums(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+              const float* inverseDeviation, const float* scale, const float* shift, float* dgamma,
+              float* dbeta) {
   if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
         const Columns<kVectors> means(columns, valuesOf(mean)), inverses(columns, valuesOf(inverseDeviation));
+        const Columns<kVectors> scales(columns, valuesOf(scale)),
+            shifts(columns, valuesOf(shift ? shift : mean));
         sumGroups<2, kVectors>(
             rows * columns, columns, 1, {dbeta, dgamma},
             [&](size_t i, size_t v, size_t width, Vector * terms) __attribute__((always_inline)) {
-              terms[0] = passed(y, i, width, loadUpTo(gradient + i, width));
-              terms[1] = terms[0] * ((loadUpTo(x + i, width) - means[v]) * inverses[v]);
+              const Vector centred = loadUpTo(x + i, width) - means[v];
+              terms[0] = loadUpTo(gradient + i, width);
+              if (shift) terms[0] = wherePositive(centred * scales[v] + shifts[v], terms[0]);
+              terms[1] = terms[0] * (centred * inverses[v]);
             });
       })) {
     return;
   }
-  sumColumns(rows, columns, dbeta, 1,
-             [=](size_t i, size_t j) { return passed(y, i * columns + j, gradient[i * columns + j]); });
+  const auto passed = [=](size_t i, size_t j) {
+    const bool clipped = shift && !((x[i * columns + j] - mean[j]) * scale[j] + shift[j] > 0);
+    return clipped ? 0 : gradient[i * columns + j];
+  };
+  sumColumns(rows, columns, dbeta, 1, passed);
   sumColumns(rows, columns, dgamma, 1, [=](size_t i, size_t j) {
-    return passed(y, i * columns + j, gradient[i * columns + j]) *
-           ((x[i * columns + j] - mean[j]) * inverseDeviation[j]);
+    return passed(i, j) * ((x[i * columns + j] - mean[j]) * inverseDeviation[j]);
   });
 }
 
-void normBackward(const float* x, const float* y, const float* gradient, size_t rows, size_t columns,
-                  const float* mean, const float* inverseDeviation, const float* gamma, const float* dgamma,
+void normBackward(const float* x, const float* gradient, size_t rows, size_t columns, const float* mean,
+                  const float* inverseDeviation, const float* scale, const float* shift, const float* dgamma,
                   const float* dbeta, float share, float* dx) {
   if (withGroup(rows, columns, [&]<size_t kVectors>(Group<kVectors>) {
-        const Columns<kVectors> means(columns, valuesOf(mean));
-        const Columns<kVectors> scales(columns, [=](size_t c) { return gamma[c] * inverseDeviation[c]; });
+        const Columns<kVectors> means(columns, valuesOf(mean)), scales(columns, valuesOf(scale));
+        const Columns<kVectors> shifts(columns, valuesOf(shift ? shift : mean));
         const Columns<kVectors> centres(columns, [=](size_t c) { return dbeta[c] * share; });
-        const Columns<kVectors> slopes(columns, [=](size_t c) {
-          return gamma[c] * inverseDeviation[c] * inverseDeviation[c] * (dgamma[c] * share);
-        });
+        const Columns<kVectors> slopes(
+            columns, [=](size_t c) { return scale[c] * inverseDeviation[c] * (dgamma[c] * share); });
         eachVector<kVectors>(
             rows * columns, [&](size_t i, size_t v, size_t width) __attribute__((always_inline)) {
-              const Vector g = passed(y, i, width, loadUpTo(gradient + i, width));
-              storeUpTo(dx + i,
-                        scales[v] * (g - centres[v]) - (loadUpTo(x + i, width) - means[v]) * slopes[v],
-                        width);
+              const Vector centred = loadUpTo(x + i, width) - means[v];
+              Vector g = loadUpTo(gradient + i, width);
+              if (shift) g = wherePositive(centred * scales[v] + shifts[v], g);
+              storeUpTo(dx + i, scales[v] * (g - centres[v]) - centred * slopes[v], width);
             });
       })) {
     return;
   }
   for (size_t i = 0; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) {
-      const float xhat = (x[i * columns + j] - mean[j]) * inverseDeviation[j];
-      dx[i * columns + j] = gamma[j] * inverseDeviation[j] *
-                            (passed(y, i * columns + j, gradient[i * columns + j]) - dbeta[j] * share -
-                             xhat * (dgamma[j] * share));
+      const size_t at = i * columns + j;
+      const float centred = x[at] - mean[j], xhat = centred * inverseDeviation[j];
+      const float g = shift && !(centred * scale[j] + shift[j] > 0) ? 0 : gradient[at];
+      dx[at] = scale[j] * (g - dbeta[j] * share - xhat * (dgamma[j] * share));
     }
   }
 }

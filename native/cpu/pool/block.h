@@ -19,7 +19,8 @@ class PoolBlock final : public CpuBlock {
     team().forEachImage(n, [&](size_t i) {
       for (size_t y = 0; y < rows; ++y) {
         const size_t at = i * to_.size + y * static_cast<size_t>(spec_.out.width) * channels;
-        kernels().poolRow(spec_, from_.values + i * from_.size, channels, y, false,
+        kernels().poolRow(spec_, from_.values + i * from_.size, channels,
+                          {y, 0, static_cast<size_t>(spec_.out.width)}, false,
                           static_cast<size_t>(spec_.in.width) * channels, channels, nullptr, out + at,
                           training ? winners_.data() + at : nullptr);
       }
