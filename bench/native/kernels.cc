@@ -2,8 +2,9 @@
 // the caches as the step leaves them and with gradients as training makes them. As Markdown:
 //   native_bench_kernels [digits.bin] [seconds] [network: notebook, or another of networks.h]
 // The fastest of all runs of 10 batches is shown, so that other programs hardly count. A cycle is one of the
-// clock that the machine's peak implies: 32 single-precision operations a cycle, as of two multiply-add units
-// for 8 numbers.
+// clock that the machine's peak implies, with two multiply-add units for whole vectors. Counted are, of the
+// kernels that most of the time goes to, the vectors' multiply-adds, of which a cycle has at most two, and
+// the bytes of the arrays that are passed over once.
 #include "cpu/kernels.h"
 
 #include <algorithm>
@@ -33,16 +34,22 @@ using cpu::StemKernels;
 namespace {
 
 uint64_t ticks() {
-#if defined(CONVSWEEP_X86)
+#if defined(__x86_64__)
   return __builtin_ia32_rdtsc();
 #else
   return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 #endif
 }
 
+/** Multiply-adds of vectors, and bytes. */
+struct Work {
+  uint64_t products = 0, bytes = 0;
+};
+
 struct Timed {
   const char* name;
   uint64_t ticks = 0, calls = 0;
+  Work work = {};
 };
 std::vector<Timed> timed;
 
@@ -70,17 +77,41 @@ struct Clock {
   }
 };
 
-template <auto kKernel, typename Table, typename Result, typename... Arguments>
-void add(Table& table, const char* name, Result (*Table::*)(Arguments...)) {
+struct Nothing {
+  template <typename... Arguments>
+  Work operator()(const Arguments&...) const {
+    return {};
+  }
+};
+
+template <auto kKernel, typename Count = Nothing, typename Table, typename Result, typename... Arguments>
+void add(Table& table, const char* name, Result (*Table::*)(Arguments...), Count = {}) {
   place<kKernel> = timed.size();
   timed.push_back({name});
   table.*kKernel = [](Arguments... arguments) {
-    const Clock clock{timed[place<kKernel>]};
+    const Work work = Count{}(arguments...);
+    Timed& to = timed[place<kKernel>];
+    to.work.products += work.products;
+    to.work.bytes += work.bytes;
+    const Clock clock{to};
     return (chosen<Table>().*kKernel)(arguments...);
   };
 }
 
 #define CONVSWEEP_TIME(table, Table, kernel) add<&Table::kernel>(table, #kernel, &Table::kernel)
+#define CONVSWEEP_LAMBDA(...) [] __VA_ARGS__
+#define CONVSWEEP_COUNT(table, Table, kernel, count) \
+  add<&Table::kernel>(table, #kernel, &Table::kernel, CONVSWEEP_LAMBDA count)
+
+size_t vectors(size_t size) {
+  const size_t lanes = cpu::chosenKernels().conv->lanes;
+  return (size + lanes - 1) / lanes;
+}
+
+/** Of `arrays` that are read or written once. */
+Work passes(size_t arrays, size_t size) {
+  return {0, arrays * size * sizeof(float)};
+}
 
 Kernels clocked() {
   static StemKernels stem = *cpu::chosenKernels().stem;
@@ -97,36 +128,75 @@ Kernels clocked() {
   CONVSWEEP_TIME(stem, StemKernels, secondPool);
   CONVSWEEP_TIME(stem, StemKernels, secondNormalise);
   CONVSWEEP_TIME(conv, ConvKernels, pack);
-  CONVSWEEP_TIME(conv, ConvKernels, correlate);
-  CONVSWEEP_TIME(conv, ConvKernels, weightSums);
+  CONVSWEEP_COUNT(conv, ConvKernels, correlate,
+                  ((const cpu::Windows& w, const cpu::PackedKernel& k, const auto&...) {
+                    return Work{w.count * w.depth() * vectors(k.filters)};
+                  }));
+  CONVSWEEP_COUNT(conv, ConvKernels, weightSums,
+                  ((const cpu::Windows& w, const float*, size_t filters, const auto&...) {
+                    return Work{w.lines * w.count * w.depth() * vectors(filters)};
+                  }));
   CONVSWEEP_TIME(conv, ConvKernels, toPlanes);
-  CONVSWEEP_TIME(conv, ConvKernels, correlatePlanes);
-  CONVSWEEP_TIME(conv, ConvKernels, planeSums);
+  CONVSWEEP_COUNT(conv, ConvKernels, correlatePlanes,
+                  ((const cpu::PlaneWindows& w, const float*, size_t filters, const auto&...) {
+                    return Work{vectors(w.count) * w.rows * w.columns * w.channels * filters};
+                  }));
+  CONVSWEEP_COUNT(conv, ConvKernels, planeSums,
+                  ((const cpu::PlaneWindows& w, const float*, const cpu::PlaneLayout& g, const auto&...) {
+                    return Work{w.lines * vectors(w.count) * w.rows * w.columns * w.channels * g.channels};
+                  }));
   CONVSWEEP_TIME(conv, ConvKernels, tileInputs);
   CONVSWEEP_TIME(conv, ConvKernels, tileResults);
   CONVSWEEP_TIME(conv, ConvKernels, tileGradients);
   CONVSWEEP_TIME(conv, ConvKernels, tileKernel);
   CONVSWEEP_TIME(conv, ConvKernels, tileKernelGradient);
   CONVSWEEP_TIME(conv, ConvKernels, listByFilter);
-  CONVSWEEP_TIME(conv, ConvKernels, addPatches);
+  CONVSWEEP_COUNT(conv, ConvKernels, addPatches,
+                  ((const float*, size_t, size_t rows, size_t run, size_t filters, const cpu::WinnerList&,
+                    size_t, const uint32_t* counts, float*) {
+                    uint64_t all = 0;
+                    for (size_t f = 0; f < filters; ++f) all += counts[f];
+                    return Work{all * rows * vectors(run)};
+                  }));
   CONVSWEEP_TIME(conv, ConvKernels, listByPatch);
-  CONVSWEEP_TIME(conv, ConvKernels, spread);
+  CONVSWEEP_COUNT(
+      conv, ConvKernels, spread,
+      ((const float*, size_t, size_t rows, size_t run, const cpu::WinnerList&, const cpu::Patch* patches,
+        size_t count, float*) { return Work{patches[count].begin * rows * vectors(run)}; }));
   CONVSWEEP_TIME(all, Kernels, rescale);
   CONVSWEEP_TIME(all, Kernels, affine);
   CONVSWEEP_TIME(all, Kernels, poolRow);
   CONVSWEEP_TIME(all, Kernels, largestOf);
-  CONVSWEEP_TIME(all, Kernels, poolBackward);
+  CONVSWEEP_COUNT(all, Kernels, poolBackward, ((const PoolSpec& pool, const auto&...) {
+                    return passes(1, pool.in.size() + 2 * pool.out.size());
+                  }));
   CONVSWEEP_TIME(all, Kernels, relu);
   CONVSWEEP_TIME(all, Kernels, dropout);
   CONVSWEEP_TIME(all, Kernels, multiply);
-  CONVSWEEP_TIME(all, Kernels, gemm);
-  CONVSWEEP_TIME(all, Kernels, biasRelu);
-  CONVSWEEP_TIME(all, Kernels, moments);
-  CONVSWEEP_TIME(all, Kernels, normalise);
-  CONVSWEEP_TIME(all, Kernels, reluBackward);
-  CONVSWEEP_TIME(all, Kernels, columnSums);
-  CONVSWEEP_TIME(all, Kernels, normSums);
-  CONVSWEEP_TIME(all, Kernels, normBackward);
+  CONVSWEEP_COUNT(all, Kernels, gemm,
+                  ((size_t m, size_t n, size_t k, const auto&...) { return Work{m * k * vectors(n)}; }));
+  CONVSWEEP_COUNT(all, Kernels, biasRelu, ((float*, size_t rows, size_t columns, const auto&...) {
+                    return passes(2, rows * columns);
+                  }));
+  CONVSWEEP_COUNT(all, Kernels, moments, ((const float*, size_t rows, size_t columns, const auto&...) {
+                    return passes(2, rows * columns);
+                  }));
+  CONVSWEEP_COUNT(all, Kernels, normalise, ((const float*, size_t rows, size_t columns, const auto&...) {
+                    return passes(2, rows * columns);
+                  }));
+  CONVSWEEP_COUNT(all, Kernels, reluBackward,
+                  ((const float*, const float*, size_t size, float*) { return passes(3, size); }));
+  CONVSWEEP_COUNT(all, Kernels, columnSums, ((const float*, size_t rows, size_t columns, float*) {
+                    return passes(1, rows * columns);
+                  }));
+  CONVSWEEP_COUNT(all, Kernels, normSums,
+                  ((const float*, const float*, size_t rows, size_t columns, const auto&...) {
+                    return passes(2, rows * columns);
+                  }));
+  CONVSWEEP_COUNT(all, Kernels, normBackward,
+                  ((const float*, const float*, size_t rows, size_t columns, const auto&...) {
+                    return passes(3, rows * columns);
+                  }));
   CONVSWEEP_TIME(stem, StemKernels, secondNormSums);
   CONVSWEEP_TIME(stem, StemKernels, secondGradient);
   CONVSWEEP_TIME(stem, StemKernels, listByFilter);
@@ -135,7 +205,9 @@ Kernels clocked() {
   CONVSWEEP_TIME(stem, StemKernels, secondInput);
   CONVSWEEP_TIME(stem, StemKernels, firstQuads);
   CONVSWEEP_TIME(stem, StemKernels, firstWeights);
-  CONVSWEEP_TIME(all, Kernels, adam);
+  CONVSWEEP_COUNT(all, Kernels, adam, ((float*, float*, float*, const float*, size_t size, const auto&...) {
+                    return passes(7, size);
+                  }));
   return all;
 }
 
@@ -143,11 +215,12 @@ Kernels clocked() {
 struct Run {
   double seconds = 1e9;
   std::vector<double> kernels;
+  std::vector<Work> works;
 };
 
 template <typename Work>
 void measure(Run& best, const Work& work) {
-  for (Timed& kernel : timed) kernel.ticks = kernel.calls = 0;
+  for (Timed& kernel : timed) kernel = {kernel.name};
   const uint64_t empty = [] {
     uint64_t least = ~uint64_t{0};
     for (int i = 0; i < 100; ++i) {
@@ -161,20 +234,29 @@ void measure(Run& best, const Work& work) {
   work();
   const double all = seconds(begin);
   const double perTick = all / static_cast<double>(ticks() - first);
-  Run run{all, {}};
+  Run run{all, {}, {}};
   for (const Timed& kernel : timed) {
     const double net = static_cast<double>(kernel.ticks) - static_cast<double>(kernel.calls * empty);
     run.kernels.push_back(net * perTick);
+    run.works.push_back(kernel.work);
     // Twice: once within and once around what was timed.
     run.seconds -= static_cast<double>(2 * kernel.calls * empty) * perTick;
   }
   if (run.seconds < best.seconds) best = run;
 }
 
-void line(const char* name, double train, const Run& training, double infer, const Run& inference,
-          double cycles) {
-  std::printf("| %s | %.0f | %.1f %% | %.0f | %.1f %% |\n", name, train * cycles,
-              100 * train / training.seconds, infer * cycles, 100 * infer / inference.seconds);
+/** A kernel's, or what is left: cycles an image, their share, multiply-adds and bytes an image. */
+void cells(double seconds, double all, double cycles, const Work& work, size_t images) {
+  std::printf(" %.0f | %.1f %% |", seconds * cycles, 100 * seconds / all);
+  const auto count = [&](uint64_t n) {
+    if (n > 0) {
+      std::printf(" %.0f |", static_cast<double>(n) / static_cast<double>(images));
+    } else {
+      std::printf(" |");
+    }
+  };
+  count(work.products);
+  count(work.bytes);
 }
 
 }  // namespace
@@ -218,17 +300,34 @@ int main(int argc, char** argv) {
     measure(inference, [&] { network.evaluate(*dataset, rows, 128, control); });
   }
 
-  const double cycles = gigaflops * 1e9 / 32 / kImages;
-  std::printf("%s, %.2f GHz; cycles per image and share of the time\n\n", cpu::kernels().name,
-              gigaflops / 32);
-  std::printf("| kernel | training | | inference | |\n| --- | --- | --- | --- | --- |\n");
+  const double clock = gigaflops / static_cast<double>(4 * cpu::chosenKernels().conv->lanes);
+  const double cycles = clock * 1e9 / kImages;
+  std::printf("%s, %s, %.2f GHz; cycles, multiply-adds of vectors and bytes per image\n\n", name.c_str(),
+              cpu::kernels().name, clock);
+  std::printf(
+      "| kernel | training | | multiply-adds | bytes | inference | | multiply-adds | bytes |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+  const auto line = [&](const char* title, double train, const Work& trained, double infer,
+                        const Work& inferred) {
+    std::printf("| %s |", title);
+    cells(train, training.seconds, cycles, trained, kImages);
+    cells(infer, inference.seconds, cycles, inferred, kImages);
+    std::printf("\n");
+  };
   double train = training.seconds, infer = inference.seconds;
+  Work trained, inferred;
+  const auto sum = [](Work& to, const Work& of) {
+    to.products += of.products;
+    to.bytes += of.bytes;
+  };
   for (size_t i = 0; i < timed.size(); ++i) {
-    if (training.kernels[i] + inference.kernels[i] > 0)
-      line(timed[i].name, training.kernels[i], training, inference.kernels[i], inference, cycles);
-    train -= training.kernels[i];
-    infer -= inference.kernels[i];
+    const double t = training.kernels[i], n = inference.kernels[i];
+    if (t + n > 0) line(timed[i].name, t, training.works[i], n, inference.works[i]);
+    train -= t;
+    infer -= n;
+    sum(trained, training.works[i]);
+    sum(inferred, inference.works[i]);
   }
-  line("between the kernels", train, training, infer, inference, cycles);
-  line("all", training.seconds, training, inference.seconds, inference, cycles);
+  line("between the kernels", train, {}, infer, {});
+  line("all", training.seconds, trained, inference.seconds, inferred);
 }

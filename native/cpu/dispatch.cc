@@ -7,10 +7,12 @@
 
 namespace convsweep::cpu {
 
-#if defined(CONVSWEEP_X86)
+#if defined(CONVSWEEP_AVX512)
 namespace avx512 {
 extern const Kernels table;
 }
+#endif
+#if defined(CONVSWEEP_AVX2)
 namespace avx2 {
 extern const Kernels table;
 }
@@ -24,14 +26,18 @@ namespace {
 /** What this machine can run, best first. */
 std::vector<const Kernels*> usable() {
   std::vector<const Kernels*> list;
-#if defined(CONVSWEEP_X86)
+#if defined(CONVSWEEP_AVX512) || defined(CONVSWEEP_AVX2)
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+#endif
+#if defined(CONVSWEEP_AVX512)
+  if (__builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
     list.push_back(&avx512::table);
   }
-  if (avx2) list.push_back(&avx2::table);
+#endif
+#if defined(CONVSWEEP_AVX2)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list.push_back(&avx2::table);
 #endif
   list.push_back(&baseline::table);
   return list;
