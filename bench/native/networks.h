@@ -146,14 +146,15 @@ inline std::vector<Named> networks() {
                                .pool(3, 2)
                                .flatten()
                                .dense(10, "softmax"));
-  const auto norm3 = [](Chain chain, int filters, int window = 3, int stride = 1) {
+  const auto block = [](Chain chain, int filters, int window = 3, int stride = 1) {
     return chain.conv(filters, window, true, "linear", stride).norm().relu();
   };
-  Chain narrow = norm3(norm3(norm3(Chain(digit), 8), 8), 8).pool();
-  narrow = norm3(norm3(norm3(narrow, 12), 12), 12).pool();
-  add("deep-narrow", norm3(norm3(narrow, 16), 16).flatten().dense(10, "softmax"));
-  Chain bottleneck = norm3(norm3(norm3(Chain(colour), 32, 3, 2), 16, 1), 16);
-  bottleneck = norm3(norm3(norm3(norm3(bottleneck, 64, 1), 32, 1), 32), 128, 1).pool(8, 8);
+  Chain narrow = block(block(block(Chain(digit), 8), 8), 8).pool();
+  narrow = block(block(block(narrow, 12), 12), 12).pool();
+  add("deep-narrow", block(block(narrow, 16), 16).flatten().dense(10, "softmax"));
+  Chain bottleneck = block(block(block(Chain(colour), 32, 3, 2), 16, 1), 16);
+  bottleneck = block(bottleneck, 64, 1).pool();
+  bottleneck = block(block(block(bottleneck, 32, 1), 32), 128, 1).pool(8, 8);
   add("bottleneck", bottleneck.flatten().dense(10, "softmax"));
   return list;
 }
