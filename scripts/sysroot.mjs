@@ -47,7 +47,8 @@ const PACKAGES = {
   },
 };
 
-async function download(path, sha256) {
+/** @throws Error where a file cannot be had from any mirror, or is another one */
+export async function download(path, sha256) {
   const problems = [];
   for (const mirror of MIRRORS) {
     try {
@@ -78,28 +79,33 @@ function keepLinksWithin(folder) {
   }
 }
 
-/**
- * The folder with Debian 11 for `architecture`, `amd64` or `arm64`, which is made if it is not there.
- * @throws Error where a package cannot be had from any mirror, or is another one
- */
-export async function sysroot(architecture) {
-  const folder = join(root, 'build', 'sysroots', architecture);
+/** Unpacks packages of Debian, given with their checksums, into a folder. */
+export async function unpack(packages, architecture, folder) {
+  for (const [name, sums] of Object.entries(packages)) {
+    const file = join(folder, 'package.deb');
+    writeFileSync(file, await download(`${name[0]}/${name}_${architecture}.deb`, sums[architecture]));
+    const { status, stderr, error } = spawnSync('dpkg-deb', ['-x', file, folder], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`dpkg-deb: ${error?.message ?? stderr}`);
+    rmSync(file);
+  }
+  keepLinksWithin(folder);
+}
+
+/** A folder among those with other systems, which `fill` fills where it is not there. */
+export async function madeOnce(name, fill) {
+  const folder = join(root, 'build', 'sysroots', name);
   if (existsSync(folder)) return folder;
   mkdirSync(dirname(folder), { recursive: true });
   const partial = mkdtempSync(`${folder}-`);
   try {
-    for (const [name, sums] of Object.entries(PACKAGES)) {
-      const file = join(partial, 'package.deb');
-      const path = `${name[0]}/${name}_${architecture}.deb`;
-      writeFileSync(file, await download(path, sums[architecture]));
-      const { status, stderr, error } = spawnSync('dpkg-deb', ['-x', file, partial], { encoding: 'utf8' });
-      if (status !== 0) throw new Error(`dpkg-deb: ${error?.message ?? stderr}`);
-      rmSync(file);
-    }
-    keepLinksWithin(partial);
+    await fill(partial);
     renameSync(partial, folder);
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
   return folder;
 }
+
+/** The folder with Debian 11 for `architecture`, `amd64` or `arm64`, which is made if it is not there. */
+export const sysroot = (architecture) =>
+  madeOnce(architecture, (folder) => unpack(PACKAGES, architecture, folder));
