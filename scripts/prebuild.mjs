@@ -6,34 +6,51 @@ import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cmakeBuild, nodeApiDefinitions, root, run, works } from './cmake.mjs';
 import { sysroot } from './sysroot.mjs';
+import { muslSysroot } from './sysroot-musl.mjs';
 
 const STATIC = '-static-libstdc++ -static-libgcc';
 /** What a library in the addon brings along stays in the addon. */
 const HIDDEN = '-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-s';
 
-const isMusl = () => process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
-
-/** With clang, against Debian 11. */
-function glibc(debian, triple, emulator) {
+/** With clang, against the libraries of another system. */
+function linux(triple, { sysroot: system, flags, linkerFlags, emulator, needs = {} }) {
   return {
-    needs: { 'clang++-19': 'clang-19', 'ld.lld-19': 'lld-19', 'dpkg-deb': 'dpkg' },
+    needs: { 'clang++-19': 'clang-19', 'ld.lld-19': 'lld-19', 'dpkg-deb': 'dpkg', ...needs },
     compiler: 'clang++-19',
-    async settings() {
-      const folder = await sysroot(debian);
-      return [
-        '-DCMAKE_SYSTEM_NAME=Linux',
-        `-DCMAKE_SYSTEM_PROCESSOR=${triple.split('-')[0]}`,
-        `-DCMAKE_CXX_COMPILER_TARGET=${triple}`,
-        `-DCMAKE_SYSROOT=${folder}`,
-        `-DCMAKE_CXX_FLAGS=-include ${join(root, 'cmake', 'old_glibc.h')}`,
-        `-DCMAKE_MODULE_LINKER_FLAGS=-fuse-ld=lld ${STATIC} ${HIDDEN}`,
-        `-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld ${STATIC}`,
-      ];
-    },
-    emulator: (folder) => (emulator ? [emulator, '-L', folder] : []),
-    sysroot: debian,
+    settings: async () => [
+      '-DCMAKE_SYSTEM_NAME=Linux',
+      `-DCMAKE_SYSTEM_PROCESSOR=${triple.split('-')[0]}`,
+      `-DCMAKE_CXX_COMPILER_TARGET=${triple}`,
+      `-DCMAKE_SYSROOT=${await system()}`,
+      `-DCMAKE_CXX_FLAGS=${flags}`,
+      `-DCMAKE_MODULE_LINKER_FLAGS=-fuse-ld=lld ${linkerFlags} ${HIDDEN}`,
+      `-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld ${linkerFlags}`,
+    ],
+    emulator: async () => emulator(await system()),
   };
 }
+
+const qemu = (arch, processor) => (process.arch === arch ? [] : [`qemu-${processor}`]);
+
+/** Debian 11. */
+const glibc = (debian, arch, processor) =>
+  linux(`${processor}-linux-gnu`, {
+    sysroot: () => sysroot(debian),
+    flags: `-include ${join(root, 'cmake', 'old_glibc.h')}`,
+    linkerFlags: STATIC,
+    emulator: (folder) => qemu(arch, processor).flatMap((command) => [command, '-L', folder]),
+  });
+
+/** Debian's musl, which has no C++ library but the one that is made here. */
+const musl = (debian, arch, processor) =>
+  linux(`${processor}-linux-musl`, {
+    needs: { python3: 'python3', xz: 'xz-utils' },
+    sysroot: () => muslSysroot(debian, `${processor}-linux-musl`),
+    flags: '-stdlib=libc++',
+    linkerFlags: '-static-libstdc++ --rtlib=libgcc --unwindlib=none',
+    // musl is its own loader, which this machine need not have.
+    emulator: (folder) => [...qemu(arch, processor), join(folder, 'usr', 'lib', 'libc.so')],
+  });
 
 /** With the compiler of a machine of that platform. */
 function own(platform, arch, isHere, linkerFlags) {
@@ -46,14 +63,13 @@ function own(platform, arch, isHere, linkerFlags) {
   };
 }
 
-const musl = (arch) => own('Linux with musl', arch, isMusl, `${STATIC} ${HIDDEN}`);
 const macOs = (arch) => own('macOS', arch, () => process.platform === 'darwin', '-undefined dynamic_lookup');
 
 const PLATFORMS = {
-  'linux-x64': glibc('amd64', 'x86_64-linux-gnu', process.arch === 'x64' ? undefined : 'qemu-x86_64'),
-  'linux-arm64': glibc('arm64', 'aarch64-linux-gnu', process.arch === 'arm64' ? undefined : 'qemu-aarch64'),
-  'linuxmusl-x64': musl('x64'),
-  'linuxmusl-arm64': musl('arm64'),
+  'linux-x64': glibc('amd64', 'x64', 'x86_64'),
+  'linux-arm64': glibc('arm64', 'arm64', 'aarch64'),
+  'linuxmusl-x64': musl('amd64', 'x64', 'x86_64'),
+  'linuxmusl-arm64': musl('arm64', 'arm64', 'aarch64'),
   'darwin-x64': macOs('x64'),
   'darwin-arm64': macOs('arm64'),
   'win32-x64': {
@@ -89,7 +105,7 @@ function obstacle({ needs, unless }) {
   return `${missing.map(([command]) => command).join(', ')} missing; on Debian or Ubuntu: sudo apt-get install -y ${missing.map(([, name]) => name).join(' ')}`;
 }
 
-async function build(name, { compiler, settings, emulator, sysroot: debian }, isTested) {
+async function build(name, { compiler, settings, emulator }, isTested) {
   const folder = join(root, 'build', 'prebuilds', name);
   const targets = isTested ? ['convsweep_cpu', 'native_tests', 'executor_tests'] : ['convsweep_cpu'];
   const definitions = [...(await settings(folder)), `-DCONVSWEEP_TESTS=${isTested ? 'ON' : 'OFF'}`];
@@ -99,10 +115,7 @@ async function build(name, { compiler, settings, emulator, sysroot: debian }, is
   }
   if (isTested) {
     const suffix = name.startsWith('win32') ? '.exe' : '';
-    const [command, ...args] = [
-      ...emulator(debian ? await sysroot(debian) : folder),
-      join(folder, `native_tests${suffix}`),
-    ];
+    const [command, ...args] = [...(await emulator()), join(folder, `native_tests${suffix}`)];
     const { passed, output } = run(command, args, { maxBuffer: 2 ** 26 });
     if (!passed) throw new Error(output);
   }
