@@ -13,6 +13,14 @@
 namespace convsweep {
 namespace {
 
+/** What made the results, as far as it is not the machine: with musl exp and log are other ones than with
+ * glibc. */
+#if defined(__linux__) && !defined(__GLIBC__)
+constexpr const char* kCompiler = CONVSWEEP_COMPILER " with musl";
+#else
+constexpr const char* kCompiler = CONVSWEEP_COMPILER;
+#endif
+
 Napi::Value buildInfo(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
@@ -20,7 +28,7 @@ Napi::Value buildInfo(const Napi::CallbackInfo& info) {
     const BuildInfo build = backend::buildInfo();
     object.Set("backend", build.backend);
     object.Set("version", CONVSWEEP_VERSION);
-    object.Set("compiler", CONVSWEEP_COMPILER);
+    object.Set("compiler", kCompiler);
     if (!build.instructionSet.empty()) {
       auto sets = Napi::Array::New(env);
       for (const std::string& name : build.instructionSets) sets.Set(sets.Length(), name);

@@ -8,8 +8,8 @@
 namespace convsweep::cpu {
 namespace {
 
-/** Values of a map that stay in the first caches until something else is done with them. */
-constexpr size_t kCached = 16 * 1024;
+/** Values of a map that stay in the second-level cache until something else is done with them. */
+constexpr size_t kCached = 64 * 1024;
 
 }  // namespace
 

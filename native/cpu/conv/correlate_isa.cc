@@ -13,7 +13,6 @@ constexpr size_t kWidest = kLanes == 16 ? 4 : 2;
  * Windows of a tile of `vectors` vectors: accumulators, a vector of the kernel each and one value fill the
  * registers.
  */
-constexpr size_t kMost = kLanes == 16 ? 14 : 6;
 constexpr size_t mostWindows(size_t vectors) {
   return kLanes == 16 ? (vectors <= 2 ? 14 : vectors == 3 ? 9 : 6) : 6;
 }
