@@ -26,43 +26,6 @@ inline Layer layerOf(const char* type) {
   return layer;
 }
 
-inline std::vector<Layer> layers(int a, int b, int c) {
-  std::vector<Layer> list;
-  std::vector<int> shape{28, 28, 1};
-  const auto add = [&](Layer layer, std::vector<int> out) {
-    layer.inputShape = shape;
-    layer.outputShape = shape = std::move(out);
-    list.push_back(layer);
-  };
-  Layer rescaling = layerOf("Rescaling");
-  rescaling.scale = 1.0f / 255;
-  add(rescaling, shape);
-  Layer norm = layerOf("BatchNormalization");
-  norm.momentum = 0.99;
-  norm.epsilon = 1e-3f;
-  for (int k = 0; k < 2; ++k) {
-    Layer conv = layerOf("Conv2D");
-    conv.activation = "relu";
-    conv.window = {3, 3};
-    add(conv, {shape[0] - 2, shape[1] - 2, 28});
-    Layer pool = layerOf("MaxPooling2D");
-    pool.window = pool.strides = {2, 2};
-    add(pool, {shape[0] / 2, shape[1] / 2, 28});
-    add(norm, shape);
-  }
-  add(layerOf("Flatten"), {shape[0] * shape[1] * shape[2]});
-  for (int width : {a, b, c}) {
-    Layer dense = layerOf("Dense");
-    dense.activation = "relu";
-    add(dense, {width});
-    add(norm, {width});
-  }
-  Layer last = layerOf("Dense");
-  last.activation = "softmax";
-  add(last, {10});
-  return list;
-}
-
 struct Digits {
   std::vector<uint8_t> images, labels;
 };

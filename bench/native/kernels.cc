@@ -1,6 +1,7 @@
 // Where the time of a training step and of inference goes, kernel by kernel, on one thread, in place: with
 // the caches as the step leaves them and with gradients as training makes them. As Markdown:
-//   native_bench_kernels [digits.bin] [seconds] [network: notebook, or another of networks.h]
+//   native_bench_kernels [digits.bin] [seconds] [a network of networks.h]
+// Without a name, of the notebook's network with dense widths 60, 60, 60.
 // The fastest of all runs of 10 batches is shown, so that other programs hardly count. A cycle is one of the
 // clock that the machine's peak implies: 32 single-precision operations a cycle, as of two multiply-add units
 // for 8 numbers, which is what the peak is measured with. Counted are, of the
@@ -45,6 +46,11 @@ uint64_t ticks() {
 /** Multiply-adds of vectors, and bytes. */
 struct Work {
   uint64_t products = 0, bytes = 0;
+
+  void operator+=(const Work& other) {
+    products += other.products;
+    bytes += other.bytes;
+  }
 };
 
 struct Timed {
@@ -90,19 +96,16 @@ void add(Table& table, const char* name, Result (*Table::*)(Arguments...), Count
   place<kKernel> = timed.size();
   timed.push_back({name});
   table.*kKernel = [](Arguments... arguments) {
-    const Work work = Count{}(arguments...);
     Timed& to = timed[place<kKernel>];
-    to.work.products += work.products;
-    to.work.bytes += work.bytes;
+    to.work += Count{}(arguments...);
     const Clock clock{to};
     return (chosen<Table>().*kKernel)(arguments...);
   };
 }
 
-#define CONVSWEEP_TIME(table, Table, kernel) add<&Table::kernel>(table, #kernel, &Table::kernel)
-#define CONVSWEEP_LAMBDA(...) [] __VA_ARGS__
-#define CONVSWEEP_COUNT(table, Table, kernel, count) \
-  add<&Table::kernel>(table, #kernel, &Table::kernel, CONVSWEEP_LAMBDA count)
+/** The last argument, if there is one, says what a call amounts to. */
+#define CONVSWEEP_TIME(table, Table, kernel, ...) \
+  add<&Table::kernel>(table, #kernel, &Table::kernel __VA_OPT__(, ) __VA_ARGS__)
 
 size_t vectors(size_t size) {
   const size_t lanes = cpu::chosenKernels().conv->lanes;
@@ -129,75 +132,74 @@ Kernels clocked() {
   CONVSWEEP_TIME(stem, StemKernels, secondPool);
   CONVSWEEP_TIME(stem, StemKernels, secondNormalise);
   CONVSWEEP_TIME(conv, ConvKernels, pack);
-  CONVSWEEP_COUNT(conv, ConvKernels, correlate,
-                  ((const cpu::Windows& w, const cpu::PackedKernel& k, const auto&...) {
-                    return Work{w.count * w.depth() * vectors(k.filters)};
-                  }));
-  CONVSWEEP_COUNT(conv, ConvKernels, weightSums,
-                  ((const cpu::Windows& w, const float*, size_t filters, const auto&...) {
-                    return Work{w.lines * w.count * w.depth() * vectors(filters)};
-                  }));
+  CONVSWEEP_TIME(conv, ConvKernels, correlate,
+                 [](const cpu::Windows& w, const cpu::PackedKernel& k, const auto&...) {
+                   return Work{w.count * w.depth() * vectors(k.filters)};
+                 });
+  CONVSWEEP_TIME(conv, ConvKernels, weightSums,
+                 [](const cpu::Windows& w, const float*, size_t filters, const auto&...) {
+                   return Work{w.lines * w.count * w.depth() * vectors(filters)};
+                 });
   CONVSWEEP_TIME(conv, ConvKernels, toPlanes);
-  CONVSWEEP_COUNT(conv, ConvKernels, correlatePlanes,
-                  ((const cpu::PlaneWindows& w, const float*, size_t filters, const auto&...) {
-                    return Work{vectors(w.count) * w.rows * w.columns * w.channels * filters};
-                  }));
-  CONVSWEEP_COUNT(conv, ConvKernels, planeSums,
-                  ((const cpu::PlaneWindows& w, const float*, const cpu::PlaneLayout& g, const auto&...) {
-                    return Work{w.lines * vectors(w.count) * w.rows * w.columns * w.channels * g.channels};
-                  }));
+  CONVSWEEP_TIME(conv, ConvKernels, correlatePlanes,
+                 [](const cpu::PlaneWindows& w, const float*, size_t filters, const auto&...) {
+                   return Work{vectors(w.count) * w.rows * w.columns * w.channels * filters};
+                 });
+  CONVSWEEP_TIME(conv, ConvKernels, planeSums,
+                 [](const cpu::PlaneWindows& w, const float*, const cpu::PlaneLayout& g, const auto&...) {
+                   return Work{w.lines * vectors(w.count) * w.rows * w.columns * w.channels * g.channels};
+                 });
   CONVSWEEP_TIME(conv, ConvKernels, tileInputs);
   CONVSWEEP_TIME(conv, ConvKernels, tileResults);
   CONVSWEEP_TIME(conv, ConvKernels, tileGradients);
   CONVSWEEP_TIME(conv, ConvKernels, tileKernel);
   CONVSWEEP_TIME(conv, ConvKernels, tileKernelGradient);
   CONVSWEEP_TIME(conv, ConvKernels, listByFilter);
-  CONVSWEEP_COUNT(conv, ConvKernels, addPatches,
-                  ((const float*, size_t, size_t rows, size_t run, size_t filters, const cpu::WinnerList&,
+  CONVSWEEP_TIME(conv, ConvKernels, addPatches,
+                 [](const float*, size_t, size_t rows, size_t run, size_t filters, const cpu::WinnerList&,
                     size_t, const uint32_t* counts, float*) {
-                    uint64_t all = 0;
-                    for (size_t f = 0; f < filters; ++f) all += counts[f];
-                    return Work{all * rows * vectors(run)};
-                  }));
+                   uint64_t all = 0;
+                   for (size_t f = 0; f < filters; ++f) all += counts[f];
+                   return Work{all * rows * vectors(run)};
+                 });
   CONVSWEEP_TIME(conv, ConvKernels, listByPatch);
-  CONVSWEEP_COUNT(
+  CONVSWEEP_TIME(
       conv, ConvKernels, spread,
-      ((const float*, size_t, size_t rows, size_t run, const cpu::WinnerList&, const cpu::Patch* patches,
-        size_t count, float*) { return Work{patches[count].begin * rows * vectors(run)}; }));
+      [](const float*, size_t, size_t rows, size_t run, const cpu::WinnerList&, const cpu::Patch* patches,
+         size_t count, float*) { return Work{patches[count].begin * rows * vectors(run)}; });
   CONVSWEEP_TIME(all, Kernels, rescale);
   CONVSWEEP_TIME(all, Kernels, affine);
   CONVSWEEP_TIME(all, Kernels, poolRow);
   CONVSWEEP_TIME(all, Kernels, largestOf);
-  CONVSWEEP_COUNT(all, Kernels, poolBackward, ((const PoolSpec& pool, const auto&...) {
-                    return passes(1, pool.in.size() + 2 * pool.out.size());
-                  }));
+  CONVSWEEP_TIME(all, Kernels, poolBackward, [](const PoolSpec& pool, const auto&...) {
+    return passes(1, pool.in.size() + 2 * pool.out.size());
+  });
   CONVSWEEP_TIME(all, Kernels, relu);
   CONVSWEEP_TIME(all, Kernels, dropout);
   CONVSWEEP_TIME(all, Kernels, multiply);
-  CONVSWEEP_COUNT(all, Kernels, gemm,
-                  ((size_t m, size_t n, size_t k, const auto&...) { return Work{m * k * vectors(n)}; }));
-  CONVSWEEP_COUNT(all, Kernels, biasRelu, ((float*, size_t rows, size_t columns, const auto&...) {
-                    return passes(2, rows * columns);
-                  }));
-  CONVSWEEP_COUNT(all, Kernels, moments, ((const float*, size_t rows, size_t columns, const auto&...) {
-                    return passes(2, rows * columns);
-                  }));
-  CONVSWEEP_COUNT(all, Kernels, normalise, ((const float*, size_t rows, size_t columns, const auto&...) {
-                    return passes(2, rows * columns);
-                  }));
-  CONVSWEEP_COUNT(all, Kernels, reluBackward,
-                  ((const float*, const float*, size_t size, float*) { return passes(3, size); }));
-  CONVSWEEP_COUNT(all, Kernels, columnSums, ((const float*, size_t rows, size_t columns, float*) {
-                    return passes(1, rows * columns);
-                  }));
-  CONVSWEEP_COUNT(all, Kernels, normSums,
-                  ((const float*, const float*, size_t rows, size_t columns, const auto&...) {
-                    return passes(2, rows * columns);
-                  }));
-  CONVSWEEP_COUNT(all, Kernels, normBackward,
-                  ((const float*, const float*, size_t rows, size_t columns, const auto&...) {
-                    return passes(3, rows * columns);
-                  }));
+  CONVSWEEP_TIME(all, Kernels, gemm,
+                 [](size_t m, size_t n, size_t k, const auto&...) { return Work{m * k * vectors(n)}; });
+  CONVSWEEP_TIME(all, Kernels, biasRelu, [](float*, size_t rows, size_t columns, const auto&...) {
+    return passes(2, rows * columns);
+  });
+  CONVSWEEP_TIME(all, Kernels, moments, [](const float*, size_t rows, size_t columns, const auto&...) {
+    return passes(2, rows * columns);
+  });
+  CONVSWEEP_TIME(all, Kernels, normalise, [](const float*, size_t rows, size_t columns, const auto&...) {
+    return passes(2, rows * columns);
+  });
+  CONVSWEEP_TIME(all, Kernels, reluBackward,
+                 [](const float*, const float*, size_t size, float*) { return passes(3, size); });
+  CONVSWEEP_TIME(all, Kernels, columnSums,
+                 [](const float*, size_t rows, size_t columns, float*) { return passes(1, rows * columns); });
+  CONVSWEEP_TIME(all, Kernels, normSums,
+                 [](const float*, const float*, size_t rows, size_t columns, const auto&...) {
+                   return passes(2, rows * columns);
+                 });
+  CONVSWEEP_TIME(all, Kernels, normBackward,
+                 [](const float*, const float*, size_t rows, size_t columns, const auto&...) {
+                   return passes(3, rows * columns);
+                 });
   CONVSWEEP_TIME(stem, StemKernels, secondNormSums);
   CONVSWEEP_TIME(stem, StemKernels, secondGradient);
   CONVSWEEP_TIME(stem, StemKernels, listByFilter);
@@ -206,9 +208,9 @@ Kernels clocked() {
   CONVSWEEP_TIME(stem, StemKernels, secondInput);
   CONVSWEEP_TIME(stem, StemKernels, firstQuads);
   CONVSWEEP_TIME(stem, StemKernels, firstWeights);
-  CONVSWEEP_COUNT(all, Kernels, adam, ((float*, float*, float*, const float*, size_t size, const auto&...) {
-                    return passes(7, size);
-                  }));
+  CONVSWEEP_TIME(all, Kernels, adam, [](float*, float*, float*, const float*, size_t size, const auto&...) {
+    return passes(7, size);
+  });
   return all;
 }
 
@@ -219,8 +221,8 @@ struct Run {
   std::vector<Work> works;
 };
 
-template <typename Work>
-void measure(Run& best, const Work& work) {
+template <typename Body>
+void measure(Run& best, const Body& body) {
   for (Timed& kernel : timed) kernel = {kernel.name};
   const uint64_t empty = [] {
     uint64_t least = ~uint64_t{0};
@@ -232,7 +234,7 @@ void measure(Run& best, const Work& work) {
   }();
   const double begin = now();
   const uint64_t first = ticks();
-  work();
+  body();
   const double all = seconds(begin);
   const double perTick = all / static_cast<double>(ticks() - first);
   Run run{all, {}, {}};
@@ -270,8 +272,9 @@ const Kernels& convsweep::cpu::kernels() {
 int main(int argc, char** argv) {
   const Digits digits = argc > 1 && *argv[1] ? readDigits(argv[1]) : strokes(7000);
   const double limit = argc > 2 ? std::atof(argv[2]) : 5;
-  const std::string name = argc > 3 ? argv[3] : "notebook";
-  const std::vector<Named> all = networks();
+  const std::string name = argc > 3 ? argv[3] : "60, 60, 60";
+  std::vector<Named> all = networks();
+  all.push_back({"60, 60, 60", notebook(3, 60, 60, 60).layers});
   const auto chosen =
       std::find_if(all.begin(), all.end(), [&](const Named& one) { return one.name == name; });
   if (chosen == all.end()) {
@@ -317,17 +320,13 @@ int main(int argc, char** argv) {
   };
   double train = training.seconds, infer = inference.seconds;
   Work trained, inferred;
-  const auto sum = [](Work& to, const Work& of) {
-    to.products += of.products;
-    to.bytes += of.bytes;
-  };
   for (size_t i = 0; i < timed.size(); ++i) {
     const double t = training.kernels[i], n = inference.kernels[i];
     if (t + n > 0) line(timed[i].name, t, training.works[i], n, inference.works[i]);
     train -= t;
     infer -= n;
-    sum(trained, training.works[i]);
-    sum(inferred, inference.works[i]);
+    trained += training.works[i];
+    inferred += inference.works[i];
   }
   line("between the kernels", train, {}, infer, {});
   line("all", training.seconds, trained, inference.seconds, inferred);

@@ -72,6 +72,13 @@ class Chain {
   std::vector<int> shape_;
 };
 
+/** The notebook's network with windows of one size and three dense layers of these widths. */
+inline Chain notebook(int window, int a, int b, int c) {
+  Chain chain({28, 28, 1});
+  chain.conv(28, window, false).pool().norm().conv(28, window, false).pool().norm().flatten();
+  return chain.dense(a).norm().dense(b).norm().dense(c).norm().dense(10, "softmax");
+}
+
 struct Named {
   std::string name;
   std::vector<Layer> layers;
@@ -81,14 +88,8 @@ inline std::vector<Named> networks() {
   const std::vector<int> digit{28, 28, 1}, colour{32, 32, 3};
   std::vector<Named> list;
   const auto add = [&](const char* name, const Chain& chain) { list.push_back({name, chain.layers}); };
-  const auto notebook = [&](int window) {
-    return Chain(digit).conv(28, window, false).pool().norm().conv(28, window, false).pool().norm().flatten();
-  };
-  const auto dense = [](Chain chain) {
-    return chain.dense(100).norm().dense(80).norm().dense(60).norm().dense(10, "softmax");
-  };
-  add("notebook", dense(notebook(3)));
-  add("notebook 5x5", dense(notebook(5)));
+  add("notebook", notebook(3, 100, 80, 60));
+  add("notebook 5x5", notebook(5, 100, 80, 60));
   add("Keras example", Chain(digit)
                            .conv(32, 3, false)
                            .pool()

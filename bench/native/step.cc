@@ -12,6 +12,7 @@
 
 #include "backend/buffer.h"
 #include "bench/native/job.h"
+#include "bench/native/networks.h"
 #include "bench/native/peak.h"
 
 using namespace convsweep;
@@ -27,7 +28,7 @@ struct Rates {
 void measure(const Digits& digits, const DeviceDataset& dataset, const int* widths, double limit,
              const std::string& mode, Rates& rates) {
   flushDenormals();
-  Network network(0, layers(widths[0], widths[1], widths[2]), Adam{}, {1});
+  Network network(0, notebook(3, widths[0], widths[1], widths[2]).layers, Adam{}, {1});
   initialise(network);
   constexpr size_t kImages = 1280;
   Control control;

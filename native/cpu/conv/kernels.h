@@ -150,14 +150,13 @@ struct ConvKernels {
   void (*tileKernelGradient)(size_t window, const float* sums, size_t channels, size_t filters, float* to);
 
   /**
-   * Lists, per filter, the gradients that are not 0 and whose winner is not -1: from f * (positions + kSlack)
-   * on, as many as counts[f].
+   * Lists, per filter, the gradients that are not 0 and whose winner is not -1: counts[f] from f * listStep
+   * on. A list has room for all positions and a vector past them.
    */
   void (*listByFilter)(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
-                       const WinnerList& list, uint32_t* counts);
+                       const WinnerList& list, size_t listStep, uint32_t* counts);
   /**
-   * sums[filter][rows][run in whole vectors] += gradient * patch. `image`: readable a vector past its end;
-   * lists `listStep` apart.
+   * sums[filter][rows][run in whole vectors] += gradient * patch. `image`: readable a vector past its end.
    */
   void (*addPatches)(const float* image, size_t pitch, size_t rows, size_t run, size_t filters,
                      const WinnerList& list, size_t listStep, const uint32_t* counts, float* sums);

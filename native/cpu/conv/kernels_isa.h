@@ -23,7 +23,7 @@ void tileGradients(size_t window, const float* gradient, size_t pitch, size_t fi
 void tileKernel(size_t window, const float* kernel, size_t channels, size_t filters, float* to);
 void tileKernelGradient(size_t window, const float* sums, size_t channels, size_t filters, float* to);
 void listByFilter(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
-                  const WinnerList&, uint32_t* counts);
+                  const WinnerList&, size_t listStep, uint32_t* counts);
 void addPatches(const float* image, size_t pitch, size_t rows, size_t run, size_t filters, const WinnerList&,
                 size_t listStep, const uint32_t* counts, float* sums);
 size_t listByPatch(const PoolSpec&, const float* gradient, const int32_t* winners, size_t lineStep,

@@ -7,6 +7,7 @@
 #include "cpu/conv/direct.h"
 #include "cpu/conv/plain.h"
 #include "cpu/conv/planes.h"
+#include "cpu/conv/windows.h"
 #include "cpu/conv/winners.h"
 #include "cpu/conv/winograd.h"
 
@@ -28,11 +29,18 @@ bool notPooled(const ConvSpec& spec) {
   return !spec.pool;
 }
 
+bool strideOne(const ConvSpec& spec) {
+  return spec.window.strideY == 1 && spec.window.strideX == 1;
+}
+bool strideOneNotPooled(const ConvSpec& spec) {
+  return strideOne(spec) && notPooled(spec);
+}
+
 /** Windows of 3 x 3 or 5 x 5 at stride 1. */
 bool winograd(const ConvSpec& spec) {
   const Window& w = spec.window;
-  return w.height == w.width && (w.height == 3 || w.height == 5) && w.strideY == 1 && w.strideX == 1 &&
-         spec.out.height > 1 && spec.out.width > 1;
+  return w.height == w.width && (w.height == 3 || w.height == 5) && strideOne(spec) && spec.out.height > 1 &&
+         spec.out.width > 1;
 }
 bool winogradNotPooled(const ConvSpec& spec) {
   return winograd(spec) && notPooled(spec);
@@ -47,17 +55,22 @@ bool manyChannels(const Kernels& kernels, const ConvSpec& spec) {
   return spec.in.channels >= fewest && spec.out.channels >= fewest;
 }
 
-bool strideOne(const ConvSpec& spec) {
-  return spec.window.strideY == 1 && spec.window.strideX == 1;
-}
-bool strideOneNotPooled(const ConvSpec& spec) {
-  return strideOne(spec) && notPooled(spec);
+/**
+ * Whether vectors of neighbouring windows are fuller than vectors of `outputs` filters, or channels. What
+ * turning maps costs is little beside 9 products at least of each value.
+ */
+bool windowsFillVectors(const Kernels& kernels, const Window& window, int width, int outputs) {
+  const auto full = [&](int n) {
+    const size_t size = static_cast<size_t>(n);
+    return static_cast<double>(size) / static_cast<double>(wholeVectors(*kernels.conv, size));
+  };
+  return window.height * window.width >= 9 && full(width) >= 1.4 * full(outputs);
 }
 bool fewFilters(const Kernels& kernels, const ConvSpec& spec) {
-  return planesPay(*kernels.conv, spec.window, spec.out.width, spec.out.channels);
+  return windowsFillVectors(kernels, spec.window, spec.out.width, spec.out.channels);
 }
 bool fewChannels(const Kernels& kernels, const ConvSpec& spec) {
-  return planesPay(*kernels.conv, spec.window, spec.in.width, spec.in.channels);
+  return windowsFillVectors(kernels, spec.window, spec.in.width, spec.in.channels);
 }
 
 template <typename Interface>

@@ -110,8 +110,7 @@ inline void withBlock(size_t rows, size_t vectors, const Call& call) {
 }  // namespace
 
 void listByFilter(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
-                  const WinnerList& list, uint32_t* counts) {
-  const size_t step = positions + kSlack;
+                  const WinnerList& list, size_t listStep, uint32_t* counts) {
   // Four filters' values of a vector of positions, side by side.
   alignas(64) float g[4][kLanes], w[4][kLanes];
   for (size_t f = 0; f < filters; f += 4) {
@@ -135,7 +134,7 @@ void listByFilter(const float* gradient, const int32_t* winners, size_t position
       for (size_t j = 0; j < some; ++j) {
         const Vector factors = load(g[j]), offsets = load(w[j]);
         const uint32_t chosen = lanesNotZero(factors) & ~lanesEqual((Integers)offsets, -1);
-        const size_t to = (f + j) * step + n[j];
+        const size_t to = (f + j) * listStep + n[j];
         storeChosen(list.factors + to, factors, chosen);
         storeChosen((float*)list.offsets + to, offsets, chosen);
         n[j] += (uint32_t)__builtin_popcount(chosen);

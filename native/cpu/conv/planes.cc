@@ -1,7 +1,5 @@
 #include "cpu/conv/planes.h"
 
-#include <cstring>
-
 #include "cpu/conv/turn.h"
 #include "cpu/conv/windows.h"
 
@@ -59,15 +57,6 @@ size_t paddedFilters(const ConvSpec& spec) {
 }
 
 }  // namespace
-
-bool planesPay(const ConvKernels& kernels, const Window& window, int width, int outputs) {
-  const auto full = [&](int n) {
-    return static_cast<double>(n) / static_cast<double>(wholeVectors(kernels, size(n)));
-  };
-  // What turning maps costs is little beside 9 products at least of each value.
-  return window.strideY == 1 && window.strideX == 1 && window.height * window.width >= 9 &&
-         full(width) >= 1.4 * full(outputs);
-}
 
 // ---- Forward ----------------------------------------------------------------------------------------------
 

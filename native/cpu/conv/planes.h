@@ -57,7 +57,4 @@ class PlanesKernelGradient final : public ConvKernelGradient {
   const PlaneLayout planes_, gradients_;
 };
 
-/** Whether windows in vectors leave fewer lanes empty than `outputs` filters, or channels, do. */
-bool planesPay(const ConvKernels& kernels, const Window& window, int width, int outputs);
-
 }  // namespace convsweep::cpu

@@ -87,13 +87,15 @@ void WinnersKernelGradient::run(const Shard& shard, const ConvArrays& arrays, fl
   const Windows w = windowsOf(spec_, frame_, nullptr);
   const size_t filters = static_cast<size_t>(spec_.out.channels);
   const size_t positions = static_cast<size_t>(pool.out.height) * pool.out.width;
+  const size_t listStep = positions + kSlack;
   const WinnerList list = listIn(pool, scratch + frame_.size() + kSlack);
   uint32_t* const counts = reinterpret_cast<uint32_t*>(list.factors + 2 * listSize(pool));
   for (size_t i = shard.first; i < shard.last; ++i) {
     const size_t at = i * pool.out.size();
-    kernels_.listByFilter(arrays.yGradient + at, arrays.winners + at, positions, filters, list, counts);
+    kernels_.listByFilter(arrays.yGradient + at, arrays.winners + at, positions, filters, list, listStep,
+                          counts);
     kernels_.addPatches(frame_.put(arrays.x + i * spec_.in.size(), scratch), w.pitch, w.rows, w.run, filters,
-                        list, positions + kSlack, counts, sums);
+                        list, listStep, counts, sums);
   }
 }
 
