@@ -72,6 +72,18 @@ class Columns {
   float values_[kVectors * kLanes];
 };
 
+/** Calls `call` with the gradient of (row, column) that ReLU lets pass. Two calls: a choice would keep the
+ * compiler from making vectors. */
+template <typename Call>
+inline void withPassed(const float* x, const float* gradient, size_t columns, const float* mean,
+                       const float* scale, const float* shift, const Call& call) {
+  if (!shift) return call([=](size_t i, size_t j) { return gradient[i * columns + j]; });
+  call([=](size_t i, size_t j) {
+    const float g = gradient[i * columns + j], y = (x[i * columns + j] - mean[j]) * scale[j] + shift[j];
+    return y > 0 ? g : 0.0f;
+  });
+}
+
 inline auto valuesOf(const float* columns) {
   return [=](size_t c) { return columns[c]; };
 }
@@ -208,13 +220,11 @@ void normSums(const float* x, const float* gradient, size_t rows, size_t columns
       })) {
     return;
   }
-  const auto passed = [=](size_t i, size_t j) {
-    const bool clipped = shift && !((x[i * columns + j] - mean[j]) * scale[j] + shift[j] > 0);
-    return clipped ? 0 : gradient[i * columns + j];
-  };
-  sumColumns(rows, columns, dbeta, 1, passed);
-  sumColumns(rows, columns, dgamma, 1, [=](size_t i, size_t j) {
-    return passed(i, j) * ((x[i * columns + j] - mean[j]) * inverseDeviation[j]);
+  withPassed(x, gradient, columns, mean, scale, shift, [&](auto passed) {
+    sumColumns(rows, columns, dbeta, 1, passed);
+    sumColumns(rows, columns, dgamma, 1, [=](size_t i, size_t j) {
+      return passed(i, j) * ((x[i * columns + j] - mean[j]) * inverseDeviation[j]);
+    });
   });
 }
 
@@ -237,14 +247,14 @@ void normBackward(const float* x, const float* gradient, size_t rows, size_t col
       })) {
     return;
   }
-  for (size_t i = 0; i < rows; ++i) {
-    for (size_t j = 0; j < columns; ++j) {
-      const size_t at = i * columns + j;
-      const float centred = x[at] - mean[j], xhat = centred * inverseDeviation[j];
-      const float g = shift && !(centred * scale[j] + shift[j] > 0) ? 0 : gradient[at];
-      dx[at] = scale[j] * (g - dbeta[j] * share - xhat * (dgamma[j] * share));
+  withPassed(x, gradient, columns, mean, scale, shift, [=](auto passed) {
+    for (size_t i = 0; i < rows; ++i) {
+      for (size_t j = 0; j < columns; ++j) {
+        const float xhat = (x[i * columns + j] - mean[j]) * inverseDeviation[j];
+        dx[i * columns + j] = scale[j] * (passed(i, j) - dbeta[j] * share - xhat * (dgamma[j] * share));
+      }
     }
-  }
+  });
 }
 
 }  // namespace convsweep::cpu::CONVSWEEP_ISA
