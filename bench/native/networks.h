@@ -134,11 +134,13 @@ inline std::vector<Named> networks() {
                             .flatten()
                             .dense(10, "softmax"));
   add("strided", Chain(digit)
-                     .conv(24, 5, true, "relu", 2)
-                     .conv(48, 3, true, "relu", 2)
-                     .conv(48, 1, false)
+                     .conv(32, 5, true, "relu", 2)
+                     .norm()
+                     .conv(64, 3, true, "relu", 2)
+                     .norm()
+                     .conv(96, 3, false, "relu", 2)
                      .flatten()
-                     .dense(64)
+                     .dropout(0.25f)
                      .dense(10, "softmax"));
   add("overlapping pools", Chain(colour)
                                .conv(40, 7, true)

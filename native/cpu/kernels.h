@@ -26,11 +26,10 @@ struct Kernels {
 
   /**
    * C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. `lists`: one
-   * for each kListRows rows of A, begun ones too, where A has many zeros side by side, whose products are
-   * then left out; or null.
+   * for each row of A where many of its values are 0, whose products are then left out; or null.
    */
   void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
-               float* scratch, DepthList* lists);
+               float* scratch, ValueList* lists);
 
   /** out = x * scale + offset */
   void (*rescale)(const uint8_t* x, size_t size, float scale, float offset, float* out);

@@ -63,8 +63,20 @@ inline void storePart(float* p, Vector v, size_t width) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, (__mmask16)((1u << width) - 1), v);
 #elif defined(__AVX2__)
-  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)width), lanes), v);
+  // A masked store takes a dozen cycles on many processors.
+  if (width == kLanes) return store(p, v);
+  __m128 four = _mm256_castps256_ps128(v);
+  if (width & 4) {
+    _mm_storeu_ps(p, four);
+    four = _mm256_extractf128_ps(v, 1);
+    p += 4;
+  }
+  if (width & 2) {
+    _mm_storel_pi((__m64*)p, four);
+    four = _mm_movehl_ps(four, four);
+    p += 2;
+  }
+  if (width & 1) _mm_store_ss(p, four);
 #else
   for (size_t i = 0; i < width; ++i) p[i] = v[i];
 #endif

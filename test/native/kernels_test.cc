@@ -469,7 +469,7 @@ void checkGemm() {
                                 {7, 50, 5},
                                 {29, 33, 64},
                                 {3, 3, 3}}) {
-    std::vector<cpu::DepthList> lists((m + cpu::kListRows - 1) / cpu::kListRows);
+    std::vector<cpu::ValueList> lists(m);
     for (int layout = 0; layout < 16; ++layout) {
       const bool transposeA = layout & 1, transposeB = layout & 2, add = layout & 4, skipping = layout & 8;
       std::vector<float> a(m * k), b(k * n), c(m * n, 0.5f), scratch(cpu::kGemmScratch);

@@ -11,14 +11,32 @@ namespace {
 /** Values of a map that stay in the second-level cache until something else is done with them. */
 constexpr size_t kCached = 64 * 1024;
 
+/**
+ * Windows of one position need no neighbours: where they are taken as they come, short lines are put
+ * together, as many as stay in the first-level cache, to fill tiles. An image keeps its own, whose blank ends
+ * are left out.
+ */
+ConvSpec inLongLines(ConvSpec spec, bool image) {
+  constexpr int kMost = 4096;
+  const Window& w = spec.window;
+  if (image || spec.pool || w.height * w.width > 1 || spec.in.height != spec.out.height ||
+      spec.in.width != spec.out.width)
+    return spec;
+  int lines = spec.in.height;
+  while (lines > 1 && (spec.in.height % lines != 0 || lines * spec.in.width * spec.in.channels > kMost)) --lines;
+  spec.in = {spec.in.height / lines, spec.in.width * lines, spec.in.channels};
+  spec.out = {spec.out.height / lines, spec.out.width * lines, spec.out.channels};
+  return spec;
+}
+
 }  // namespace
 
 ConvBlock::ConvBlock(const Context& context, const Node& from, const ConvSpec& spec)
     : CpuBlock(context, from, spec.pool ? spec.pool->out.size() : spec.out.size()),
-      spec_(spec),
-      frame_(inputFrame(spec)),
-      forward_(makeForward(context.kernels, spec)),
-      kernelGradient_(makeKernelGradient(context.kernels, spec)) {}
+      spec_(inLongLines(spec, from.pixels)),
+      frame_(inputFrame(spec_)),
+      forward_(makeForward(context.kernels, spec_)),
+      kernelGradient_(makeKernelGradient(context.kernels, spec_)) {}
 
 ConvArrays ConvBlock::arrays(float* y) {
   return {from_.values,

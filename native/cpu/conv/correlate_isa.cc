@@ -2,19 +2,21 @@
 //
 // Results are computed in tiles that stay in registers: neighbouring windows of a line times a few vectors of
 // filters, over the whole depth. A value of a window is read where it lies, so no patches are written out.
+#include <utility>
+
 #include "cpu/conv/kernels_isa.h"
 #include "cpu/simd.h"
 
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
-constexpr size_t kWidest = kLanes == 16 ? 4 : 2;
+constexpr size_t kWidest = kLanes == 16 ? 4 : kLanes == 8 ? 3 : 2;
 /**
  * Windows of a tile of `vectors` vectors: accumulators, a vector of the kernel each and one value fill the
  * registers.
  */
 constexpr size_t mostWindows(size_t vectors) {
-  return kLanes == 16 ? (vectors <= 2 ? 14 : vectors == 3 ? 9 : 6) : 6;
+  return kLanes == 16 ? (vectors <= 2 ? 14 : vectors == 3 ? 9 : 6) : 12 / vectors;
 }
 
 inline size_t vectorsOf(size_t filters) {
@@ -23,7 +25,8 @@ inline size_t vectorsOf(size_t filters) {
 
 /** Vectors of the next panel where `left` are left. */
 inline size_t panelWidth(size_t left, size_t count) {
-  if (kLanes < 16) return least(left, 2);
+  if (kLanes == 4) return least(left, 2);
+  if (kLanes == 8) return left == 3 || (left > 4 && count <= 4) ? 3 : least(left, 2);
   if (left <= 4 && count <= 6) return left;
   return left == 4 ? 2 : least(left, 3);
 }
@@ -82,25 +85,29 @@ void tile(const Windows& w, const float* first, const float* packed, const float
   }
 }
 
+/** The n-th takes n + 1 windows, or values. */
+template <typename Tile, size_t kMax>
+struct Tiles {
+  Tile of[kMax];
+};
+
 typedef void (*Tile)(const Windows&, const float*, const float*, const float*, const Target&);
+
+template <size_t kVectors, size_t... kFewer>
+constexpr Tiles<Tile, sizeof...(kFewer)> tiles(std::index_sequence<kFewer...>) {
+  return {{tile<kFewer + 1, kVectors>...}};
+}
 
 template <size_t kVectors>
 void line(const Windows& w, const float* packed, const float* bias, Target target) {
   constexpr size_t kMax = mostWindows(kVectors);
-  constexpr Tile tiles[14] = {
-      tile<1, kVectors>,         tile<2, kVectors>, tile<3, kVectors>,         tile<4, kVectors>,
-      tile<5, kVectors>,         tile<6, kVectors>, tile < kMax < 7 ? 1 : 7,   kVectors >,
-      tile < kMax < 8 ? 1 : 8,   kVectors >,        tile < kMax < 9 ? 1 : 9,   kVectors >,
-      tile < kMax < 10 ? 1 : 10, kVectors >,        tile < kMax < 11 ? 1 : 11, kVectors >,
-      tile < kMax < 12 ? 1 : 12, kVectors >,        tile < kMax < 13 ? 1 : 13, kVectors >,
-      tile < kMax < 14 ? 1 : 14, kVectors >,
-  };
+  constexpr auto all = tiles<kVectors>(std::make_index_sequence<kMax>{});
   const float* first = w.first;
   size_t left = w.count;
   // Tiles of about the same size: small ones do not keep the multiply-add units busy.
   for (size_t parts = (left + kMax - 1) / kMax; parts > 0; --parts) {
     const size_t windows = (left + parts - 1) / parts;
-    tiles[windows - 1](w, first, packed, bias, target);
+    all.of[windows - 1](w, first, packed, bias, target);
     first += windows * w.step;
     target.to += windows * target.stride;
     left -= windows;
@@ -144,23 +151,21 @@ void sumTile(const Windows& w, const float* first, const float* gradient, size_t
 
 typedef void (*SumTile)(const Windows&, const float*, const float*, size_t, float*, size_t);
 
+template <size_t kVectors, size_t... kFewer>
+constexpr Tiles<SumTile, sizeof...(kFewer)> sumTiles(std::index_sequence<kFewer...>) {
+  return {{sumTile<kFewer + 1, kVectors>...}};
+}
+
 template <size_t kVectors>
 void sumPanel(const Windows& w, const float* gradient, size_t stride, float* sums, size_t sumsStride) {
   constexpr size_t kMax = mostWindows(kVectors);
-  constexpr SumTile tiles[14] = {
-      sumTile<1, kVectors>,         sumTile<2, kVectors>, sumTile<3, kVectors>,         sumTile<4, kVectors>,
-      sumTile<5, kVectors>,         sumTile<6, kVectors>, sumTile < kMax < 7 ? 1 : 7,   kVectors >,
-      sumTile < kMax < 8 ? 1 : 8,   kVectors >,           sumTile < kMax < 9 ? 1 : 9,   kVectors >,
-      sumTile < kMax < 10 ? 1 : 10, kVectors >,           sumTile < kMax < 11 ? 1 : 11, kVectors >,
-      sumTile < kMax < 12 ? 1 : 12, kVectors >,           sumTile < kMax < 13 ? 1 : 13, kVectors >,
-      sumTile < kMax < 14 ? 1 : 14, kVectors >,
-  };
+  constexpr auto all = sumTiles<kVectors>(std::make_index_sequence<kMax>{});
   for (size_t row = 0; row < w.rows; ++row) {
     const float* first = w.first + row * w.pitch;
     size_t left = w.run;
     for (size_t parts = (left + kMax - 1) / kMax; parts > 0; --parts) {
       const size_t values = (left + parts - 1) / parts;
-      tiles[values - 1](w, first, gradient, stride, sums, sumsStride);
+      all.of[values - 1](w, first, gradient, stride, sums, sumsStride);
       first += values;
       sums += values * sumsStride;
       left -= values;
@@ -204,8 +209,10 @@ void correlate(const Windows& w, const PackedKernel& kernel, bool relu, float* t
                         relu};
     if (vectors == 1) line<1>(w, packed, bias + f, target);
     if (vectors == 2) line<2>(w, packed, bias + f, target);
-    if constexpr (kWidest == 4) {
+    if constexpr (kWidest >= 3) {
       if (vectors == 3) line<3>(w, packed, bias + f, target);
+    }
+    if constexpr (kWidest == 4) {
       if (vectors == 4) line<4>(w, packed, bias + f, target);
     }
     packed += w.rows * w.run * width;
@@ -219,8 +226,10 @@ void weightSums(const Windows& w, const float* gradient, size_t filters, size_t 
     const size_t vectors = panelWidth(vectorsOf(filters - f), w.run);
     if (vectors == 1) sumPanel<1>(w, gradient + f, stride, sums + f, all);
     if (vectors == 2) sumPanel<2>(w, gradient + f, stride, sums + f, all);
-    if constexpr (kWidest == 4) {
+    if constexpr (kWidest >= 3) {
       if (vectors == 3) sumPanel<3>(w, gradient + f, stride, sums + f, all);
+    }
+    if constexpr (kWidest == 4) {
       if (vectors == 4) sumPanel<4>(w, gradient + f, stride, sums + f, all);
     }
     f += vectors * kLanes;

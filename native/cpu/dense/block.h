@@ -63,14 +63,13 @@ class DenseBlock final : public CpuBlock {
     // A smaller product is done before help has come.
     constexpr size_t kSmall = 1 << 17;
     // Whole panels of every instruction set.
-    constexpr size_t kColumns = 48;
+    constexpr size_t kColumns = 48, kRows = 8;
     const size_t workers = p.m * p.n * p.k < kSmall ? 1 : team().workers();
     const bool byColumn = p.m < p.n && p.n >= workers * 2 * kColumns;
     const size_t all = byColumn ? p.n : p.m;
-    // Whole lists, as far as there are any.
-    const size_t size = byColumn ? kColumns : kListRows;
+    const size_t size = byColumn ? kColumns : kRows;
     const size_t share = ((all + workers - 1) / workers + size - 1) / size * size;
-    const size_t lists = manyZeros ? (p.m + kListRows - 1) / kListRows : 0;
+    const size_t lists = manyZeros ? p.m : 0;
     lists_.ensure(lists * team().workers());
     float* const memory = scratch(kGemmScratch);
     team().forEachPart(all, share, [&](size_t first, size_t last, size_t worker) {
@@ -85,7 +84,7 @@ class DenseBlock final : public CpuBlock {
   }
 
   DenseSpec spec_;
-  Buffer<DepthList> lists_;
+  Buffer<ValueList> lists_;
 };
 
 }  // namespace convsweep::cpu

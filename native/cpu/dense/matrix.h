@@ -11,17 +11,15 @@ struct Matrix {
   size_t rowStride, columnStride;
 };
 
-/** Rows of A that a matrix product takes together where it skips zeros. */
-constexpr size_t kListRows = 8;
-
-/** At which depths, of a block of them, one of kListRows rows of A is not 0. */
-struct DepthList {
+/** The values of a row of A, or of a part of it, that are not 0, and where they are. */
+struct ValueList {
   static constexpr size_t kMost = 128;
   size_t count;
+  float values[kMost];
   uint8_t depths[kMost];
 };
 
 /** Floats of scratch that a matrix product wants: one panel of B. */
-constexpr size_t kGemmScratch = 128 * 48;
+constexpr size_t kGemmScratch = 128 * 64;
 
 }  // namespace convsweep::cpu

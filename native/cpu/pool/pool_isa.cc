@@ -80,10 +80,13 @@ void largestOf(const float* map, size_t positions, size_t stride, size_t channel
   }
 }
 
-void poolBackward(const PoolSpec& pool, const float* gradient, const int32_t* winners, float* dx) {
+namespace {
+
+/** `kApart`: no position is in two windows, so that each is written once. */
+template <bool kApart>
+void spreadWinners(const PoolSpec& pool, const float* gradient, const int32_t* winners, float* dx) {
   const size_t channels = (size_t)pool.in.channels, width = (size_t)pool.in.width;
   const Window& w = pool.window;
-  for (size_t i = 0; i < (size_t)pool.in.height * width * channels; ++i) dx[i] = 0;
   for (int oy = 0; oy < pool.out.height; ++oy) {
     const int top = oy * w.strideY - w.padTop;
     const Inside rows = insideOf(top, w.height, pool.in.height);
@@ -92,14 +95,14 @@ void poolBackward(const PoolSpec& pool, const float* gradient, const int32_t* wi
       const Inside columns = insideOf(left, w.width, pool.in.width);
       for (size_t c = 0; c < channels; c += kLanes) {
         const size_t part = least(channels - c, kLanes);
-        const Vector g = loadPart(gradient + c, part);
-        const Integers winner = (Integers)loadPart((const float*)winners + c, part);
+        const Integers g = (Integers)loadUpTo(gradient + c, part);
+        const Integers winner = (Integers)loadUpTo((const float*)winners + c, part);
         for (size_t ky = rows.begin; ky < rows.end; ++ky) {
           for (size_t kx = columns.begin; kx < columns.end; ++kx) {
             const size_t at = ((size_t)(top + (int)ky) * width + (size_t)(left + (int)kx)) * channels;
-            const Integers here = winner == (int32_t)at;
+            const Vector its = (Vector)((winner == (int32_t)at) & g);
             float* const to = dx + at + c;
-            storePart(to, loadPart(to, part) + (Vector)(here & (Integers)g), part);
+            storeUpTo(to, kApart ? its : loadUpTo(to, part) + its, part);
           }
         }
       }
@@ -107,6 +110,22 @@ void poolBackward(const PoolSpec& pool, const float* gradient, const int32_t* wi
       winners += channels;
     }
   }
+}
+
+/** Whether windows cover all of a side. */
+bool covers(int in, int out, int window, int stride, int before) {
+  return stride <= window && (out - 1) * stride + window - before >= in;
+}
+
+}  // namespace
+
+void poolBackward(const PoolSpec& pool, const float* gradient, const int32_t* winners, float* dx) {
+  const Window& w = pool.window;
+  const bool all = covers(pool.in.height, pool.out.height, w.height, w.strideY, w.padTop) &&
+                   covers(pool.in.width, pool.out.width, w.width, w.strideX, w.padLeft);
+  const bool apart = w.strideY >= w.height && w.strideX >= w.width;
+  if (!all || !apart) __builtin_memset(dx, 0, pool.in.size() * sizeof(float));
+  (apart ? spreadWinners<true> : spreadWinners<false>)(pool, gradient, winners, dx);
 }
 
 }  // namespace convsweep::cpu::CONVSWEEP_ISA
