@@ -23,7 +23,8 @@ ConvSpec inLongLines(ConvSpec spec, bool image) {
       spec.in.width != spec.out.width)
     return spec;
   int lines = spec.in.height;
-  while (lines > 1 && (spec.in.height % lines != 0 || lines * spec.in.width * spec.in.channels > kMost)) --lines;
+  while (lines > 1 && (spec.in.height % lines != 0 || lines * spec.in.width * spec.in.channels > kMost))
+    --lines;
   spec.in = {spec.in.height / lines, spec.in.width * lines, spec.in.channels};
   spec.out = {spec.out.height / lines, spec.out.width * lines, spec.out.channels};
   return spec;

@@ -51,7 +51,7 @@ bool anyway(const Kernels&, const ConvSpec&) {
 }
 /** Enough channels, in vectors that are full enough, to outweigh the transforms: measured. */
 bool manyChannels(const Kernels& kernels, const ConvSpec& spec) {
-  const int fewest = std::max(12, static_cast<int>(kernels.conv->lanes));
+  const int fewest = kernels.conv->lanes < 8 ? 12 : 16;
   return spec.in.channels >= fewest && spec.out.channels >= fewest;
 }
 

@@ -2,8 +2,9 @@
 //
 // C is computed in tiles that stay in registers, a block of A's columns (B's rows) at a time. B is packed
 // into a panel as wide as a tile, padded with zeros, so that the inner loop reads it in order; A is read
-// where it lies, one value at a time, since one of its strides is 1. Where A has many zeros its other values are
-// listed, row by row: rows have them at places of their own, so that each is summed alone, in a wider panel.
+// where it lies, one value at a time, since one of its strides is 1. Where A has many zeros its other values
+// are listed, row by row: rows have them at places of their own, so that each is summed alone, in a wider
+// panel.
 #include "cpu/dense/kernels_isa.h"
 #include "cpu/simd.h"
 
@@ -11,7 +12,7 @@ namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
 constexpr size_t kWidest = kLanes == 4 ? 2 : 3;  // vectors per row of a tile
-constexpr size_t kDepth = 128;                    // a panel of it stays in the first-level cache
+constexpr size_t kDepth = 128;                   // a panel of it stays in the first-level cache
 static_assert(kDepth * kWidest * kLanes <= kGemmScratch);
 
 /** Rows of a tile of `width` vectors: accumulators, a row of B and one value of A fill the registers. */
