@@ -13,13 +13,16 @@ namespace convsweep::cpu {
 float* CpuBlock::prepare(size_t n, Mode mode, float* gradient) {
   values_.ensure(n * to_.size + kSlack);
   to_.values = values_.data();
-  if (mode == Mode::Training && gradient) {
-    to_.gradient = gradient;
-  } else if (mode == Mode::Training) {
-    gradient_.ensure(n * to_.size + kSlack);
-    to_.gradient = gradient_.data();
-  }
+  if (mode == Mode::Training) prepareGradient(n, gradient);
   return values_.data();
+}
+
+void CpuBlock::prepareGradient(size_t n, float* gradient) {
+  if (!gradient) {
+    gradient_.ensure(n * to_.size + kSlack);
+    gradient = gradient_.data();
+  }
+  to_.gradient = gradient;
 }
 
 namespace {

@@ -27,11 +27,26 @@ struct Context {
   uint32_t seed;
 };
 
+/**
+ * Values of a training batch that are not written out, since they are quickly made of what is in memory
+ * anyway: who reads them has them made, a few images at a time that stay in the cache, whenever it does.
+ */
+class Deferred {
+ public:
+  virtual ~Deferred() = default;
+  /** Writes those of the images [first, last). */
+  virtual void values(size_t first, size_t last, float* to) = 0;
+  /** After a shard of their gradient has been written. */
+  virtual void takeGradient(const Shard& shard) = 0;
+};
+
 /** A place in the chain where values and their gradients lie, n x size each. */
 struct Node {
   size_t size = 0;
   /** The network's input. */
   bool pixels = false;
+  /** Where these are made by it, `values` is for inference alone. */
+  Deferred* deferred = nullptr;
   const float* values = nullptr;
   /** Null where nobody needs a gradient: at the input. Written in full by the block that follows. */
   float* gradient = nullptr;
@@ -64,10 +79,14 @@ class CpuBlock : public Block {
   virtual void follow(CpuBlock&) {}
   /** Whether this block leads `follower` from now on; the follower outlives its last pass. */
   virtual bool lead(Follower&) { return false; }
+  /** Says that the block that reads the output takes it deferred. */
+  virtual void defer() {}
 
  protected:
   /** Makes room for the output of `n` images and for its gradient, unless that has a place already. */
   float* prepare(size_t n, Mode mode, float* gradient = nullptr);
+  /** The same for the gradient alone. */
+  void prepareGradient(size_t n, float* gradient);
 
   const Kernels& kernels() const { return context_.kernels; }
   const Team& team() const { return context_.team; }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <random>
 #include <string>
@@ -188,7 +189,9 @@ Decision decisionsOf(Session& session, const Plan& plan) {
     const std::span<const BlockSpec> left = std::span(plan.blocks).subspan(blockOf.size());
     blockOf.insert(blockOf.end(), cpu::blocksAsOne(left), session.blocks()[b].get());
   }
-  return [stem, blockOf, &plan](size_t block, size_t image, size_t element) -> int {
+  // Of a block whose output is deferred, by block and image.
+  std::map<std::pair<size_t, size_t>, std::vector<float>> made;
+  return [stem, blockOf, made, &plan](size_t block, size_t image, size_t element) mutable -> int {
     if (stem && (block == 0 || block == 2)) {
       const Extent out = std::get<ConvSpec>(plan.blocks[block]).pool->out;
       const size_t filters = static_cast<size_t>(out.channels), width = static_cast<size_t>(out.width);
@@ -200,7 +203,13 @@ Decision decisionsOf(Session& session, const Plan& plan) {
     const auto* dense = std::get_if<DenseSpec>(&plan.blocks[block]);
     if (!(dense && dense->relu) && !std::holds_alternative<ReluSpec>(plan.blocks[block])) return -2;
     const auto& node = dynamic_cast<const cpu::CpuBlock&>(*blockOf[block]).output();
-    return node.values[image * node.size + element] > 0 ? 0 : -1;
+    if (!node.deferred) return node.values[image * node.size + element] > 0 ? 0 : -1;
+    std::vector<float>& values = made[{block, image}];
+    if (values.empty()) {
+      values.resize(node.size);
+      node.deferred->values(image, image + 1, values.data());
+    }
+    return values[element] > 0 ? 0 : -1;
   };
 }
 

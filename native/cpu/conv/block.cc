@@ -10,6 +10,12 @@ namespace {
 
 /** Values of a map that stay in the second-level cache until something else is done with them. */
 constexpr size_t kCached = 64 * 1024;
+/** The same of deferred input, beside what it is made of and what is made of it. */
+constexpr size_t kDeferred = 32 * 1024;
+
+size_t imagesOf(size_t values, size_t size) {
+  return std::max(values / size, size_t{1});
+}
 
 /**
  * Windows of one position need no neighbours: where they are taken as they come, short lines are put
@@ -39,13 +45,20 @@ ConvBlock::ConvBlock(const Context& context, const Node& from, const ConvSpec& s
       forward_(makeForward(context.kernels, spec_)),
       kernelGradient_(makeKernelGradient(context.kernels, spec_)) {}
 
-ConvArrays ConvBlock::arrays(float* y) {
-  return {from_.values,
-          from_.pixels ? ink_.data() : nullptr,
-          y,
-          spec_.pool ? winners_.data() : nullptr,
-          to_.gradient,
-          from_.gradient};
+ConvArrays ConvBlock::arrays(size_t first, const float* x, float* y) {
+  const size_t in = first * from_.size, out = first * to_.size;
+  return {x,
+          from_.pixels ? ink_.data() + first * static_cast<size_t>(spec_.in.height) : nullptr,
+          y ? y + out : nullptr,
+          spec_.pool ? winners_.data() + out : nullptr,
+          to_.gradient ? to_.gradient + out : nullptr,
+          from_.gradient ? from_.gradient + in : nullptr};
+}
+
+const float* ConvBlock::input(Deferred* deferred, size_t first, size_t last, float* memory) const {
+  if (!deferred) return from_.values + first * from_.size;
+  deferred->values(first, last, memory);
+  return memory;
 }
 
 void ConvBlock::forward(size_t n, Mode mode) {
@@ -55,22 +68,26 @@ void ConvBlock::forward(size_t n, Mode mode) {
   forward_->prepare(kernel(), spec_.bias ? parameters(spec_.parameters.second) : nullptr);
   const size_t lines = static_cast<size_t>(spec_.in.height);
   if (from_.pixels) ink_.ensure(n * lines);
-  ConvArrays all = arrays(y);
-  if (!training) all.winners = nullptr;
-  const size_t size = forward_->scratch();
-  float* const memory = scratch(size);
+  Deferred* const deferred = training ? from_.deferred : nullptr;
+  // Statistics are of whole shards; without them what follows can come sooner.
+  size_t most = shardImages(n);
+  if (deferred) most = imagesOf(kDeferred, from_.size);
+  if (follower_ && !training) most = imagesOf(kCached, to_.size);
+  const size_t size = forward_->scratch(), all = size + (deferred ? most * from_.size + kSlack : 0);
+  float* const memory = scratch(all);
   if (follower_) follower_->begin(n, mode);
   team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+    float* const mine = memory + worker * all;
     for (size_t i = shard.first; from_.pixels && i < shard.last; ++i)
       kernels().conv->inkOf(from_.values + i * from_.size, spec_.in, ink_.data() + i * lines);
-    // Statistics are of whole shards; without them what follows can come sooner.
-    const size_t images =
-        follower_ && !training ? std::max(kCached / to_.size, size_t{1}) : shard.last - shard.first;
-    for (size_t first = shard.first; first < shard.last; first += images) {
-      const Shard part{shard.index, first, std::min(first + images, shard.last)};
-      forward_->run(part, all, memory + worker * size);
-      if (follower_) follower_->forward(part, mode, y);
+    for (size_t first = shard.first, last; first < shard.last; first = last) {
+      last = std::min(first + most, shard.last);
+      ConvArrays part = arrays(first, input(deferred, first, last, mine + size), y);
+      if (!training) part.winners = nullptr;
+      forward_->run(last - first, part, mine);
+      if (follower_ && !training) follower_->forward({shard.index, first, last}, mode, y);
     }
+    if (follower_ && training) follower_->forward(shard, mode, y);
   });
 }
 
@@ -83,9 +100,11 @@ void ConvBlock::backward(size_t n) {
   const size_t shards = shardsOf(n), sums = kernelGradient_->sums();
   kernelSums_.ensure(shards * sums);
   biasSums_.ensure(shards * filters());
+  Deferred* const deferred = from_.deferred;
+  const size_t most = deferred ? imagesOf(kDeferred, from_.size) : shardImages(n);
   const size_t size = std::max(kernelGradient_->scratch(), passOn ? inputGradient_->scratch() : 0);
-  float* const memory = scratch(size);
-  const ConvArrays all = arrays(nullptr);
+  const size_t all = size + (deferred ? most * from_.size + kSlack : 0);
+  float* const memory = scratch(all);
   team().forEachShard(n, [&](const Shard& shard, size_t worker) {
     const size_t at = shard.first * to_.size, count = (shard.last - shard.first) * to_.size;
     float* const gradient = to_.gradient + at;
@@ -97,8 +116,14 @@ void ConvBlock::backward(size_t n) {
                            biasSums_.data() + shard.index * filters());
     float* const shardSums = kernelSums_.data() + shard.index * sums;
     std::memset(shardSums, 0, sums * sizeof(float));
-    kernelGradient_->run(shard, all, shardSums, memory + worker * size);
-    if (passOn) inputGradient_->run(shard, all, memory + worker * size);
+    float* const mine = memory + worker * all;
+    for (size_t first = shard.first, last; first < shard.last; first = last) {
+      last = std::min(first + most, shard.last);
+      const float* const x = input(deferred, first, last, mine + size);
+      kernelGradient_->run(last - first, arrays(first, x, nullptr), shardSums, mine);
+    }
+    if (passOn) inputGradient_->run(shard.last - shard.first, arrays(shard.first, nullptr, nullptr), mine);
+    if (deferred) deferred->takeGradient(shard);
   });
   addShards(kernelSums_.data(), shards, sums);
   kernelGradient_->finish(kernelSums_.data(), gradients(spec_.parameters.first));

@@ -16,6 +16,7 @@ class ConvBlock final : public CpuBlock {
 
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
+  void follow(CpuBlock& before) override { before.defer(); }
   bool lead(Follower& follower) override {
     follower_ = &follower;
     return true;
@@ -30,7 +31,10 @@ class ConvBlock final : public CpuBlock {
  private:
   size_t filters() const { return static_cast<size_t>(spec_.out.channels); }
   const float* kernel() const { return parameters(spec_.parameters.first); }
-  ConvArrays arrays(float* y);
+  /** From image `first` on, whose input is at `x`. */
+  ConvArrays arrays(size_t first, const float* x, float* y);
+  /** The input of images [first, last): where it lies, or written to `memory`. */
+  const float* input(Deferred* deferred, size_t first, size_t last, float* memory) const;
   /** Adds the shards' sums, `size` floats each, to the first. */
   static void addShards(float* sums, size_t shards, size_t size);
 

@@ -23,7 +23,8 @@ inline size_t vectorsOf(size_t filters) {
   return (filters + kLanes - 1) / kLanes;
 }
 
-/** Windows of a tile of `vectors` vectors where a line of `count` is cut into tiles of about the same size. */
+/** Windows of a tile of `vectors` vectors where a line of `count` is cut into tiles of about the same size.
+ */
 constexpr size_t windowsOf(size_t count, size_t vectors) {
   const size_t tiles = (count + mostWindows(vectors) - 1) / mostWindows(vectors);
   return (count + tiles - 1) / tiles;

@@ -28,10 +28,10 @@ void DirectForward::prepare(const float* kernel, const float* bias) {
   blank_.prepare(kernels_, spec_, bias);
 }
 
-void DirectForward::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+void DirectForward::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const size_t filters = static_cast<size_t>(spec_.out.channels);
   const size_t stride = spec_.pool ? wholeVectors(kernels_, filters) : filters;
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     const Windows all = windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch));
     const auto convolve = [&](size_t y, const Span& span, float* to) {
       Windows some = all;
@@ -115,12 +115,12 @@ void DirectInputGradient::prepare(const float* kernel) {
   }
 }
 
-void DirectInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+void DirectInputGradient::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const size_t channels = static_cast<size_t>(spec_.in.channels), filters = frame_.channels;
   const size_t strideY = static_cast<size_t>(spec_.window.strideY),
                strideX = static_cast<size_t>(spec_.window.strideX),
                width = static_cast<size_t>(spec_.in.width);
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     const float* const framed = frame_.put(arrays.yGradient + i * spec_.out.size(), scratch);
     float* const image = arrays.xGradient + i * spec_.in.size();
     // Some inputs may be in no window.
@@ -158,11 +158,10 @@ size_t DirectKernelGradient::sums() const {
          wholeVectors(kernels_, static_cast<size_t>(spec_.out.channels));
 }
 
-void DirectKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
-                               float* scratch) const {
+void DirectKernelGradient::run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const {
   const size_t filters = static_cast<size_t>(spec_.out.channels);
   float* const copy = scratch + frame_.scratch();
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     const float* gradient = arrays.yGradient + i * spec_.out.size();
     if (filters % kernels_.lanes != 0) {
       std::memcpy(copy, gradient, spec_.out.size() * sizeof(float));

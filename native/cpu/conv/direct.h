@@ -15,7 +15,7 @@ class DirectForward final : public ConvForward {
   DirectForward(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override;
   void prepare(const float* kernel, const float* bias) override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   const Kernels& all_;
@@ -36,7 +36,7 @@ class DirectInputGradient final : public ConvInputGradient {
   DirectInputGradient(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override { return frame_.scratch(); }
   void prepare(const float* kernel) override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   /**
@@ -66,7 +66,7 @@ class DirectKernelGradient final : public ConvKernelGradient {
   DirectKernelGradient(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override;
   size_t sums() const override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const override;
   void finish(const float* sums, float* gradient) const override;
 
  private:

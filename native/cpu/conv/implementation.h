@@ -6,12 +6,12 @@
 #include "cpu/team.h"
 
 /**
- * What a way to convolve implements; conv/list.h says which ones there are. Each works on the images of a
- * shard, with scratch memory of its own, so that several threads can share a batch.
+ * What a way to convolve implements; conv/list.h says which ones there are. Each works on the first `images`
+ * of the arrays, with scratch memory of its own, so that several threads can share a batch.
  */
 namespace convsweep::cpu {
 
-/** Where the arrays of a batch begin. */
+/** Where the arrays of some images begin. */
 struct ConvArrays {
   const float* x;
   /** Where the images have ink, see ink.h, a span for each line; null where x is no image. */
@@ -35,7 +35,7 @@ class ConvForward {
   /** Takes over the weights; `bias` may be null. */
   virtual void prepare(const float* kernel, const float* bias) = 0;
   /** y and, where not null, winners. */
-  virtual void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const = 0;
+  virtual void run(size_t images, const ConvArrays& arrays, float* scratch) const = 0;
 };
 
 /** The gradient of the input, written in full. */
@@ -44,7 +44,7 @@ class ConvInputGradient {
   virtual ~ConvInputGradient() = default;
   virtual size_t scratch() const = 0;
   virtual void prepare(const float* kernel) = 0;
-  virtual void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const = 0;
+  virtual void run(size_t images, const ConvArrays& arrays, float* scratch) const = 0;
 };
 
 /** The gradient of the kernel. */
@@ -52,10 +52,10 @@ class ConvKernelGradient {
  public:
   virtual ~ConvKernelGradient() = default;
   virtual size_t scratch() const = 0;
-  /** Floats of a shard's sums. */
+  /** Floats of the sums. */
   virtual size_t sums() const = 0;
-  /** Adds the shard's products to `sums`. */
-  virtual void run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const = 0;
+  /** Adds the images' products to `sums`. */
+  virtual void run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const = 0;
   /** Writes the gradient, [window y][window x][channel][filter], from sums over the batch. */
   virtual void finish(const float* sums, float* gradient) const = 0;
 };

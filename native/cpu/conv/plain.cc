@@ -69,9 +69,9 @@ const float* unpooled(const ConvSpec& s, const Frame& frame, const ConvArrays& a
 
 }  // namespace
 
-void PlainForward::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+void PlainForward::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const size_t filters = static_cast<size_t>(spec_.out.channels);
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     float* const map = spec_.pool ? scratch : arrays.y + i * spec_.out.size();
     for (size_t j = 0; j < spec_.out.size(); ++j) map[j] = bias_ ? bias_[j % filters] : 0;
     const float* const image = arrays.x + i * spec_.in.size();
@@ -92,8 +92,8 @@ void PlainForward::run(const Shard& shard, const ConvArrays& arrays, float* scra
   }
 }
 
-void PlainInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
-  for (size_t i = shard.first; i < shard.last; ++i) {
+void PlainInputGradient::run(size_t images, const ConvArrays& arrays, float* scratch) const {
+  for (size_t i = 0; i < images; ++i) {
     const float* const gradient = unpooled(spec_, frame_, arrays, i, scratch);
     float* const image = arrays.xGradient + i * spec_.in.size();
     std::fill_n(image, spec_.in.size(), 0.0f);
@@ -106,9 +106,8 @@ size_t PlainKernelGradient::sums() const {
          spec_.out.channels;
 }
 
-void PlainKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
-                              float* scratch) const {
-  for (size_t i = shard.first; i < shard.last; ++i) {
+void PlainKernelGradient::run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const {
+  for (size_t i = 0; i < images; ++i) {
     const float* const gradient = unpooled(spec_, frame_, arrays, i, scratch);
     const float* const image = arrays.x + i * spec_.in.size();
     eachProduct(spec_, [&](size_t x, size_t w, size_t y) { sums[w] += gradient[y] * image[x]; });

@@ -14,7 +14,7 @@ class PlainForward final : public ConvForward {
     kernel_ = kernel;
     bias_ = bias;
   }
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   const ConvSpec spec_;
@@ -27,7 +27,7 @@ class PlainInputGradient final : public ConvInputGradient {
   PlainInputGradient(const Kernels&, const ConvSpec& spec) : spec_(spec), frame_(inputFrame(spec)) {}
   size_t scratch() const override { return spec_.out.size(); }
   void prepare(const float* kernel) override { kernel_ = kernel; }
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   const ConvSpec spec_;
@@ -40,7 +40,7 @@ class PlainKernelGradient final : public ConvKernelGradient {
   PlainKernelGradient(const Kernels&, const ConvSpec& spec) : spec_(spec), frame_(inputFrame(spec)) {}
   size_t scratch() const override { return spec_.out.size(); }
   size_t sums() const override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const override;
   void finish(const float* sums, float* gradient) const override;
 
  private:

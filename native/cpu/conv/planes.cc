@@ -75,11 +75,11 @@ void PlanesForward::prepare(const float* kernel, const float* bias) {
   blank_.prepare(*all_.conv, spec_, bias);
 }
 
-void PlanesForward::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+void PlanesForward::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const ConvKernels& kernels = *all_.conv;
   const size_t filters = size(spec_.out.channels);
   const size_t stride = spec_.pool ? paddedFilters(spec_) : filters;
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     kernels.toPlanes(arrays.x + i * spec_.in.size(), planes_, scratch);
     const auto convolve = [&](size_t y, const Span& span, float* to) {
       const float* const first = scratch + y * planes_.pitch + span.begin;
@@ -99,10 +99,10 @@ void PlanesInputGradient::prepare(const float* kernel) {
   turn(spec_, kernel, turned_.data());
 }
 
-void PlanesInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+void PlanesInputGradient::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const size_t channels = size(spec_.in.channels);
   const size_t lines = size(spec_.in.height), count = size(spec_.in.width);
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     kernels_.toPlanes(arrays.yGradient + i * spec_.out.size(), planes_, scratch);
     float* const to = arrays.xGradient + i * spec_.in.size();
     for (size_t y = 0; y < lines; ++y) {
@@ -131,12 +131,11 @@ size_t PlanesKernelGradient::sums() const {
   return weightsOf(spec_) * kernels_.lanes;
 }
 
-void PlanesKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
-                               float* scratch) const {
+void PlanesKernelGradient::run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const {
   float* const gradients = scratch + planes_.scratch();
   const PlaneWindows w =
       windowsIn(planes_, scratch, spec_.window, size(spec_.out.height), size(spec_.out.width));
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     kernels_.toPlanes(arrays.x + i * spec_.in.size(), planes_, scratch);
     kernels_.toPlanes(arrays.yGradient + i * spec_.out.size(), gradients_, gradients);
     kernels_.planeSums(w, gradients, gradients_, sums);

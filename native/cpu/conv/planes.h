@@ -17,7 +17,7 @@ class PlanesForward final : public ConvForward {
   PlanesForward(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override;
   void prepare(const float* kernel, const float* bias) override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   const Kernels& all_;
@@ -33,7 +33,7 @@ class PlanesInputGradient final : public ConvInputGradient {
   PlanesInputGradient(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override { return planes_.scratch(); }
   void prepare(const float* kernel) override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   const ConvKernels& kernels_;
@@ -48,7 +48,7 @@ class PlanesKernelGradient final : public ConvKernelGradient {
   PlanesKernelGradient(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override;
   size_t sums() const override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const override;
   void finish(const float* sums, float* gradient) const override;
 
  private:

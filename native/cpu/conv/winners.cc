@@ -54,12 +54,12 @@ void WinnersInputGradient::prepare(const float* kernel) {
   }
 }
 
-void WinnersInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+void WinnersInputGradient::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const PoolSpec& pool = *spec_.pool;
   const Windows w = windowsOf(spec_, frame_, nullptr);
   const WinnerList list = listIn(pool, scratch + frame_.size() + kSlack);
   Patch* const patches = reinterpret_cast<Patch*>(list.factors + 2 * listSize(pool));
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     const size_t at = i * pool.out.size();
     const size_t count = kernels_.listByPatch(pool, arrays.yGradient + at, arrays.winners + at, w.lineStep,
                                               w.step, filterStep(kernels_, w), list, patches);
@@ -81,8 +81,7 @@ size_t WinnersKernelGradient::sums() const {
   return static_cast<size_t>(spec_.out.channels) * filterStep(kernels_, windowsOf(spec_, frame_, nullptr));
 }
 
-void WinnersKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
-                                float* scratch) const {
+void WinnersKernelGradient::run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const {
   const PoolSpec& pool = *spec_.pool;
   const Windows w = windowsOf(spec_, frame_, nullptr);
   const size_t filters = static_cast<size_t>(spec_.out.channels);
@@ -90,7 +89,7 @@ void WinnersKernelGradient::run(const Shard& shard, const ConvArrays& arrays, fl
   const size_t listStep = positions + kSlack;
   const WinnerList list = listIn(pool, scratch + frame_.size() + kSlack);
   uint32_t* const counts = reinterpret_cast<uint32_t*>(list.factors + 2 * listSize(pool));
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     const size_t at = i * pool.out.size();
     kernels_.listByFilter(arrays.yGradient + at, arrays.winners + at, positions, filters, list, listStep,
                           counts);

@@ -15,7 +15,7 @@ class WinnersInputGradient final : public ConvInputGradient {
   WinnersInputGradient(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override;
   void prepare(const float* kernel) override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   const ConvKernels& kernels_;
@@ -30,7 +30,7 @@ class WinnersKernelGradient final : public ConvKernelGradient {
   WinnersKernelGradient(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override;
   size_t sums() const override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const override;
   void finish(const float* sums, float* gradient) const override;
 
  private:

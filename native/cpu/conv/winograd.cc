@@ -126,10 +126,10 @@ size_t WinogradForward::scratch() const {
   return product_.scratch() + product_.images() * map + wholeVectors(kernels_, size(spec_.out.channels));
 }
 
-void WinogradForward::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
+void WinogradForward::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const size_t filters = size(spec_.out.channels), padded = wholeVectors(kernels_, filters);
-  for (size_t i = shard.first; i < shard.last; i += product_.images()) {
-    const size_t count = std::min(product_.images(), shard.last - i);
+  for (size_t i = 0; i < images; i += product_.images()) {
+    const size_t count = std::min(product_.images(), images - i);
     const float* const x = arrays.x + i * spec_.in.size();
     if (!spec_.pool) {
       product_.run(x, count, arrays.y + i * spec_.out.size(), spec_.out.size(), filters, false, scratch);
@@ -163,9 +163,9 @@ void WinogradInputGradient::prepare(const float* kernel) {
   product_.prepare(turned_.data(), nullptr);
 }
 
-void WinogradInputGradient::run(const Shard& shard, const ConvArrays& arrays, float* scratch) const {
-  for (size_t i = shard.first; i < shard.last; i += product_.images()) {
-    product_.run(arrays.yGradient + i * spec_.out.size(), std::min(product_.images(), shard.last - i),
+void WinogradInputGradient::run(size_t images, const ConvArrays& arrays, float* scratch) const {
+  for (size_t i = 0; i < images; i += product_.images()) {
+    product_.run(arrays.yGradient + i * spec_.out.size(), std::min(product_.images(), images - i),
                  arrays.xGradient + i * spec_.in.size(), spec_.in.size(), size(spec_.in.channels), false,
                  scratch);
   }
@@ -191,8 +191,7 @@ size_t WinogradKernelGradient::sums() const {
   return kTileSize * size(spec_.in.channels) * wholeVectors(kernels_, size(spec_.out.channels));
 }
 
-void WinogradKernelGradient::run(const Shard& shard, const ConvArrays& arrays, float* sums,
-                                 float* scratch) const {
+void WinogradKernelGradient::run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const {
   const size_t channels = size(spec_.in.channels), filters = size(spec_.out.channels);
   const size_t deep = wholeVectors(kernels_, channels), wide = wholeVectors(kernels_, filters);
   float* const gradients = scratch + kTileSize * batch_ * deep;
@@ -204,7 +203,7 @@ void WinogradKernelGradient::run(const Shard& shard, const ConvArrays& arrays, f
     }
     waiting = 0;
   };
-  for (size_t i = shard.first; i < shard.last; ++i) {
+  for (size_t i = 0; i < images; ++i) {
     const float* const gradient = arrays.yGradient + i * spec_.out.size();
     for (size_t y = 0; y < tiling_.rows; ++y) {
       for (size_t x = 0; x < tiling_.columns; ++x) {

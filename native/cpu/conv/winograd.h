@@ -70,7 +70,7 @@ class WinogradForward final : public ConvForward {
     product_.prepare(kernel, bias);
     blank_.prepare(kernels_, spec_, bias);
   }
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   const Kernels& all_;
@@ -86,7 +86,7 @@ class WinogradInputGradient final : public ConvInputGradient {
   WinogradInputGradient(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override { return product_.scratch(); }
   void prepare(const float* kernel) override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* scratch) const override;
 
  private:
   const ConvSpec spec_;
@@ -99,7 +99,7 @@ class WinogradKernelGradient final : public ConvKernelGradient {
   WinogradKernelGradient(const Kernels& kernels, const ConvSpec& spec);
   size_t scratch() const override;
   size_t sums() const override;
-  void run(const Shard& shard, const ConvArrays& arrays, float* sums, float* scratch) const override;
+  void run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const override;
   void finish(const float* sums, float* gradient) const override;
 
  private:

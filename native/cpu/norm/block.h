@@ -13,9 +13,10 @@ namespace convsweep::cpu {
  * merged in double; over rows of a dense layer, which are few, of the whole batch.
  *
  * Behind a convolution it follows that: statistics, the gradient of the input and, in inference, where
- * statistics are known beforehand, the output are computed while a shard is in the cache.
+ * statistics are known beforehand, the output are computed while a shard is in the cache. Before one its
+ * output in training is deferred.
  */
-class NormBlock final : public CpuBlock, public Follower {
+class NormBlock final : public CpuBlock, public Follower, public Deferred {
  public:
   NormBlock(const Context& context, const Node& from, const NormSpec& spec, bool relu)
       : CpuBlock(context, from, spec.rows * spec.channels),
@@ -24,21 +25,24 @@ class NormBlock final : public CpuBlock, public Follower {
         channel_(kSlots * spec.channels) {}
 
   void follow(CpuBlock& before) override { follows_ = spec_.rows > 1 && before.lead(*this); }
+  void defer() override { to_.deferred = spec_.rows > 1 ? this : nullptr; }
 
   void forward(size_t n, Mode mode) override {
     if (mode == Mode::Inference && follows_) {
       to_.values = from_.values;
       return;
     }
-    // Its input's gradient takes the place of its own, element by element.
-    float* const out = prepare(n, mode, from_.gradient);
     if (!follows_) begin(n, mode);
     if (mode == Mode::Training) {
       if (!follows_) eachPart(n, [&](const Shard& part) { takeMoments(part); });
       mergeMoments(n);
       useStatistics(channel(kMean), channel(kVariance));
+      // Its input's gradient takes the place of its own, element by element.
+      prepareGradient(n, from_.gradient);
+      if (to_.deferred) return;
     }
-    eachPart(n, [&](const Shard& part) { normalise(part, from_.values, out); });
+    float* const out = prepare(n, mode, from_.gradient);
+    eachPart(n, [&](const Shard& part) { normalise(part, out + at(part)); });
   }
 
   void backward(size_t n) override {
@@ -46,12 +50,7 @@ class NormBlock final : public CpuBlock, public Follower {
     batch_ = n;
     float* const dgamma = gradients(spec_.parameters.first);
     float* const dbeta = gradients(spec_.parameters.second);
-    eachPart(n, [&](const Shard& part) {
-      float* const sums = sums_.data() + 2 * part.index * channels;
-      kernels().normSums(from_.values + at(part), to_.gradient + at(part), rows(part), channels,
-                         channel(kMean), channel(kInverseDeviation), channel(kScale), clippingShift(), sums,
-                         sums + channels);
-    });
+    if (!to_.deferred) eachPart(n, [&](const Shard& part) { takeGradient(part); });
     for (size_t c = 0; c < channels; ++c) {
       double products = 0, gradients = 0;
       for (size_t p = 0; p < parts; ++p) {
@@ -75,13 +74,23 @@ class NormBlock final : public CpuBlock, public Follower {
   }
   void forward(const Shard& shard, Mode mode, float* values) override {
     if (mode == Mode::Training) return takeMoments(shard);
-    normalise(shard, values, values);
+    normalise(shard, values + at(shard));
   }
   void backward(const Shard& part) override {
     kernels().normBackward(from_.values + at(part), to_.gradient + at(part), rows(part), spec_.channels,
                            channel(kMean), channel(kInverseDeviation), channel(kScale), clippingShift(),
                            gradients(spec_.parameters.first), gradients(spec_.parameters.second),
                            1 / static_cast<float>(batch_ * spec_.rows), from_.gradient + at(part));
+  }
+
+  // As what is deferred.
+
+  void values(size_t first, size_t last, float* to) override { normalise({0, first, last}, to); }
+  void takeGradient(const Shard& part) override {
+    float* const sums = sums_.data() + 2 * part.index * spec_.channels;
+    kernels().normSums(from_.values + at(part), to_.gradient + at(part), rows(part), spec_.channels,
+                       channel(kMean), channel(kInverseDeviation), channel(kScale), clippingShift(), sums,
+                       sums + spec_.channels);
   }
 
  private:
@@ -101,9 +110,9 @@ class NormBlock final : public CpuBlock, public Follower {
   /** The shift that ReLU follows; null where there is none. */
   const float* clippingShift() const { return relu_ ? parameters(spec_.parameters.second) : nullptr; }
 
-  void normalise(const Shard& part, const float* x, float* out) {
-    kernels().normalise(x + at(part), rows(part), spec_.channels, mean_, channel(kScale),
-                        parameters(spec_.parameters.second), relu_, out + at(part));
+  void normalise(const Shard& part, float* to) {
+    kernels().normalise(from_.values + at(part), rows(part), spec_.channels, mean_, channel(kScale),
+                        parameters(spec_.parameters.second), relu_, to);
   }
 
   void takeMoments(const Shard& part) {

@@ -10,31 +10,47 @@ class PoolBlock final : public CpuBlock {
   PoolBlock(const Context& context, const Node& from, const PoolSpec& spec)
       : CpuBlock(context, from, spec.out.size()), spec_(spec) {}
 
+  void follow(CpuBlock& before) override { before.defer(); }
+
   void forward(size_t n, Mode mode) override {
     float* const out = prepare(n, mode);
     const bool training = mode == Mode::Training;
     if (training) winners_.ensure(n * to_.size);
-    const size_t channels = static_cast<size_t>(spec_.in.channels),
-                 rows = static_cast<size_t>(spec_.out.height);
-    team().forEachImage(n, [&](size_t i) {
-      for (size_t y = 0; y < rows; ++y) {
-        const size_t at = i * to_.size + y * static_cast<size_t>(spec_.out.width) * channels;
-        kernels().poolRow(spec_, from_.values + i * from_.size, channels,
-                          {y, 0, static_cast<size_t>(spec_.out.width)}, false,
-                          static_cast<size_t>(spec_.in.width) * channels, channels, nullptr, out + at,
-                          training ? winners_.data() + at : nullptr);
+    Deferred* const deferred = training ? from_.deferred : nullptr;
+    const size_t all = deferred ? from_.size + kSlack : 0;
+    float* const memory = scratch(all);
+    team().forEachShard(n, [&](const Shard& shard, size_t worker) {
+      float* const mine = memory + worker * all;
+      for (size_t i = shard.first; i < shard.last; ++i) {
+        if (deferred) deferred->values(i, i + 1, mine);
+        poolImage(deferred ? mine : from_.values + i * from_.size, out + i * to_.size,
+                  training ? winners_.data() + i * to_.size : nullptr);
       }
     });
   }
   void backward(size_t n) override {
     if (!from_.gradient) return;
-    team().forEachImage(n, [&](size_t i) {
-      kernels().poolBackward(spec_, to_.gradient + i * to_.size, winners_.data() + i * to_.size,
-                             from_.gradient + i * from_.size);
+    team().forEachShard(n, [&](const Shard& shard, size_t) {
+      for (size_t i = shard.first; i < shard.last; ++i) {
+        kernels().poolBackward(spec_, to_.gradient + i * to_.size, winners_.data() + i * to_.size,
+                               from_.gradient + i * from_.size);
+      }
+      if (from_.deferred) from_.deferred->takeGradient(shard);
     });
   }
 
  private:
+  void poolImage(const float* x, float* to, int32_t* winners) {
+    const size_t channels = static_cast<size_t>(spec_.in.channels),
+                 count = static_cast<size_t>(spec_.out.width);
+    for (size_t y = 0; y < static_cast<size_t>(spec_.out.height); ++y) {
+      const size_t at = y * count * channels;
+      kernels().poolRow(spec_, x, channels, {y, 0, count}, false,
+                        static_cast<size_t>(spec_.in.width) * channels, channels, nullptr, to + at,
+                        winners ? winners + at : nullptr);
+    }
+  }
+
   PoolSpec spec_;
   Buffer<int32_t> winners_;
 };
