@@ -31,6 +31,7 @@ void DirectForward::prepare(const float* kernel, const float* bias) {
 void DirectForward::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const size_t filters = static_cast<size_t>(spec_.out.channels);
   const size_t stride = spec_.pool ? wholeVectors(kernels_, filters) : filters;
+  frame_.clear(scratch);
   for (size_t i = 0; i < images; ++i) {
     const Windows all = windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch));
     const auto convolve = [&](size_t y, const Span& span, float* to) {
@@ -120,6 +121,7 @@ void DirectInputGradient::run(size_t images, const ConvArrays& arrays, float* sc
   const size_t strideY = static_cast<size_t>(spec_.window.strideY),
                strideX = static_cast<size_t>(spec_.window.strideX),
                width = static_cast<size_t>(spec_.in.width);
+  frame_.clear(scratch);
   for (size_t i = 0; i < images; ++i) {
     const float* const framed = frame_.put(arrays.yGradient + i * spec_.out.size(), scratch);
     float* const image = arrays.xGradient + i * spec_.in.size();
@@ -161,11 +163,12 @@ size_t DirectKernelGradient::sums() const {
 void DirectKernelGradient::run(size_t images, const ConvArrays& arrays, float* sums, float* scratch) const {
   const size_t filters = static_cast<size_t>(spec_.out.channels);
   float* const copy = scratch + frame_.scratch();
+  frame_.clear(scratch);
+  std::memset(copy + spec_.out.size(), 0, kSlack * sizeof(float));
   for (size_t i = 0; i < images; ++i) {
     const float* gradient = arrays.yGradient + i * spec_.out.size();
     if (filters % kernels_.lanes != 0) {
       std::memcpy(copy, gradient, spec_.out.size() * sizeof(float));
-      std::memset(copy + spec_.out.size(), 0, kSlack * sizeof(float));
       gradient = copy;
     }
     kernels_.weightSums(windowsOf(spec_, frame_, frame_.put(arrays.x + i * spec_.in.size(), scratch)),

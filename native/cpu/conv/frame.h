@@ -17,10 +17,11 @@ struct Frame {
   /** Floats of memory that `put` wants. */
   size_t scratch() const { return empty() ? 0 : size() + kSlack; }
 
+  /** Makes the zeros, between which `put` places one map after the other. */
+  void clear(float* memory) const { std::memset(memory, 0, scratch() * sizeof(float)); }
   /** The framed map, which is the map itself where the frame is empty. */
   const float* put(const float* map, float* memory) const {
     if (empty()) return map;
-    std::memset(memory, 0, (size() + kSlack) * sizeof(float));
     for (size_t y = 0; y < height; ++y)
       std::memcpy(inside(memory, y), map + y * width * channels, width * channels * sizeof(float));
     return memory;

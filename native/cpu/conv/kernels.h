@@ -114,7 +114,7 @@ struct ConvKernels {
 
   // Windows in vectors.
 
-  /** `planes`: the map in its zeros, to.scratch() floats. */
+  /** Writes the map to `planes`, to.scratch() floats; the zeros around it are there already. */
   void (*toPlanes)(const float* map, const PlaneLayout& to, float* planes);
   /**
    * One line of windows: to[window][filter] = bias + window . kernel, then max(., 0) if `relu`. Windows of

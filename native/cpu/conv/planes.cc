@@ -1,5 +1,7 @@
 #include "cpu/conv/planes.h"
 
+#include <cstring>
+
 #include "cpu/conv/turn.h"
 #include "cpu/conv/windows.h"
 
@@ -51,6 +53,11 @@ PlaneWindows windowsIn(const PlaneLayout& planes, const float* first, const Wind
           planes.channels};
 }
 
+/** Makes the zeros, between which `toPlanes` places one map after the other. */
+void clear(const PlaneLayout& planes, float* memory) {
+  std::memset(memory, 0, planes.scratch() * sizeof(float));
+}
+
 /** Filters of a position in an unpooled map, which are transposed in fours. */
 size_t paddedFilters(const ConvSpec& spec) {
   return (size(spec.out.channels) + 3) / 4 * 4;
@@ -79,6 +86,7 @@ void PlanesForward::run(size_t images, const ConvArrays& arrays, float* scratch)
   const ConvKernels& kernels = *all_.conv;
   const size_t filters = size(spec_.out.channels);
   const size_t stride = spec_.pool ? paddedFilters(spec_) : filters;
+  clear(planes_, scratch);
   for (size_t i = 0; i < images; ++i) {
     kernels.toPlanes(arrays.x + i * spec_.in.size(), planes_, scratch);
     const auto convolve = [&](size_t y, const Span& span, float* to) {
@@ -102,6 +110,7 @@ void PlanesInputGradient::prepare(const float* kernel) {
 void PlanesInputGradient::run(size_t images, const ConvArrays& arrays, float* scratch) const {
   const size_t channels = size(spec_.in.channels);
   const size_t lines = size(spec_.in.height), count = size(spec_.in.width);
+  clear(planes_, scratch);
   for (size_t i = 0; i < images; ++i) {
     kernels_.toPlanes(arrays.yGradient + i * spec_.out.size(), planes_, scratch);
     float* const to = arrays.xGradient + i * spec_.in.size();
@@ -135,6 +144,8 @@ void PlanesKernelGradient::run(size_t images, const ConvArrays& arrays, float* s
   float* const gradients = scratch + planes_.scratch();
   const PlaneWindows w =
       windowsIn(planes_, scratch, spec_.window, size(spec_.out.height), size(spec_.out.width));
+  clear(planes_, scratch);
+  clear(gradients_, gradients);
   for (size_t i = 0; i < images; ++i) {
     kernels_.toPlanes(arrays.x + i * spec_.in.size(), planes_, scratch);
     kernels_.toPlanes(arrays.yGradient + i * spec_.out.size(), gradients_, gradients);

@@ -131,7 +131,6 @@ void planeSumTile(const PlaneWindows& w, const float* first, const float* gradie
 
 void toPlanes(const float* map, const PlaneLayout& to, float* planes) {
   const size_t channels = to.channels, step = to.size();
-  __builtin_memset(planes, 0, to.scratch() * sizeof(float));
   for (size_t y = 0; y < to.height; ++y) {
     const float* const from = map + y * to.width * channels;
     float* const line = planes + (to.top + y) * to.pitch + to.left;

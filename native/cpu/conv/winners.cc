@@ -89,6 +89,7 @@ void WinnersKernelGradient::run(size_t images, const ConvArrays& arrays, float* 
   const size_t listStep = positions + kSlack;
   const WinnerList list = listIn(pool, scratch + frame_.size() + kSlack);
   uint32_t* const counts = reinterpret_cast<uint32_t*>(list.factors + 2 * listSize(pool));
+  frame_.clear(scratch);
   for (size_t i = 0; i < images; ++i) {
     const size_t at = i * pool.out.size();
     kernels_.listByFilter(arrays.yGradient + at, arrays.winners + at, positions, filters, list, listStep,

@@ -56,7 +56,7 @@ class DenseBlock final : public CpuBlock {
    * Each worker computes a part of C, whose sums do not depend on which, and then calls then(part). Parts are
    * rows, or columns where there are more of those: then no two workers pack, and keep in their caches, the
    * same of B.
-   * @param manyZeros A is of pixels: they are often blank, and so are their neighbours
+   * @param manyZeros A is of pixels, which are often blank
    */
   template <typename Then>
   void multiply(const Product& p, Matrix a, Matrix b, bool manyZeros, float* c, const Then& then) {
