@@ -25,11 +25,11 @@ struct Kernels {
   const char* name;
 
   /**
-   * C[m x n] = A[m x k] B[k x n], added to C if `accumulate`. `scratch`: kGemmScratch floats. `lists`: one
-   * for each row of A where many of its values are 0, whose products are then left out; or null.
+   * C[m x n] = A[m x k] B[k x n]; zeros of A may be left out. `scratch`: kGemmScratch floats. `lists`:
+   * kListedRows.
    */
-  void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
-               float* scratch, ValueList* lists);
+  void (*gemm)(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, float* scratch,
+               ValueList* lists);
 
   /** out = x * scale + offset */
   void (*rescale)(const uint8_t* x, size_t size, float scale, float offset, float* out);

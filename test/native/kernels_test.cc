@@ -477,22 +477,23 @@ void checkGemm() {
                                 {128, 100, 129},
                                 {7, 50, 5},
                                 {29, 33, 64},
+                                {300, 130, 40},
                                 {3, 3, 3}}) {
-    std::vector<cpu::ValueList> lists(m);
-    for (int layout = 0; layout < 16; ++layout) {
-      const bool transposeA = layout & 1, transposeB = layout & 2, add = layout & 4, skipping = layout & 8;
+    std::vector<cpu::ValueList> lists(cpu::kListedRows);
+    for (int layout = 0; layout < 8; ++layout) {
+      const bool transposeA = layout & 1, transposeB = layout & 2, zeros = layout & 4;
       std::vector<float> a(m * k), b(k * n), c(m * n, 0.5f), scratch(cpu::kGemmScratch);
       std::generate(a.begin(), a.end(), [&] { return uniform(random); });
-      // Zeros side by side in both directions.
-      for (size_t i = 0; i < a.size(); ++i) a[i] = skipping && (i / 3 + i / 50) % 3 != 0 ? 0 : a[i];
+      // So many that they are left out, side by side in both directions.
+      for (size_t i = 0; i < a.size(); ++i) a[i] = zeros && (i / 3 + i / 50) % 8 != 0 ? 0 : a[i];
       std::generate(b.begin(), b.end(), [&] { return uniform(random); });
       cpu::kernels().gemm(m, n, k, {a.data(), transposeA ? 1 : k, transposeA ? m : 1},
-                          {b.data(), transposeB ? 1 : n, transposeB ? k : 1}, c.data(), n, add,
-                          scratch.data(), skipping ? lists.data() : nullptr);
+                          {b.data(), transposeB ? 1 : n, transposeB ? k : 1}, c.data(), n, scratch.data(),
+                          lists.data());
       double worst = 0;
       for (size_t i = 0; i < m; ++i) {
         for (size_t j = 0; j < n; ++j) {
-          double sum = add ? 0.5 : 0;
+          double sum = 0;
           for (size_t p = 0; p < k; ++p)
             sum += static_cast<double>(a[transposeA ? p * m + i : i * k + p]) *
                    b[transposeB ? j * k + p : p * n + j];

@@ -154,35 +154,56 @@ void panels(size_t vectors, size_t m, size_t depth, const float* a, size_t strid
 
 /** Vectors of a row that is summed alone: enough of them to keep the multiply-add units busy. */
 constexpr size_t kListWidest = 8;
-/** A panel stays in the first-level cache. */
-constexpr size_t kListDepth = kLanes == 16 ? 64 : 128;
-static_assert(kListDepth * kListWidest * kLanes <= kGemmScratch && kListDepth <= ValueList::kMost);
+static_assert(kDepth * kListWidest * kLanes <= kGemmScratch && kDepth <= ValueList::kMost);
 
-/** Lists, for each row of A, its values that are not 0. */
-void listValues(size_t m, size_t depth, const float* a, size_t rowStride, size_t columnStride,
-                ValueList* lists) {
-  for (size_t i = 0; i < m; ++i) lists[i].count = 0;
-  const auto add = [&](size_t i, size_t p) {
-    ValueList& list = lists[i];
-    list.values[list.count] = a[i * rowStride + p * columnStride];
-    list.depths[list.count++] = (uint8_t)p;
-  };
-  // Vectors along the side whose values are neighbours.
-  const bool byColumn = rowStride == 1;
-  const size_t vectors = byColumn ? m : depth, lines = byColumn ? depth : m;
-  const size_t stride = byColumn ? columnStride : rowStride;
-  for (size_t line = 0; line < lines; ++line) {
-    for (size_t j = 0; j < vectors; j += kLanes) {
-      uint32_t some = lanesNotZero(loadUpTo(a + line * stride + j, vectors - j));
+/** A part of A: element (i, p) at data[i * rowStride + p * columnStride]. */
+struct Block {
+  size_t rows, depth;
+  Matrix a;
+
+  bool byColumn() const { return a.rowStride == 1; }
+  /** Along the side whose values are neighbours. */
+  size_t lines() const { return byColumn() ? depth : rows; }
+  size_t length() const { return byColumn() ? rows : depth; }
+  /** Calls visit(first, lanes that are not 0) for the vectors of a line. */
+  template <typename Visit>
+  void eachVector(size_t line, const Visit& visit) const {
+    const float* const from = a.data + line * (byColumn() ? a.columnStride : a.rowStride);
+    for (size_t j = 0; j < length(); j += kLanes) visit(j, lanesNotZero(loadUpTo(from + j, length() - j)));
+  }
+};
+
+/**
+ * Whether the block has so few values that it pays to list them, by a sample of its lines. In half cycles, a
+ * value in tiles takes one for each vector of C. A listed one takes five, and then for each panel one for
+ * each vector and for itself, but eight at least, which is how long a multiply-add takes; and half as much
+ * again, since rows end at different times.
+ */
+bool paysToList(const Block& block, size_t vectors) {
+  constexpr size_t kSample = 16;
+  const size_t step = (block.lines() + kSample - 1) / kSample;
+  size_t values = 0, all = 0;
+  for (size_t line = 0; line < block.lines(); line += step, all += block.length()) {
+    block.eachVector(line, [&](size_t, uint32_t some) { values += (size_t)__builtin_popcount(some); });
+  }
+  const size_t width = least(vectors, kListWidest), panel = width + 1 > 8 ? width + 1 : 8;
+  return 3 * values * (panel * vectors + 5 * width) < 2 * all * vectors * width;
+}
+
+/** Lists, for each row, its values that are not 0. */
+void listValues(const Block& block, ValueList* lists) {
+  for (size_t i = 0; i < block.rows; ++i) lists[i].count = 0;
+  const Matrix& a = block.a;
+  for (size_t line = 0; line < block.lines(); ++line) {
+    block.eachVector(line, [&](size_t first, uint32_t some) {
       for (; some != 0; some &= some - 1) {
-        const size_t at = j + (size_t)__builtin_ctz(some);
-        if (byColumn) {
-          add(at, line);
-        } else {
-          add(line, at);
-        }
+        const size_t at = first + (size_t)__builtin_ctz(some);
+        const size_t i = block.byColumn() ? at : line, p = block.byColumn() ? line : at;
+        ValueList& list = lists[i];
+        list.values[list.count] = a.data[i * a.rowStride + p * a.columnStride];
+        list.depths[list.count++] = (uint8_t)p;
       }
-    }
+    });
   }
 }
 
@@ -210,27 +231,30 @@ void listedPanel(size_t vectors, size_t m, const ValueList* lists, const float* 
 
 }  // namespace
 
-void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, bool accumulate,
-          float* scratch, ValueList* lists) {
-  const size_t most = lists ? kListDepth : kDepth;
-  for (size_t p0 = 0; p0 < k; p0 += most) {
-    const size_t depth = least(most, k - p0);
-    const float* const part = a.data + p0 * a.columnStride;
-    const bool byColumn = a.rowStride == 1;
-    if (lists) listValues(m, depth, part, a.rowStride, a.columnStride, lists);
-    size_t vectors;
-    for (size_t j = 0; j < n; j += vectors * kLanes) {
-      const size_t left = (n - j + kLanes - 1) / kLanes;
-      vectors = lists ? evenly(left, kListWidest) : panelWidth(left);
-      const size_t width = least(n - j, vectors * kLanes);
-      packPanel({b.data + p0 * b.rowStride + j * b.columnStride, b.rowStride, b.columnStride}, depth, width,
-                vectors, scratch);
-      const Target to{c + j, ldc, width - (vectors - 1) * kLanes, accumulate || p0 > 0};
-      if (lists) {
-        listedPanel(vectors, m, lists, scratch, to);
-      } else {
-        (byColumn ? panels<true> : panels<false>)(vectors, m, depth, part,
-                                                  byColumn ? a.columnStride : a.rowStride, scratch, to);
+void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, float* scratch,
+          ValueList* lists) {
+  for (size_t p0 = 0; p0 < k; p0 += kDepth) {
+    for (size_t i0 = 0; i0 < m; i0 += kListedRows) {
+      const Block block{least(kListedRows, m - i0),
+                        least(kDepth, k - p0),
+                        {a.data + i0 * a.rowStride + p0 * a.columnStride, a.rowStride, a.columnStride}};
+      const bool listed = paysToList(block, (n + kLanes - 1) / kLanes);
+      if (listed) listValues(block, lists);
+      size_t vectors;
+      for (size_t j = 0; j < n; j += vectors * kLanes) {
+        const size_t left = (n - j + kLanes - 1) / kLanes;
+        vectors = listed ? evenly(left, kListWidest) : panelWidth(left);
+        const size_t width = least(n - j, vectors * kLanes);
+        packPanel({b.data + p0 * b.rowStride + j * b.columnStride, b.rowStride, b.columnStride}, block.depth,
+                  width, vectors, scratch);
+        const Target to{c + i0 * ldc + j, ldc, width - (vectors - 1) * kLanes, p0 > 0};
+        if (listed) {
+          listedPanel(vectors, block.rows, lists, scratch, to);
+        } else if (block.byColumn()) {
+          panels<true>(vectors, block.rows, block.depth, block.a.data, a.columnStride, scratch, to);
+        } else {
+          panels<false>(vectors, block.rows, block.depth, block.a.data, a.rowStride, scratch, to);
+        }
       }
     }
   }

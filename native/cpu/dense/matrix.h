@@ -19,7 +19,10 @@ struct ValueList {
   uint8_t depths[kMost];
 };
 
+/** Rows of A that are listed at a time. */
+constexpr size_t kListedRows = 256;
+
 /** Floats of scratch that a matrix product wants: one panel of B. */
-constexpr size_t kGemmScratch = 128 * 64;
+constexpr size_t kGemmScratch = 128 * 128;
 
 }  // namespace convsweep::cpu
