@@ -18,7 +18,9 @@ struct Frame {
   size_t scratch() const { return empty() ? 0 : size() + kSlack; }
 
   /** Makes the zeros, between which `put` places one map after the other. */
-  void clear(float* memory) const { std::memset(memory, 0, scratch() * sizeof(float)); }
+  void clear(float* memory) const {
+    if (!empty()) std::memset(memory, 0, scratch() * sizeof(float));
+  }
   /** The framed map, which is the map itself where the frame is empty. */
   const float* put(const float* map, float* memory) const {
     if (empty()) return map;

@@ -12,7 +12,7 @@ namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
 constexpr size_t kWidest = kLanes == 4 ? 2 : 3;  // vectors per row of a tile
-constexpr size_t kDepth = 128;                   // a panel of it stays in the first-level cache
+constexpr size_t kDepth = 128;                   // a tile's panel of it stays in the first-level cache
 static_assert(kDepth * kWidest * kLanes <= kGemmScratch);
 
 /** Rows of a tile of `width` vectors: accumulators, a row of B and one value of A fill the registers. */
@@ -31,6 +31,7 @@ inline size_t evenly(size_t left, size_t widest) {
   return (left + panels - 1) / panels;
 }
 
+/** Rows that are fetched before they are packed. */
 constexpr size_t kAhead = 8;
 
 /** One panel: packed[depth][vectors * kLanes]. */
@@ -176,8 +177,8 @@ struct Block {
 /**
  * Whether the block has so few values that it pays to list them, by a sample of its lines. In half cycles, a
  * value in tiles takes one for each vector of C. A listed one takes five, and then for each panel one for
- * each vector and for itself, but eight at least, which is how long a multiply-add takes; and half as much
- * again, since rows end at different times.
+ * each vector and for itself, but eight at least, which is how long a multiply-add takes, and two for each
+ * vector that comes from the second-level cache; and half as much again, since rows end at different times.
  */
 bool paysToList(const Block& block, size_t vectors) {
   constexpr size_t kSample = 16;
@@ -186,7 +187,9 @@ bool paysToList(const Block& block, size_t vectors) {
   for (size_t line = 0; line < block.lines(); line += step, all += block.length()) {
     block.eachVector(line, [&](size_t, uint32_t some) { values += (size_t)__builtin_popcount(some); });
   }
-  const size_t width = least(vectors, kListWidest), panel = width + 1 > 8 ? width + 1 : 8;
+  const size_t width = least(vectors, kListWidest);
+  const bool isNear = kDepth * width * kLanes * sizeof(float) <= 32 * 1024;
+  const size_t panel = !isNear ? 2 * width : width + 1 > 8 ? width + 1 : 8;
   return 3 * values * (panel * vectors + 5 * width) < 2 * all * vectors * width;
 }
 
