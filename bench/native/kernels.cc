@@ -5,7 +5,8 @@
 // The fastest of all runs of 10 batches is shown, so that other programs hardly count. A cycle is one of the
 // clock that the machine's peak implies: 32 single-precision operations a cycle, as of two multiply-add units
 // for 8 numbers, which is what the peak is measured with. Counted are, of the
-// kernels that most of the time goes to, the vectors' multiply-adds, of which a cycle has at most two, and
+// kernels that most of the time goes to, the vectors' multiply-adds, of which a cycle has at most two (of
+// matrix products also those that are left out, since a factor is 0), and
 // the bytes of the arrays that are passed over once.
 #include "cpu/kernels.h"
 

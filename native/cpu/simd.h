@@ -42,6 +42,12 @@ inline size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
+/** The first of as few parts of `size` as can be, each `most` at most, all of about the same size. */
+inline size_t evenPart(size_t size, size_t most) {
+  const size_t parts = (size + most - 1) / most;
+  return (size + parts - 1) / parts;
+}
+
 /**
  * The first `width` lanes, of which there are at most kLanes; the others are 0 and their memory is not
  * touched.

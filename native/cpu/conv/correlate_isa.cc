@@ -23,18 +23,12 @@ inline size_t vectorsOf(size_t filters) {
   return (filters + kLanes - 1) / kLanes;
 }
 
-/** Windows of a tile of `vectors` vectors where a line of `count` is cut into tiles of about the same size.
- */
-constexpr size_t windowsOf(size_t count, size_t vectors) {
-  const size_t tiles = (count + mostWindows(vectors) - 1) / mostWindows(vectors);
-  return (count + tiles - 1) / tiles;
-}
-
 /** Vectors of the next panel where `left` are left. */
 inline size_t panelWidth(size_t left, size_t count) {
   if (kLanes == 4) return least(left, 2);
   // With 8 sums or fewer a tile waits for its own results.
-  if (kLanes == 8) return left == 3 || (left > 4 && 2 * windowsOf(count, 2) <= 8) ? 3 : least(left, 2);
+  if (kLanes == 8)
+    return left == 3 || (left > 4 && 2 * evenPart(count, mostWindows(2)) <= 8) ? 3 : least(left, 2);
   if (left <= 4 && count <= 6) return left;
   return left == 4 ? 2 : least(left, 3);
 }

@@ -25,12 +25,6 @@ inline size_t panelWidth(size_t left) {
   return left <= kWidest ? left : kWidest == 3 && left == 4 ? 2 : kWidest;
 }
 
-/** The same of `widest` at most, all of about the same size. */
-inline size_t evenly(size_t left, size_t widest) {
-  const size_t panels = (left + widest - 1) / widest;
-  return (left + panels - 1) / panels;
-}
-
 /** Rows that are fetched before they are packed. */
 constexpr size_t kAhead = 8;
 
@@ -246,7 +240,7 @@ void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc
       size_t vectors;
       for (size_t j = 0; j < n; j += vectors * kLanes) {
         const size_t left = (n - j + kLanes - 1) / kLanes;
-        vectors = listed ? evenly(left, kListWidest) : panelWidth(left);
+        vectors = listed ? evenPart(left, kListWidest) : panelWidth(left);
         const size_t width = least(n - j, vectors * kLanes);
         packPanel({b.data + p0 * b.rowStride + j * b.columnStride, b.rowStride, b.columnStride}, block.depth,
                   width, vectors, scratch);

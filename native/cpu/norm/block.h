@@ -37,10 +37,9 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
       if (!follows_) eachPart(n, [&](const Shard& part) { takeMoments(part); });
       mergeMoments(n);
       useStatistics(channel(kMean), channel(kVariance));
-      // Its input's gradient takes the place of its own, element by element.
-      prepareGradient(n, from_.gradient);
-      if (to_.deferred) return;
+      if (to_.deferred) return prepareGradient(n, from_.gradient);
     }
+    // Its input's gradient takes the place of its own, element by element.
     float* const out = prepare(n, mode, from_.gradient);
     eachPart(n, [&](const Shard& part) { normalise(part, out + at(part)); });
   }
