@@ -61,6 +61,14 @@ class Follower {
   virtual ~Follower() = default;
   /** Before a batch. */
   virtual void begin(size_t n, Mode mode) = 0;
+  /** Whether ReLU is the last of what it does. */
+  virtual bool relu() const = 0;
+  /**
+   * In inference: the kernel, [rows][channel], and the bias, null for zeros, with which the leader puts out
+   * what this makes of its output, but for ReLU.
+   */
+  virtual void fold(const float* kernel, size_t rows, const float* bias, float* foldedKernel,
+                    float* foldedBias) const = 0;
   /** After a shard of the leader's output has been written; may change it in inference. */
   virtual void forward(const Shard& shard, Mode mode, float* values) = 0;
   /** Writes a shard of the gradient of the leader's output. */
@@ -79,6 +87,8 @@ class CpuBlock : public Block {
   virtual void follow(CpuBlock&) {}
   /** Whether this block leads `follower` from now on; the follower outlives its last pass. */
   virtual bool lead(Follower&) { return false; }
+  /** Whether in inference the output holds the largest values of each window from now on. */
+  virtual bool pool(const PoolSpec&) { return false; }
   /** Says that the block that reads the output takes it deferred. */
   virtual void defer() {}
 

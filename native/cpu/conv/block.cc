@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cpu/conv/list.h"
+#include "cpu/conv/turn.h"
 
 namespace convsweep::cpu {
 namespace {
@@ -43,13 +44,45 @@ ConvBlock::ConvBlock(const Context& context, const Node& from, const ConvSpec& s
       spec_(inLongLines(spec, from.pixels)),
       frame_(inputFrame(spec_)),
       forward_(makeForward(context.kernels, spec_)),
-      kernelGradient_(makeKernelGradient(context.kernels, spec_)) {}
+      kernelGradient_(makeKernelGradient(context.kernels, spec_)),
+      folded_(spec) {}
+
+bool ConvBlock::lead(Follower& follower) {
+  follower_ = &follower;
+  // Behind ReLU or pooling it is no longer a matter of kernel and bias.
+  if (spec_.relu || spec_.pool) return true;
+  folded_.relu = follower.relu();
+  foldedForward_ = makeForward(context_.kernels, inLongLines(folded_, from_.pixels));
+  return true;
+}
+
+bool ConvBlock::pool(const PoolSpec& spec) {
+  if (!foldedForward_ || folded_.pool) return false;
+  folded_.pool = spec;
+  foldedForward_ = makeForward(context_.kernels, folded_);
+  return true;
+}
+
+const ConvForward& ConvBlock::prepareForward(size_t n, Mode mode) {
+  const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
+  if (follower_) follower_->begin(n, mode);
+  if (mode == Mode::Training || !foldedForward_) {
+    forward_->prepare(kernel(), bias);
+    return *forward_;
+  }
+  const size_t rows = weightsOf(spec_) / filters();
+  foldedKernel_.ensure(rows * filters());
+  foldedBias_.ensure(filters());
+  follower_->fold(kernel(), rows, bias, foldedKernel_.data(), foldedBias_.data());
+  foldedForward_->prepare(foldedKernel_.data(), foldedBias_.data());
+  return *foldedForward_;
+}
 
 ConvArrays ConvBlock::arrays(size_t first, const float* x, float* y) {
   const size_t in = first * from_.size, out = first * to_.size;
   return {x,
           from_.pixels ? ink_.data() + first * static_cast<size_t>(spec_.in.height) : nullptr,
-          y ? y + out : nullptr,
+          y,
           spec_.pool ? winners_.data() + out : nullptr,
           to_.gradient ? to_.gradient + out : nullptr,
           from_.gradient ? from_.gradient + in : nullptr};
@@ -65,29 +98,30 @@ void ConvBlock::forward(size_t n, Mode mode) {
   float* const y = prepare(n, mode);
   const bool training = mode == Mode::Training;
   if (training && spec_.pool) winners_.ensure(n * to_.size);
-  forward_->prepare(kernel(), spec_.bias ? parameters(spec_.parameters.second) : nullptr);
+  const ConvForward& implementation = prepareForward(n, mode);
   const size_t lines = static_cast<size_t>(spec_.in.height);
   if (from_.pixels) ink_.ensure(n * lines);
   Deferred* const deferred = training ? from_.deferred : nullptr;
   // Statistics are of whole shards; without them what follows can come sooner.
   size_t most = shardImages(n);
   if (deferred) most = imagesOf(kDeferred, from_.size);
-  if (follower_ && !training) most = imagesOf(kCached, to_.size);
-  const size_t size = forward_->scratch(), all = size + (deferred ? most * from_.size + kSlack : 0);
+  const bool follows = follower_ && (training || !foldedForward_);
+  if (follows && !training) most = imagesOf(kCached, to_.size);
+  const size_t stride = training || !folded_.pool ? to_.size : folded_.pool->out.size();
+  const size_t size = implementation.scratch(), all = size + (deferred ? most * from_.size + kSlack : 0);
   float* const memory = scratch(all);
-  if (follower_) follower_->begin(n, mode);
   team().forEachShard(n, [&](const Shard& shard, size_t worker) {
     float* const mine = memory + worker * all;
     for (size_t i = shard.first; from_.pixels && i < shard.last; ++i)
       kernels().conv->inkOf(from_.values + i * from_.size, spec_.in, ink_.data() + i * lines);
     for (size_t first = shard.first, last; first < shard.last; first = last) {
       last = std::min(first + most, shard.last);
-      ConvArrays part = arrays(first, input(deferred, first, last, mine + size), y);
+      ConvArrays part = arrays(first, input(deferred, first, last, mine + size), y + first * stride);
       if (!training) part.winners = nullptr;
-      forward_->run(last - first, part, mine);
-      if (follower_ && !training) follower_->forward({shard.index, first, last}, mode, y);
+      implementation.run(last - first, part, mine);
+      if (follows && !training) follower_->forward({shard.index, first, last}, mode, y);
     }
-    if (follower_ && training) follower_->forward(shard, mode, y);
+    if (follows && training) follower_->forward(shard, mode, y);
   });
 }
 

@@ -17,10 +17,8 @@ class ConvBlock final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
   void follow(CpuBlock& before) override { before.defer(); }
-  bool lead(Follower& follower) override {
-    follower_ = &follower;
-    return true;
-  }
+  bool lead(Follower& follower) override;
+  bool pool(const PoolSpec& spec) override;
 
   /**
    * Where in its pooling window an output's origin lies, row-major, or -1 if ReLU clipped it. After a
@@ -33,6 +31,8 @@ class ConvBlock final : public CpuBlock {
   const float* kernel() const { return parameters(spec_.parameters.first); }
   /** From image `first` on, whose input is at `x`. */
   ConvArrays arrays(size_t first, const float* x, float* y);
+  /** Hands the weights to the implementation that runs, and says which one that is. */
+  const ConvForward& prepareForward(size_t n, Mode mode);
   /** The input of images [first, last): where it lies, or written to `memory`. */
   const float* input(Deferred* deferred, size_t first, size_t last, float* memory) const;
   /** Adds the shards' sums, `size` floats each, to the first. */
@@ -45,6 +45,11 @@ class ConvBlock final : public CpuBlock {
   /** Null until somebody needs it: never at the input. */
   std::unique_ptr<ConvInputGradient> inputGradient_;
   Follower* follower_ = nullptr;
+  /** What inference computes at once where the follower is folded in: that, its ReLU and pooling behind it. */
+  ConvSpec folded_;
+  /** Null where nothing is folded in. */
+  std::unique_ptr<ConvForward> foldedForward_;
+  Buffer<float> foldedKernel_, foldedBias_;
   Buffer<int32_t> winners_;
   /** Of each line of the images, if this is the first layer. */
   Buffer<Span> ink_;

@@ -12,9 +12,10 @@ namespace convsweep::cpu {
  * Batch normalisation, and ReLU where it follows. Over maps the statistics are taken shard by shard and
  * merged in double; over rows of a dense layer, which are few, of the whole batch.
  *
- * Behind a convolution it follows that: statistics, the gradient of the input and, in inference, where
- * statistics are known beforehand, the output are computed while a shard is in the cache. Before one its
- * output in training is deferred.
+ * Behind a convolution it follows that: statistics and the gradient of the input are computed while a shard
+ * is in the cache. In inference, where statistics are known beforehand, it is folded into the convolution's
+ * kernel, or its output is computed while that is in the cache. Before a convolution or pooling its output in
+ * training is deferred.
  */
 class NormBlock final : public CpuBlock, public Follower, public Deferred {
  public:
@@ -24,7 +25,11 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
         relu_(relu),
         channel_(kSlots * spec.channels) {}
 
-  void follow(CpuBlock& before) override { follows_ = spec_.rows > 1 && before.lead(*this); }
+  void follow(CpuBlock& before) override {
+    follows_ = spec_.rows > 1 && before.lead(*this);
+    before_ = &before;
+  }
+  bool pool(const PoolSpec& spec) override { return follows_ && before_->pool(spec); }
   void defer() override { to_.deferred = spec_.rows > 1 ? this : nullptr; }
 
   void forward(size_t n, Mode mode) override {
@@ -69,6 +74,17 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
       sums_.ensure(2 * partsOf(n) * spec_.channels);
     } else {
       useStatistics(movingMean(), movingVariance());
+    }
+  }
+  bool relu() const override { return relu_; }
+  void fold(const float* kernel, size_t rows, const float* bias, float* foldedKernel,
+            float* foldedBias) const override {
+    const size_t channels = spec_.channels;
+    const float* const scale = channel_.data() + kScale * channels;
+    const float* const shift = parameters(spec_.parameters.second);
+    for (size_t c = 0; c < channels; ++c) foldedBias[c] = ((bias ? bias[c] : 0) - mean_[c]) * scale[c] + shift[c];
+    for (size_t r = 0; r < rows; ++r, kernel += channels, foldedKernel += channels) {
+      for (size_t c = 0; c < channels; ++c) foldedKernel[c] = kernel[c] * scale[c];
     }
   }
   void forward(const Shard& shard, Mode mode, float* values) override {
@@ -157,6 +173,7 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
   NormSpec spec_;
   const bool relu_;
   bool follows_ = false;
+  CpuBlock* before_ = nullptr;
   /** Of the last backward pass. */
   size_t batch_ = 0;
   const float* mean_ = nullptr;

@@ -10,9 +10,16 @@ class PoolBlock final : public CpuBlock {
   PoolBlock(const Context& context, const Node& from, const PoolSpec& spec)
       : CpuBlock(context, from, spec.out.size()), spec_(spec) {}
 
-  void follow(CpuBlock& before) override { before.defer(); }
+  void follow(CpuBlock& before) override {
+    before.defer();
+    follows_ = before.pool(spec_);
+  }
 
   void forward(size_t n, Mode mode) override {
+    if (mode == Mode::Inference && follows_) {
+      to_.values = from_.values;
+      return;
+    }
     float* const out = prepare(n, mode);
     const bool training = mode == Mode::Training;
     if (training) winners_.ensure(n * to_.size);
@@ -52,6 +59,8 @@ class PoolBlock final : public CpuBlock {
   }
 
   PoolSpec spec_;
+  /** In inference the block before pools its output. */
+  bool follows_ = false;
   Buffer<int32_t> winners_;
 };
 
