@@ -6,41 +6,62 @@
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
-/** Where the results of a row go, and what they are. */
-struct PoolTarget {
+/** Windows of one shape in a row, `jump` values apart. */
+struct PoolRun {
+  const float* first;
+  size_t count, high, wide, pitch, stride, jump, filters;
   bool relu;
   const float* tolerance;
-  float* to;
-  int32_t* winners;
 };
 
-/** One window, `high` x `wide` values from `from` on; its first one's winner is `begin`. */
-[[gnu::always_inline]] inline void poolWindow(const float* from, size_t high, size_t wide, size_t pitch,
-                                              size_t stride, int32_t begin, size_t lineStep, size_t step,
-                                              size_t filters, const PoolTarget& target) {
-  for (size_t f = 0; f < filters; f += kLanes) {
-    Vector best = load(from + f);
-    for (size_t ky = 0; ky < high; ++ky) {
-      for (size_t kx = ky == 0 ? 1 : 0; kx < wide; ++kx)
-        best = larger(load(from + ky * pitch + kx * stride + f), best);
+/** The largest value of a window of `kHigh` x `kWide` values, or of `run`'s size where these are 0. */
+template <size_t kHigh, size_t kWide>
+[[gnu::always_inline]] inline Vector largestIn(const PoolRun& run, const float* from) {
+  const size_t high = kHigh ? kHigh : run.high, wide = kWide ? kWide : run.wide;
+  Vector best = load(from);
+  for (size_t ky = 0; ky < high; ++ky) {
+    const float* const line = from + ky * run.pitch;
+    for (size_t kx = ky == 0 ? 1 : 0; kx < wide; ++kx) best = larger(load(line + kx * run.stride), best);
+  }
+  return best;
+}
+
+template <size_t kHigh, size_t kWide>
+void poolRun(const PoolRun& run, float* to) {
+  const float* from = run.first;
+  for (size_t i = 0; i < run.count; ++i, from += run.jump, to += run.filters) {
+    for (size_t f = 0; f < run.filters; f += kLanes) {
+      const Vector best = largestIn<kHigh, kWide>(run, from + f);
+      storeUpTo(to + f, run.relu ? clip(best) : best, run.filters - f);
     }
-    const size_t part = least(filters - f, kLanes);
-    if (target.winners) {
-      const Vector enough = target.tolerance ? best - load(target.tolerance + f) : best;
+  }
+}
+
+/** The same with winners: that of a window's first value is `begin`, and `step`, `lineStep` and `next` lead
+ * on. */
+template <size_t kHigh, size_t kWide>
+void poolRunWithWinners(const PoolRun& run, int32_t begin, int32_t lineStep, int32_t step, int32_t next,
+                        float* to, int32_t* winners) {
+  const size_t high = kHigh ? kHigh : run.high, wide = kWide ? kWide : run.wide;
+  const float* from = run.first;
+  for (size_t i = 0; i < run.count;
+       ++i, from += run.jump, begin += next, to += run.filters, winners += run.filters) {
+    for (size_t f = 0; f < run.filters; f += kLanes) {
+      const Vector best = largestIn<kHigh, kWide>(run, from + f);
+      const Vector enough = run.tolerance ? best - load(run.tolerance + f) : best;
       Integers winner = Integers{} + begin;
       // From the last to the first, which is thus left where several are as large.
       for (size_t ky = high; ky-- > 0;) {
+        const float* const line = from + ky * run.pitch + f;
         for (size_t kx = wide; kx-- > 0;) {
-          const Vector value = load(from + ky * pitch + kx * stride + f);
-          const Integers here = Integers{} + (int32_t)(begin + (int32_t)(ky * lineStep + kx * step));
-          winner = whereLarger(enough, value, winner, here);
+          const Integers here = Integers{} + (begin + (int32_t)ky * lineStep + (int32_t)kx * step);
+          winner = whereLarger(enough, load(line + kx * run.stride), winner, here);
         }
       }
       // Integers travel as the bits of floats here and below: moved, never computed with.
-      storeUpTo((float*)target.winners + f, (Vector)winner, part);
+      storeUpTo((float*)winners + f, (Vector)winner, run.filters - f);
+      storeUpTo(to + f, run.relu ? clip(best) : best, run.filters - f);
     }
-    if (target.relu) best = clip(best);
-    storeUpTo(target.to + f, best, part);
   }
 }
 
@@ -52,20 +73,29 @@ void poolRow(const PoolSpec& pool, const float* map, size_t stride, const PoolRo
   const Window& w = pool.window;
   const int top = (int)row.y * w.strideY - w.padTop;
   const Inside rows = insideOf(top, w.height, pool.in.height);
-  const size_t y0 = (size_t)(top + (int)rows.begin), high = rows.end - rows.begin;
-  for (size_t x = row.begin; x < row.end; ++x) {
+  const size_t y0 = (size_t)(top + (int)rows.begin);
+  PoolRun run{nullptr, 0,        rows.end - rows.begin, 0, pitch, stride, (size_t)w.strideX * stride, filters,
+              relu,    tolerance};
+  for (size_t x = row.begin; x < row.end; x += run.count) {
     const int left = (int)x * w.strideX - w.padLeft;
     const Inside columns = insideOf(left, w.width, pool.in.width);
-    const size_t x0 = (size_t)(left + (int)columns.begin), wide = columns.end - columns.begin;
-    const float* const from = map + y0 * pitch + x0 * stride;
-    const int32_t begin = (int32_t)(y0 * lineStep + x0 * step);
-    const PoolTarget target{relu, tolerance, to + x * filters, winners ? winners + x * filters : nullptr};
-    // Most are of this size, and without loops.
-    if (high == 2 && wide == 2) {
-      poolWindow(from, 2, 2, pitch, stride, begin, lineStep, step, filters, target);
-    } else {
-      poolWindow(from, high, wide, pitch, stride, begin, lineStep, step, filters, target);
+    const size_t x0 = (size_t)(left + (int)columns.begin);
+    run.first = map + y0 * pitch + x0 * stride;
+    run.wide = columns.end - columns.begin;
+    // All that lie in the map are of one shape; others are taken one by one.
+    run.count = 1;
+    if (columns.end - columns.begin == (size_t)w.width)
+      run.count = least(row.end - x, (size_t)(pool.in.width - w.width - left) / (size_t)w.strideX + 1);
+    float* const results = to + x * filters;
+    const bool two = run.high == 2 && run.wide == 2;
+    if (!winners) {
+      (two ? poolRun<2, 2> : poolRun<0, 0>)(run, results);
+      continue;
     }
+    const int32_t begin = (int32_t)(y0 * lineStep + x0 * step);
+    (two ? poolRunWithWinners<2, 2> : poolRunWithWinners<0, 0>)(run, begin, (int32_t)lineStep, (int32_t)step,
+                                                                (int32_t)((size_t)w.strideX * step), results,
+                                                                winners + x * filters);
   }
 }
 
