@@ -12,6 +12,8 @@ void inputsOf(const float* map, const Extent& extent, int y0, int x0, size_t ste
   const size_t channels = (size_t)extent.channels;
   const ptrdiff_t pitch = (ptrdiff_t)extent.width * extent.channels;
   const ptrdiff_t first = y0 * pitch + (ptrdiff_t)x0 * extent.channels;
+  // The tile to the right is usually the next one. Its lines are too far apart to be fetched by themselves.
+  const size_t next = (kTileSide - 2) * channels;
   for (size_t c = 0; c < channels; c += kLanes) {
     Vector rows[kTileSide][kTileSide];
 #pragma GCC unroll 6
@@ -22,6 +24,7 @@ void inputsOf(const float* map, const Extent& extent, int y0, int x0, size_t ste
         const bool inside = kWhole || ((unsigned)(y0 + (int)y) < (unsigned)extent.height &&
                                        (unsigned)(x0 + (int)x) < (unsigned)extent.width);
         const ptrdiff_t at = first + (ptrdiff_t)y * pitch + (ptrdiff_t)(x * channels + c);
+        if (x >= 2) __builtin_prefetch(map + at + next);
         d[x] = inside ? loadUpTo(map + at, channels - c) : Vector{};
       }
       transformInput<4>(d, rows[y]);
