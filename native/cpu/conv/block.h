@@ -45,7 +45,8 @@ class ConvBlock final : public CpuBlock {
   /** Null until somebody needs it: never at the input. */
   std::unique_ptr<ConvInputGradient> inputGradient_;
   Follower* follower_ = nullptr;
-  /** What inference computes at once where the follower is folded in: that, its ReLU and pooling behind it. */
+  /** What inference computes at once where the follower is folded in: that, its ReLU and pooling behind it.
+   */
   ConvSpec folded_;
   /** Null where nothing is folded in. */
   std::unique_ptr<ConvForward> foldedForward_;

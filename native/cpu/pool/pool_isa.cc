@@ -6,6 +6,22 @@
 namespace convsweep::cpu::CONVSWEEP_ISA {
 namespace {
 
+/** Windows of a row that see as many columns each, and the first column that the first one sees. */
+struct PartOfRow {
+  size_t first, wide, count;
+};
+
+/** From window `begin` on, before `end`: all that lie in the map; others are taken one by one. */
+inline PartOfRow partOfRow(const PoolSpec& pool, size_t begin, size_t end) {
+  const Window& w = pool.window;
+  const int left = (int)begin * w.strideX - w.padLeft;
+  const Inside columns = insideOf(left, w.width, pool.in.width);
+  const size_t wide = columns.end - columns.begin;
+  const bool whole = wide == (size_t)w.width;
+  const size_t more = whole ? (size_t)(pool.in.width - w.width - left) / (size_t)w.strideX : 0;
+  return {(size_t)(left + (int)columns.begin), wide, least(end - begin, more + 1)};
+}
+
 /** Windows of one shape in a row, `jump` values apart. */
 struct PoolRun {
   const float* first;
@@ -77,22 +93,17 @@ void poolRow(const PoolSpec& pool, const float* map, size_t stride, const PoolRo
   PoolRun run{nullptr, 0,        rows.end - rows.begin, 0, pitch, stride, (size_t)w.strideX * stride, filters,
               relu,    tolerance};
   for (size_t x = row.begin; x < row.end; x += run.count) {
-    const int left = (int)x * w.strideX - w.padLeft;
-    const Inside columns = insideOf(left, w.width, pool.in.width);
-    const size_t x0 = (size_t)(left + (int)columns.begin);
-    run.first = map + y0 * pitch + x0 * stride;
-    run.wide = columns.end - columns.begin;
-    // All that lie in the map are of one shape; others are taken one by one.
-    run.count = 1;
-    if (columns.end - columns.begin == (size_t)w.width)
-      run.count = least(row.end - x, (size_t)(pool.in.width - w.width - left) / (size_t)w.strideX + 1);
+    const PartOfRow part = partOfRow(pool, x, row.end);
+    run.first = map + y0 * pitch + part.first * stride;
+    run.count = part.count;
+    run.wide = part.wide;
     float* const results = to + x * filters;
     const bool two = run.high == 2 && run.wide == 2;
     if (!winners) {
       (two ? poolRun<2, 2> : poolRun<0, 0>)(run, results);
       continue;
     }
-    const int32_t begin = (int32_t)(y0 * lineStep + x0 * step);
+    const int32_t begin = (int32_t)(y0 * lineStep + part.first * step);
     (two ? poolRunWithWinners<2, 2> : poolRunWithWinners<0, 0>)(run, begin, (int32_t)lineStep, (int32_t)step,
                                                                 (int32_t)((size_t)w.strideX * step), results,
                                                                 winners + x * filters);
@@ -112,32 +123,52 @@ void largestOf(const float* map, size_t positions, size_t stride, size_t channel
 
 namespace {
 
-/** `kApart`: no position is in two windows, so that each is written once. */
+/** Windows of one shape in a row of a map [y][x][channel]; the first value of the first one is `begin`. */
+struct SpreadRun {
+  size_t begin, count, high, wide, pitch, jump, channels;
+};
+
+/** `kApart`: no position is in two windows, so that each is written once. `kHigh` and `kWide` as above. */
+template <bool kApart, size_t kHigh, size_t kWide>
+void spreadRun(const SpreadRun& run, const float* gradient, const int32_t* winners, float* dx) {
+  const size_t high = kHigh ? kHigh : run.high, wide = kWide ? kWide : run.wide;
+  const size_t channels = run.channels;
+  size_t begin = run.begin;
+  for (size_t i = 0; i < run.count; ++i, begin += run.jump, gradient += channels, winners += channels) {
+    for (size_t c = 0; c < channels; c += kLanes) {
+      const size_t left = channels - c;
+      const Integers g = (Integers)loadUpTo(gradient + c, left);
+      const Integers winner = (Integers)loadUpTo((const float*)winners + c, left);
+      for (size_t ky = 0; ky < high; ++ky) {
+        for (size_t kx = 0; kx < wide; ++kx) {
+          const size_t at = begin + ky * run.pitch + kx * channels;
+          const Vector its = (Vector)((winner == (int32_t)at) & g);
+          float* const to = dx + at + c;
+          storeUpTo(to, kApart ? its : loadUpTo(to, left) + its, left);
+        }
+      }
+    }
+  }
+}
+
 template <bool kApart>
 void spreadWinners(const PoolSpec& pool, const float* gradient, const int32_t* winners, float* dx) {
-  const size_t channels = (size_t)pool.in.channels, width = (size_t)pool.in.width;
+  const size_t channels = (size_t)pool.in.channels, pitch = (size_t)pool.in.width * channels;
   const Window& w = pool.window;
   for (int oy = 0; oy < pool.out.height; ++oy) {
     const int top = oy * w.strideY - w.padTop;
     const Inside rows = insideOf(top, w.height, pool.in.height);
-    for (int ox = 0; ox < pool.out.width; ++ox) {
-      const int left = ox * w.strideX - w.padLeft;
-      const Inside columns = insideOf(left, w.width, pool.in.width);
-      for (size_t c = 0; c < channels; c += kLanes) {
-        const size_t part = least(channels - c, kLanes);
-        const Integers g = (Integers)loadUpTo(gradient + c, part);
-        const Integers winner = (Integers)loadUpTo((const float*)winners + c, part);
-        for (size_t ky = rows.begin; ky < rows.end; ++ky) {
-          for (size_t kx = columns.begin; kx < columns.end; ++kx) {
-            const size_t at = ((size_t)(top + (int)ky) * width + (size_t)(left + (int)kx)) * channels;
-            const Vector its = (Vector)((winner == (int32_t)at) & g);
-            float* const to = dx + at + c;
-            storeUpTo(to, kApart ? its : loadUpTo(to, part) + its, part);
-          }
-        }
-      }
-      gradient += channels;
-      winners += channels;
+    const size_t y0 = (size_t)(top + (int)rows.begin);
+    SpreadRun run{0, 0, rows.end - rows.begin, 0, pitch, (size_t)w.strideX * channels, channels};
+    for (size_t x = 0; x < (size_t)pool.out.width; x += run.count) {
+      const PartOfRow part = partOfRow(pool, x, (size_t)pool.out.width);
+      run.begin = y0 * pitch + part.first * channels;
+      run.count = part.count;
+      run.wide = part.wide;
+      const bool two = run.high == 2 && run.wide == 2;
+      (two ? spreadRun<kApart, 2, 2> : spreadRun<kApart, 0, 0>)(run, gradient, winners, dx);
+      gradient += run.count * channels;
+      winners += run.count * channels;
     }
   }
 }
