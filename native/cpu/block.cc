@@ -10,19 +10,15 @@
 
 namespace convsweep::cpu {
 
-float* CpuBlock::prepare(size_t n, Mode mode, float* gradient) {
+float* CpuBlock::prepare(size_t n, Mode mode) {
   values_.ensure(n * to_.size + kSlack);
   to_.values = values_.data();
-  if (mode == Mode::Training) prepareGradient(n, gradient);
+  if (mode == Mode::Training) prepareGradient(n);
   return values_.data();
 }
 
-void CpuBlock::prepareGradient(size_t n, float* gradient) {
-  if (!gradient) {
-    gradient_.ensure(n * to_.size + kSlack);
-    gradient = gradient_.data();
-  }
-  to_.gradient = gradient;
+void CpuBlock::prepareGradient(size_t n) {
+  to_.gradient = context_.gradientMemory.at(to_.place, n);
 }
 
 namespace {

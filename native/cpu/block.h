@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -16,13 +17,37 @@ struct State {
   Buffer<float> parameters, gradients, m, v, statistics;
 };
 
-/** What the blocks of one network share: state, kernels, scratch memory and the number of the step. */
+/**
+ * Memory for the gradients of nodes, in two places that the nodes of the chain take in turn: a block is done
+ * with its output's when it has written its input's. So they stay in the cache, which has less to hold.
+ */
+class GradientMemory {
+ public:
+  /** Before the first batch: a node of `size` values will be in `place`, 0 or 1. */
+  void take(int place, size_t size) { largest_[place] = std::max(largest_[place], size); }
+  float* at(int place, size_t n) {
+    memory_[place].ensure(n * largest_[place] + kSlack);
+    return memory_[place].data();
+  }
+  void release() {
+    for (Buffer<float>& memory : memory_) memory.release();
+  }
+
+ private:
+  size_t largest_[2] = {};
+  Buffer<float> memory_[2];
+};
+
+/**
+ * What the blocks of one network share: state, kernels, memory and the number of the step.
+ */
 struct Context {
   const Kernels& kernels;
   State& state;
   const Team& team;
   /** Of all workers; each block asks for what it needs before it uses it. */
   Buffer<float>& scratch;
+  GradientMemory& gradientMemory;
   const int64_t& step;
   uint32_t seed;
 };
@@ -48,8 +73,13 @@ struct Node {
   /** Where these are made by it, `values` is for inference alone. */
   Deferred* deferred = nullptr;
   const float* values = nullptr;
-  /** Null where nobody needs a gradient: at the input. Written in full by the block that follows. */
+  /**
+   * Null where nobody needs a gradient: at the input. Written in full by the block that follows, and gone
+   * when the block before has written its own.
+   */
   float* gradient = nullptr;
+  /** Of the gradient in GradientMemory; -1 at the input. */
+  int place = -1;
 };
 
 /**
@@ -78,8 +108,12 @@ class Follower {
 /** A block with memory of its own for its output. */
 class CpuBlock : public Block {
  public:
-  CpuBlock(const Context& context, const Node& from, size_t size) : context_(context), from_(from) {
+  /** `inPlace`: its input's gradient takes the place of its output's, element by element. */
+  CpuBlock(const Context& context, const Node& from, size_t size, bool inPlace = false)
+      : context_(context), from_(from) {
     to_.size = size;
+    to_.place = inPlace && from.place >= 0 ? from.place : from.place == 0 ? 1 : 0;
+    context.gradientMemory.take(to_.place, size);
   }
 
   const Node& output() const { return to_; }
@@ -93,10 +127,10 @@ class CpuBlock : public Block {
   virtual void defer() {}
 
  protected:
-  /** Makes room for the output of `n` images and for its gradient, unless that has a place already. */
-  float* prepare(size_t n, Mode mode, float* gradient = nullptr);
+  /** Makes room for the output of `n` images and, in training, for its gradient. */
+  float* prepare(size_t n, Mode mode);
   /** The same for the gradient alone. */
-  void prepareGradient(size_t n, float* gradient);
+  void prepareGradient(size_t n);
 
   const Kernels& kernels() const { return context_.kernels; }
   const Team& team() const { return context_.team; }
@@ -113,7 +147,7 @@ class CpuBlock : public Block {
   Node to_;
 
  private:
-  Buffer<float> values_, gradient_;
+  Buffer<float> values_;
 };
 
 /** How many of `specs`, which are not empty, `makeBlock` makes one block of: batch norm takes its ReLU along.

@@ -20,7 +20,7 @@ namespace convsweep::cpu {
 class NormBlock final : public CpuBlock, public Follower, public Deferred {
  public:
   NormBlock(const Context& context, const Node& from, const NormSpec& spec, bool relu)
-      : CpuBlock(context, from, spec.rows * spec.channels),
+      : CpuBlock(context, from, spec.rows * spec.channels, true),
         spec_(spec),
         relu_(relu),
         channel_(kSlots * spec.channels) {}
@@ -42,10 +42,9 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
       if (!follows_) eachPart(n, [&](const Shard& part) { takeMoments(part); });
       mergeMoments(n);
       useStatistics(channel(kMean), channel(kVariance));
-      if (to_.deferred) return prepareGradient(n, from_.gradient);
+      if (to_.deferred) return prepareGradient(n);
     }
-    // Its input's gradient takes the place of its own, element by element.
-    float* const out = prepare(n, mode, from_.gradient);
+    float* const out = prepare(n, mode);
     eachPart(n, [&](const Shard& part) { normalise(part, out + at(part)); });
   }
 
@@ -82,7 +81,8 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
     const size_t channels = spec_.channels;
     const float* const scale = channel_.data() + kScale * channels;
     const float* const shift = parameters(spec_.parameters.second);
-    for (size_t c = 0; c < channels; ++c) foldedBias[c] = ((bias ? bias[c] : 0) - mean_[c]) * scale[c] + shift[c];
+    for (size_t c = 0; c < channels; ++c)
+      foldedBias[c] = ((bias ? bias[c] : 0) - mean_[c]) * scale[c] + shift[c];
     for (size_t r = 0; r < rows; ++r, kernel += channels, foldedKernel += channels) {
       for (size_t c = 0; c < channels; ++c) foldedKernel[c] = kernel[c] * scale[c];
     }
