@@ -11,14 +11,20 @@
 namespace convsweep::cpu {
 
 float* CpuBlock::prepare(size_t n, Mode mode) {
+  if (mode == Mode::Inference) {
+    float* values = context_.passing.at(0, n);
+    if (values == from_.values) values = context_.passing.at(1, n);
+    to_.values = values;
+    return values;
+  }
   values_.ensure(n * to_.size + kSlack);
   to_.values = values_.data();
-  if (mode == Mode::Training) prepareGradient(n);
+  prepareGradient(n);
   return values_.data();
 }
 
 void CpuBlock::prepareGradient(size_t n) {
-  to_.gradient = context_.gradientMemory.at(to_.place, n);
+  to_.gradient = context_.passing.at(to_.place, n);
 }
 
 namespace {

@@ -18,15 +18,17 @@ struct State {
 };
 
 /**
- * Memory for the gradients of nodes, in two places that the nodes of the chain take in turn: a block is done
- * with its output's when it has written its input's. So they stay in the cache, which has less to hold.
+ * Memory for what only neighbours in the chain have to do with: gradients, which a block is done with when it
+ * has written its input's, and values in inference. The nodes take its two places in turn, which so stay in
+ * the cache.
  */
-class GradientMemory {
+class PassingMemory {
  public:
-  /** Before the first batch: a node of `size` values will be in `place`, 0 or 1. */
-  void take(int place, size_t size) { largest_[place] = std::max(largest_[place], size); }
+  /** Before the first batch: there will be a node of `size` values. */
+  void take(size_t size) { largest_ = std::max(largest_, size); }
+  /** Of `n` images; what it held before is lost if that are more than ever. */
   float* at(int place, size_t n) {
-    memory_[place].ensure(n * largest_[place] + kSlack);
+    memory_[place].ensure(n * largest_ + kSlack);
     return memory_[place].data();
   }
   void release() {
@@ -34,7 +36,7 @@ class GradientMemory {
   }
 
  private:
-  size_t largest_[2] = {};
+  size_t largest_ = 0;
   Buffer<float> memory_[2];
 };
 
@@ -47,7 +49,7 @@ struct Context {
   const Team& team;
   /** Of all workers; each block asks for what it needs before it uses it. */
   Buffer<float>& scratch;
-  GradientMemory& gradientMemory;
+  PassingMemory& passing;
   const int64_t& step;
   uint32_t seed;
 };
@@ -72,13 +74,14 @@ struct Node {
   bool pixels = false;
   /** Where these are made by it, `values` is for inference alone. */
   Deferred* deferred = nullptr;
+  /** Of a batch of inference they are gone when the block after the next has written its own. */
   const float* values = nullptr;
   /**
    * Null where nobody needs a gradient: at the input. Written in full by the block that follows, and gone
    * when the block before has written its own.
    */
   float* gradient = nullptr;
-  /** Of the gradient in GradientMemory; -1 at the input. */
+  /** Of the gradient in PassingMemory; -1 at the input. */
   int place = -1;
 };
 
@@ -113,7 +116,7 @@ class CpuBlock : public Block {
       : context_(context), from_(from) {
     to_.size = size;
     to_.place = inPlace && from.place >= 0 ? from.place : from.place == 0 ? 1 : 0;
-    context.gradientMemory.take(to_.place, size);
+    context.passing.take(size);
   }
 
   const Node& output() const { return to_; }

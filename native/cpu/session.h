@@ -22,7 +22,7 @@ namespace convsweep::cpu {
 class HostSession final : public Session {
  public:
   HostSession(const Plan& plan, const Adam& adam, uint32_t seed)
-      : plan_(plan), adam_(adam), context_{kernels(), state_, team_, scratch_, gradientMemory_, step_, seed} {
+      : plan_(plan), adam_(adam), context_{kernels(), state_, team_, scratch_, passing_, step_, seed} {
     const auto flats = {&state_.parameters, &state_.gradients, &state_.m, &state_.v};
     // All of them before any is touched: if one is too much, the machine has not been filled with the others.
     for (Buffer<float>* flat : flats) flat->ensure(std::max<size_t>(plan.parameterCount, 1));
@@ -58,7 +58,7 @@ class HostSession final : public Session {
     blocks_.clear();
     input_.reset();
     scratch_.release();
-    gradientMemory_.release();
+    passing_.release();
   }
 
   void resetTotals() override { loss_->reset(); }
@@ -135,7 +135,7 @@ class HostSession final : public Session {
   State state_;
   Team team_;
   Buffer<float> scratch_;
-  GradientMemory gradientMemory_;
+  PassingMemory passing_;
   int64_t step_ = 1;
   Context context_;
   Binding binding_;
