@@ -390,25 +390,59 @@ void checkRepeatability() {
         "evaluation repeats bit for bit");
 }
 
-/** Inference does not depend on how the images are grouped, and agrees with the definition. */
-void checkInference() {
-  std::mt19937 random(4);
-  const auto layers = stemNetwork(28, 28, 20, 28, {30});
+/**
+ * Inference does not depend on how the images are grouped, and agrees with the definition.
+ */
+void compareInference(const std::string& name, const std::vector<Layer>& layers, Pixels pixels,
+                      unsigned seed) {
+  constexpr size_t kImages = 53;
+  std::mt19937 random(seed);
   Network network(0, layers, Adam{}, {1});
   Weights weights = randomWeights(network.plan(), random);
-  for (float& s : weights.statistics) s += 0.3f;
+  std::uniform_real_distribution<float> off(0.05f, 0.6f);
+  for (float& s : weights.statistics) s += off(random);
   start(network, weights);
-  const Batch batch = randomBatch(53, 28, 28, 1, Pixels::Mixed, random);
-  const auto dataset = backend::createDataset(0, batch.images.data(), batch.labels.data(), 53, 784);
+  const auto& shape = layers.front().inputShape;
+  const Batch batch = randomBatch(kImages, shape[0], shape[1], shape[2], pixels, random);
+  const auto dataset =
+      backend::createDataset(0, batch.images.data(), batch.labels.data(), kImages, network.plan().imageSize);
   Control control;
-  std::vector<float> whole(530), parts(530);
-  network.predict(*dataset, upTo(53), 53, false, whole.data(), control);
-  network.predict(*dataset, upTo(53), 7, false, parts.data(), control);
-  check(whole == parts, "predictions do not depend on the batch size");
-  for (size_t i = 0; i < 53; ++i) {
-    const double sum = std::accumulate(whole.begin() + static_cast<long>(i * 10),
-                                       whole.begin() + static_cast<long>(i * 10 + 10), 0.0);
-    check(std::abs(sum - 1) < 1e-6, "probabilities add up");
+  std::vector<float> whole(kImages * 10), parts(kImages * 10);
+  network.predict(*dataset, upTo(kImages), kImages, false, whole.data(), control);
+  network.predict(*dataset, upTo(kImages), 7, false, parts.data(), control);
+  check(whole == parts, name + ": predictions do not depend on the batch size");
+  const std::vector<double> expected =
+      referenceProbabilities(network.plan(), weights.parameters, weights.statistics, batch);
+  double worst = 0, loss = 0;
+  for (size_t i = 0; i < whole.size(); ++i) worst = std::max(worst, std::abs(whole[i] - expected[i]));
+  check(worst < 1e-5, name + ": probabilities, off by " + std::to_string(worst * 1e6) + "e-6");
+  for (size_t i = 0; i < kImages; ++i) loss -= std::log(expected[i * 10 + batch.labels[i]]) / kImages;
+  check(std::abs(network.evaluate(*dataset, upTo(kImages), 20, control).loss - loss) < 1e-5 * loss,
+        name + ": loss of an evaluation");
+}
+
+/** Batch norm behind convolutions, which is folded into some; pooling behind that. */
+void checkInference() {
+  compareInference("notebook", stemNetwork(28, 28, 20, 28, {30}), Pixels::Mixed, 4);
+  std::mt19937 random(41);
+  const auto draw = [&](int from, int to) {
+    return from + static_cast<int>(random() % static_cast<unsigned>(to - from + 1));
+  };
+  for (int number = 0; number < 32; ++number) {
+    Builder builder(draw(12, 24), draw(12, 24), draw(1, 3));
+    builder.rescale(1.0f / 255, 0);
+    for (int layers = draw(1, 2); layers > 0; --layers) {
+      builder.conv(draw(1, 40), std::min(draw(0, 2) * 2 + 1, builder.side()), draw(1, 3) / 3 + 1, draw(0, 1),
+                   draw(0, 1), draw(0, 3) ? "linear" : "relu");
+      if (draw(0, 3) == 0) builder.pool(2, 2, true);
+      builder.norm();
+      if (draw(0, 2)) builder.relu();
+      for (int pools = draw(0, 2); pools > 0; --pools) builder.pool(draw(2, 3), draw(1, 2), true);
+    }
+    builder.flatten().dense(draw(5, 20)).norm().dense(10, "softmax");
+    const std::string name = "inference " + std::to_string(number);
+    compareInference(name, builder.layers, number % 2 ? Pixels::Dense : Pixels::Mixed,
+                     static_cast<unsigned>(300 + number));
   }
 }
 

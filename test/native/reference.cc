@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -15,6 +16,7 @@ struct State {
   const std::vector<float>& parameters;
   const Decision& decision;
   ReferenceResult& result;
+  bool training;
 };
 
 /** A step of the chain: keeps what its backward pass needs. */
@@ -190,8 +192,13 @@ class NormStage final : public Stage {
     for (size_t i = 0; i < x.size(); ++i)
       variance[i % channels] += std::pow(x[i] - mean_[i % channels], 2) / static_cast<double>(rows);
     inverse_.resize(channels);
+    x_ = x;
+    for (size_t c = 0; c < channels && !state_.training; ++c) {
+      mean_[c] = state_.result.statistics[spec_.statistics + c];
+      inverse_[c] = 1 / std::sqrt(state_.result.statistics[spec_.statistics + channels + c] + spec_.epsilon);
+    }
     const double count = static_cast<double>(rows);
-    for (size_t c = 0; c < channels; ++c) {
+    for (size_t c = 0; c < channels && state_.training; ++c) {
       inverse_[c] = 1 / std::sqrt(variance[c] + spec_.epsilon);
       double& movingMean = state_.result.statistics[spec_.statistics + c];
       double& movingVariance = state_.result.statistics[spec_.statistics + channels + c];
@@ -199,7 +206,6 @@ class NormStage final : public Stage {
       movingMean += (mean_[c] - movingMean) * spec_.decay;
       movingVariance += (unbiased - movingVariance) * spec_.decay;
     }
-    x_ = x;
     Values y(x.size());
     for (size_t i = 0; i < x.size(); ++i) {
       y[i] = gamma(i % channels) * normalised(i) + state_.parameters[spec_.parameters.second + i % channels];
@@ -265,10 +271,70 @@ class ReluStage final : public Stage {
   std::vector<bool> passed_;
 };
 
+/** Of inference. */
+class PoolStage final : public Stage {
+ public:
+  explicit PoolStage(const PoolSpec& spec) : spec_(spec) {}
+
+  Values forward(const Values& x, size_t n) override {
+    const Extent in = spec_.in, out = spec_.out;
+    const Window& w = spec_.window;
+    Values y(n * out.size(), -std::numeric_limits<double>::infinity());
+    for (size_t e = 0; e < y.size(); ++e) {
+      const size_t image = e / out.size(), at = e % out.size(), channels = static_cast<size_t>(out.channels);
+      const int oy = static_cast<int>(at / channels) / out.width,
+                ox = static_cast<int>(at / channels) % out.width;
+      for (int ky = 0; ky < w.height; ++ky) {
+        for (int kx = 0; kx < w.width; ++kx) {
+          const int row = oy * w.strideY + ky - w.padTop, column = ox * w.strideX + kx - w.padLeft;
+          if (row < 0 || row >= in.height || column < 0 || column >= in.width) continue;
+          const size_t place = static_cast<size_t>(row * in.width + column) * channels + at % channels;
+          y[e] = std::max(y[e], x[image * in.size() + place]);
+        }
+      }
+    }
+    return y;
+  }
+  Values backward(const Values&, size_t) override {
+    throw std::logic_error("the reference lacks the gradient of pooling");
+  }
+
+ private:
+  PoolSpec spec_;
+};
+
 /** A dense layer is a convolution whose window is the whole image. */
 ConvSpec asConvolution(const DenseSpec& dense) {
   const Extent in{1, 1, static_cast<int>(dense.in)}, out{1, 1, static_cast<int>(dense.out)};
   return {in, out, {1, 1, 1, 1, 0, 0}, dense.bias, dense.relu, std::nullopt, dense.parameters};
+}
+
+std::vector<std::unique_ptr<Stage>> stagesOf(const Plan& plan, State& state) {
+  std::vector<std::unique_ptr<Stage>> stages;
+  for (size_t b = 0; b < plan.blocks.size(); ++b) {
+    if (const auto* conv = std::get_if<ConvSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<ConvStage>(state, b, *conv));
+    if (const auto* norm = std::get_if<NormSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<NormStage>(state, *norm));
+    if (const auto* relu = std::get_if<ReluSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<ReluStage>(state, b, *relu));
+    if (const auto* pool = std::get_if<PoolSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<PoolStage>(*pool));
+    if (const auto* dense = std::get_if<DenseSpec>(&plan.blocks[b]))
+      stages.push_back(std::make_unique<ConvStage>(state, b, asConvolution(*dense)));
+    if (stages.size() == b)
+      throw std::logic_error("the reference lacks the kind of block " + std::to_string(b));
+  }
+  return stages;
+}
+
+/** What the chain makes of a batch: logits. */
+Values through(const std::vector<std::unique_ptr<Stage>>& stages, const Plan& plan, const Batch& batch) {
+  Values x(batch.size() * plan.imageSize);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = batch.images[i] * static_cast<double>(plan.inputScale) + plan.inputOffset;
+  for (const auto& stage : stages) x = stage->forward(x, batch.size());
+  return x;
 }
 
 }  // namespace
@@ -279,26 +345,10 @@ ReferenceResult referenceStep(const Plan& plan, const std::vector<float>& parame
   ReferenceResult result;
   result.gradients.assign(plan.parameterCount, 0);
   result.statistics.assign(statistics.begin(), statistics.end());
-  State state{parameters, decision, result};
-  std::vector<std::unique_ptr<Stage>> stages;
-  for (size_t b = 0; b < plan.blocks.size(); ++b) {
-    if (const auto* conv = std::get_if<ConvSpec>(&plan.blocks[b]))
-      stages.push_back(std::make_unique<ConvStage>(state, b, *conv));
-    if (const auto* norm = std::get_if<NormSpec>(&plan.blocks[b]))
-      stages.push_back(std::make_unique<NormStage>(state, *norm));
-    if (const auto* relu = std::get_if<ReluSpec>(&plan.blocks[b]))
-      stages.push_back(std::make_unique<ReluStage>(state, b, *relu));
-    if (const auto* dense = std::get_if<DenseSpec>(&plan.blocks[b]))
-      stages.push_back(std::make_unique<ConvStage>(state, b, asConvolution(*dense)));
-    if (stages.size() == b)
-      throw std::logic_error("the reference lacks the kind of block " + std::to_string(b));
-  }
-
+  State state{parameters, decision, result, true};
+  const auto stages = stagesOf(plan, state);
   const size_t n = batch.size();
-  Values x(n * plan.imageSize);
-  for (size_t i = 0; i < x.size(); ++i)
-    x[i] = batch.images[i] * static_cast<double>(plan.inputScale) + plan.inputOffset;
-  for (const auto& stage : stages) x = stage->forward(x, n);
+  const Values x = through(stages, plan, batch);
   const size_t classes = plan.outputSize;
   Values dz(x.size());
   for (size_t i = 0; i < n; ++i) {
@@ -313,6 +363,22 @@ ReferenceResult referenceStep(const Plan& plan, const std::vector<float>& parame
   }
   for (size_t s = stages.size(); s-- > 0;) dz = stages[s]->backward(dz, n);
   return result;
+}
+
+std::vector<double> referenceProbabilities(const Plan& plan, const std::vector<float>& parameters,
+                                           const std::vector<float>& statistics, const Batch& batch) {
+  ReferenceResult result;
+  result.statistics.assign(statistics.begin(), statistics.end());
+  const Decision unknown = [](size_t, size_t, size_t) { return -2; };
+  State state{parameters, unknown, result, false};
+  Values z = through(stagesOf(plan, state), plan, batch);
+  const size_t classes = plan.outputSize;
+  for (size_t i = 0; i < z.size(); i += classes) {
+    double sum = 0;
+    for (size_t c = 0; c < classes; ++c) sum += std::exp(z[i + c]);
+    for (size_t c = 0; c < classes; ++c) z[i + c] = std::exp(z[i + c]) / sum;
+  }
+  return z;
 }
 
 }  // namespace convsweep::test

@@ -41,4 +41,8 @@ ReferenceResult referenceStep(const Plan& plan, const std::vector<float>& parame
                               const std::vector<float>& statistics, const Batch& batch,
                               const Decision& decision);
 
+/** The probabilities of each image's classes by the same definitions; pooling may stand anywhere. */
+std::vector<double> referenceProbabilities(const Plan& plan, const std::vector<float>& parameters,
+                                           const std::vector<float>& statistics, const Batch& batch);
+
 }  // namespace convsweep::test
