@@ -102,7 +102,7 @@ class Follower {
    */
   virtual void fold(const float* kernel, size_t rows, const float* bias, float* foldedKernel,
                     float* foldedBias) const = 0;
-  /** After a shard of the leader's output has been written; may change it in inference. */
+  /** After a shard of the leader's output has been written, to `values`; changes it in inference. */
   virtual void forward(const Shard& shard, Mode mode, float* values) = 0;
   /** Writes a shard of the gradient of the leader's output. */
   virtual void backward(const Shard& shard) = 0;

@@ -5,6 +5,7 @@
 
 #include "cpu/conv/list.h"
 #include "cpu/conv/turn.h"
+#include "cpu/pool/image.h"
 
 namespace convsweep::cpu {
 namespace {
@@ -57,7 +58,9 @@ bool ConvBlock::lead(Follower& follower) {
 }
 
 bool ConvBlock::pool(const PoolSpec& spec) {
-  if (!foldedForward_ || folded_.pool) return false;
+  if (!follower_ || pool_) return false;
+  pool_ = spec;
+  if (!foldedForward_) return true;
   folded_.pool = spec;
   foldedForward_ = makeForward(context_.kernels, folded_);
   return true;
@@ -107,8 +110,11 @@ void ConvBlock::forward(size_t n, Mode mode) {
   if (deferred) most = imagesOf(kDeferred, from_.size);
   const bool follows = follower_ && (training || !foldedForward_);
   if (follows && !training) most = imagesOf(kCached, to_.size);
-  const size_t stride = training || !folded_.pool ? to_.size : folded_.pool->out.size();
-  const size_t size = implementation.scratch(), all = size + (deferred ? most * from_.size + kSlack : 0);
+  const size_t size = implementation.scratch(), inputs = deferred ? most * from_.size + kSlack : 0;
+  // Pooled while they are in the cache.
+  const bool pools = follows && !training && pool_;
+  const size_t stride = training || !pool_ ? to_.size : pool_->out.size();
+  const size_t all = size + inputs + (pools ? most * to_.size + kSlack : 0);
   float* const memory = scratch(all);
   team().forEachShard(n, [&](const Shard& shard, size_t worker) {
     float* const mine = memory + worker * all;
@@ -116,12 +122,16 @@ void ConvBlock::forward(size_t n, Mode mode) {
       kernels().conv->inkOf(from_.values + i * from_.size, spec_.in, ink_.data() + i * lines);
     for (size_t first = shard.first, last; first < shard.last; first = last) {
       last = std::min(first + most, shard.last);
-      ConvArrays part = arrays(first, input(deferred, first, last, mine + size), y + first * stride);
+      float* const out = y + first * stride;
+      float* const results = pools ? mine + size + inputs : out;
+      ConvArrays part = arrays(first, input(deferred, first, last, mine + size), results);
       if (!training) part.winners = nullptr;
       implementation.run(last - first, part, mine);
-      if (follows && !training) follower_->forward({shard.index, first, last}, mode, y);
+      if (follows && !training) follower_->forward({shard.index, first, last}, mode, results);
+      for (size_t i = 0; pools && i < last - first; ++i)
+        poolImage(kernels(), *pool_, results + i * to_.size, out + i * stride, nullptr);
     }
-    if (follows && training) follower_->forward(shard, mode, y);
+    if (follows && training) follower_->forward(shard, mode, y + shard.first * stride);
   });
 }
 

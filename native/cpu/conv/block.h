@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "backend/buffer.h"
 #include "cpu/block.h"
@@ -45,8 +46,9 @@ class ConvBlock final : public CpuBlock {
   /** Null until somebody needs it: never at the input. */
   std::unique_ptr<ConvInputGradient> inputGradient_;
   Follower* follower_ = nullptr;
-  /** What inference computes at once where the follower is folded in: that, its ReLU and pooling behind it.
-   */
+  /** Of a pooling block behind the follower, which inference does without; null where there is none. */
+  std::optional<PoolSpec> pool_;
+  /** What inference computes at once where the follower is folded in: that, its ReLU and `pool_`. */
   ConvSpec folded_;
   /** Null where nothing is folded in. */
   std::unique_ptr<ConvForward> foldedForward_;

@@ -45,7 +45,7 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
       if (to_.deferred) return prepareGradient(n);
     }
     float* const out = prepare(n, mode);
-    eachPart(n, [&](const Shard& part) { normalise(part, out + at(part)); });
+    eachPart(n, [&](const Shard& part) { normalise(from_.values + at(part), rows(part), out + at(part)); });
   }
 
   void backward(size_t n) override {
@@ -89,7 +89,7 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
   }
   void forward(const Shard& shard, Mode mode, float* values) override {
     if (mode == Mode::Training) return takeMoments(shard);
-    normalise(shard, values + at(shard));
+    normalise(values, rows(shard), values);
   }
   void backward(const Shard& part) override {
     kernels().normBackward(from_.values + at(part), to_.gradient + at(part), rows(part), spec_.channels,
@@ -100,7 +100,9 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
 
   // As what is deferred.
 
-  void values(size_t first, size_t last, float* to) override { normalise({0, first, last}, to); }
+  void values(size_t first, size_t last, float* to) override {
+    normalise(from_.values + first * to_.size, (last - first) * spec_.rows, to);
+  }
   void takeGradient(const Shard& part) override {
     float* const sums = sums_.data() + 2 * part.index * spec_.channels;
     kernels().normSums(from_.values + at(part), to_.gradient + at(part), rows(part), spec_.channels,
@@ -125,9 +127,9 @@ class NormBlock final : public CpuBlock, public Follower, public Deferred {
   /** The shift that ReLU follows; null where there is none. */
   const float* clippingShift() const { return relu_ ? parameters(spec_.parameters.second) : nullptr; }
 
-  void normalise(const Shard& part, float* to) {
-    kernels().normalise(from_.values + at(part), rows(part), spec_.channels, mean_, channel(kScale),
-                        parameters(spec_.parameters.second), relu_, to);
+  void normalise(const float* x, size_t rows, float* to) {
+    kernels().normalise(x, rows, spec_.channels, mean_, channel(kScale), parameters(spec_.parameters.second),
+                        relu_, to);
   }
 
   void takeMoments(const Shard& part) {

@@ -2,6 +2,7 @@
 
 #include "backend/buffer.h"
 #include "cpu/block.h"
+#include "cpu/pool/image.h"
 
 namespace convsweep::cpu {
 
@@ -30,7 +31,7 @@ class PoolBlock final : public CpuBlock {
       float* const mine = memory + worker * all;
       for (size_t i = shard.first; i < shard.last; ++i) {
         if (deferred) deferred->values(i, i + 1, mine);
-        poolImage(deferred ? mine : from_.values + i * from_.size, out + i * to_.size,
+        poolImage(kernels(), spec_, deferred ? mine : from_.values + i * from_.size, out + i * to_.size,
                   training ? winners_.data() + i * to_.size : nullptr);
       }
     });
@@ -47,17 +48,6 @@ class PoolBlock final : public CpuBlock {
   }
 
  private:
-  void poolImage(const float* x, float* to, int32_t* winners) {
-    const size_t channels = static_cast<size_t>(spec_.in.channels),
-                 count = static_cast<size_t>(spec_.out.width);
-    for (size_t y = 0; y < static_cast<size_t>(spec_.out.height); ++y) {
-      const size_t at = y * count * channels;
-      kernels().poolRow(spec_, x, channels, {y, 0, count}, false,
-                        static_cast<size_t>(spec_.in.width) * channels, channels, nullptr, to + at,
-                        winners ? winners + at : nullptr);
-    }
-  }
-
   PoolSpec spec_;
   /** In inference the block before pools its output. */
   bool follows_ = false;
