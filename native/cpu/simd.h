@@ -35,6 +35,14 @@ inline Vector load(const float* p) {
 inline void store(float* p, Vector v) {
   *reinterpret_cast<Unaligned*>(p) = v;
 }
+/** As `load`, for what is used several times: the compiler would load it again for each. */
+inline Vector loadOnce(const float* p) {
+  Vector v = load(p);
+#if defined(__AVX__)
+  asm("" : "+v"(v));
+#endif
+  return v;
+}
 inline Vector broadcast(float x) {
   return x - Vector{};
 }

@@ -114,7 +114,7 @@ void planeSumTile(const PlaneWindows& w, const float* first, const float* gradie
       for (size_t t = 0; t < kTaps; ++t) values[t] = load(x + i + t);
 #pragma GCC unroll 8
       for (size_t f = 0; f < kFilters; ++f) {
-        const Vector factor = load(g + i + f * step);
+        const Vector factor = loadOnce(g + i + f * step);
 #pragma GCC unroll 3
         for (size_t t = 0; t < kTaps; ++t) sum[t][f] += values[t] * factor;
       }
