@@ -13,8 +13,9 @@ const STATIC = '-static-libstdc++ -static-libgcc';
 const HIDDEN = '-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-s';
 
 /** With clang, against the libraries of another system. */
-function linux(triple, { sysroot: system, flags, linkerFlags, emulator, needs = {} }) {
+function linux(triple, arch, { sysroot: system, flags, linkerFlags, emulator, needs = {} }) {
   return {
+    testNeeds: Object.fromEntries(qemu(arch, triple).map((command) => [command, 'qemu-user'])),
     needs: { 'clang++-19': 'clang-19', 'ld.lld-19': 'lld-19', 'dpkg-deb': 'dpkg', ...needs },
     compiler: 'clang++-19',
     settings: async () => [
@@ -30,11 +31,11 @@ function linux(triple, { sysroot: system, flags, linkerFlags, emulator, needs = 
   };
 }
 
-const qemu = (arch, processor) => (process.arch === arch ? [] : [`qemu-${processor}`]);
+const qemu = (arch, triple) => (process.arch === arch ? [] : [`qemu-${triple.split('-')[0]}`]);
 
 /** Debian 11. */
 const glibc = (debian, arch, processor) =>
-  linux(`${processor}-linux-gnu`, {
+  linux(`${processor}-linux-gnu`, arch, {
     sysroot: () => sysroot(debian),
     flags: `-include ${join(root, 'cmake', 'old_glibc.h')}`,
     linkerFlags: STATIC,
@@ -43,7 +44,7 @@ const glibc = (debian, arch, processor) =>
 
 /** Debian's musl, which has no C++ library but the one that is made here. */
 const musl = (debian, arch, processor) =>
-  linux(`${processor}-linux-musl`, {
+  linux(`${processor}-linux-musl`, arch, {
     needs: { python3: 'python3', xz: 'xz-utils' },
     sysroot: () => muslSysroot(debian, `${processor}-linux-musl`),
     flags: '-stdlib=libc++',
@@ -98,9 +99,10 @@ const PLATFORMS = {
   },
 };
 
-/** Why this machine cannot build for a platform. */
-function obstacle({ needs, unless }) {
-  const missing = Object.entries(needs).filter(([command]) => !works(command));
+/** Why this machine cannot build for a platform, or test what it has built. */
+function obstacle({ needs, testNeeds = {}, unless }, isTested) {
+  const all = isTested ? { ...needs, ...testNeeds } : needs;
+  const missing = Object.entries(all).filter(([command]) => !works(command));
   if (missing.length === 0) return unless;
   return `${missing.map(([command]) => command).join(', ')} missing; on Debian or Ubuntu: sudo apt-get install -y ${missing.map(([, name]) => name).join(' ')}`;
 }
@@ -138,7 +140,7 @@ if (unknown.length > 0) {
 }
 for (const [name, platform] of Object.entries(PLATFORMS)) {
   if (named.length > 0 && !named.includes(name)) continue;
-  const reason = obstacle(platform);
+  const reason = obstacle(platform, isTested);
   if (reason) {
     console.log(`${name.padEnd(15)} not built: ${reason}`);
     // What was asked for by name must be there.
