@@ -315,7 +315,8 @@ inline Vector pickOfFour(const float* from, Integers index) {
   // As integers: arithmetic might change bits that are no floats.
   typedef int32_t FourIntegers __attribute__((vector_size(16)));
   const FourIntegers four = (FourIntegers)load4(from);
-  const Integers odd = -(index & 1), lower = -(index >> 1);
+  // Not -(index >> 1), which GCC 10 takes for a shift of the sign.
+  const Integers odd = (Integers)((index & 1) != 0), lower = (Integers)((index & 2) != 0);
   const Integers a = Integers{} + four[0], b = Integers{} + four[1];
   const Integers c = Integers{} + four[2], d = Integers{} + four[3];
   return (Vector)((~lower & ((~odd & a) | (odd & b))) | (lower & ((~odd & c) | (odd & d))));
