@@ -390,9 +390,7 @@ void checkRepeatability() {
         "evaluation repeats bit for bit");
 }
 
-/**
- * Inference does not depend on how the images are grouped, and agrees with the definition.
- */
+/** Inference does not depend on how the images are grouped, and agrees with the definition. */
 void compareInference(const std::string& name, const std::vector<Layer>& layers, Pixels pixels,
                       unsigned seed) {
   constexpr size_t kImages = 53;
@@ -416,6 +414,11 @@ void compareInference(const std::string& name, const std::vector<Layer>& layers,
   double worst = 0, loss = 0;
   for (size_t i = 0; i < whole.size(); ++i) worst = std::max(worst, std::abs(whole[i] - expected[i]));
   check(worst < 1e-5, name + ": probabilities, off by " + std::to_string(worst * 1e6) + "e-6");
+  for (size_t i = 0; i < kImages; ++i) {
+    const double sum = std::accumulate(whole.begin() + static_cast<long>(i * 10),
+                                       whole.begin() + static_cast<long>(i * 10 + 10), 0.0);
+    check(std::abs(sum - 1) < 1e-6, name + ": probabilities add up");
+  }
   for (size_t i = 0; i < kImages; ++i) loss -= std::log(expected[i * 10 + batch.labels[i]]) / kImages;
   check(std::abs(network.evaluate(*dataset, upTo(kImages), 20, control).loss - loss) < 1e-5 * loss,
         name + ": loss of an evaluation");
