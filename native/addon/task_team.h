@@ -33,8 +33,7 @@ class TaskTeam final : public ThreadTeam {
   void help(const std::atomic<bool>& leave);
 
  private:
-  /** The tasks [first, last) of the round are left, in one word: not aligned to it, clang 14 calls a library.
-   */
+  /** The tasks [first, last) of the round are left. In one word, or clang 14 calls a library for atomics. */
   struct alignas(8) Turn {
     uint32_t first, last;
     bool isOver() const { return first == last; }

@@ -40,9 +40,7 @@ class PassingMemory {
   Buffer<float> memory_[2];
 };
 
-/**
- * What the blocks of one network share: state, kernels, memory and the number of the step.
- */
+/** What the blocks of one network share: state, kernels, memory and the number of the step. */
 struct Context {
   const Kernels& kernels;
   State& state;

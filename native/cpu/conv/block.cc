@@ -42,36 +42,30 @@ ConvSpec inLongLines(ConvSpec spec, bool image) {
 
 ConvBlock::ConvBlock(const Context& context, const Node& from, const ConvSpec& spec)
     : CpuBlock(context, from, spec.pool ? spec.pool->out.size() : spec.out.size()),
+      given_(spec),
       spec_(inLongLines(spec, from.pixels)),
       frame_(inputFrame(spec_)),
       forward_(makeForward(context.kernels, spec_)),
-      kernelGradient_(makeKernelGradient(context.kernels, spec_)),
-      folded_(spec) {}
-
-bool ConvBlock::lead(Follower& follower) {
-  follower_ = &follower;
-  // Behind ReLU or pooling it is no longer a matter of kernel and bias.
-  if (spec_.relu || spec_.pool) return true;
-  folded_.relu = follower.relu();
-  foldedForward_ = makeForward(context_.kernels, inLongLines(folded_, from_.pixels));
-  return true;
-}
+      kernelGradient_(makeKernelGradient(context.kernels, spec_)) {}
 
 bool ConvBlock::pool(const PoolSpec& spec) {
   if (!follower_ || pool_) return false;
   pool_ = spec;
-  if (!foldedForward_) return true;
-  folded_.pool = spec;
-  foldedForward_ = makeForward(context_.kernels, folded_);
   return true;
 }
 
 const ConvForward& ConvBlock::prepareForward(size_t n, Mode mode) {
   const float* const bias = spec_.bias ? parameters(spec_.parameters.second) : nullptr;
   if (follower_) follower_->begin(n, mode);
-  if (mode == Mode::Training || !foldedForward_) {
+  if (mode == Mode::Training || !folds()) {
     forward_->prepare(kernel(), bias);
     return *forward_;
+  }
+  if (!foldedForward_) {
+    ConvSpec folded = given_;
+    folded.relu = follower_->relu();
+    folded.pool = pool_;
+    foldedForward_ = makeForward(context_.kernels, inLongLines(folded, from_.pixels));
   }
   const size_t rows = weightsOf(spec_) / filters();
   foldedKernel_.ensure(rows * filters());
@@ -108,7 +102,7 @@ void ConvBlock::forward(size_t n, Mode mode) {
   // Statistics are of whole shards; without them what follows can come sooner.
   size_t most = shardImages(n);
   if (deferred) most = imagesOf(kDeferred, from_.size);
-  const bool follows = follower_ && (training || !foldedForward_);
+  const bool follows = follower_ && (training || !folds());
   if (follows && !training) most = imagesOf(kCached, to_.size);
   const size_t size = implementation.scratch(), inputs = deferred ? most * from_.size + kSlack : 0;
   // Pooled while they are in the cache.

@@ -18,7 +18,10 @@ class ConvBlock final : public CpuBlock {
   void forward(size_t n, Mode mode) override;
   void backward(size_t n) override;
   void follow(CpuBlock& before) override { before.defer(); }
-  bool lead(Follower& follower) override;
+  bool lead(Follower& follower) override {
+    follower_ = &follower;
+    return true;
+  }
   bool pool(const PoolSpec& spec) override;
 
   /**
@@ -32,6 +35,8 @@ class ConvBlock final : public CpuBlock {
   const float* kernel() const { return parameters(spec_.parameters.first); }
   /** From image `first` on, whose input is at `x`. */
   ConvArrays arrays(size_t first, const float* x, float* y);
+  /** Whether inference folds the follower in: behind ReLU or pooling it is no matter of kernel and bias. */
+  bool folds() const { return follower_ && !spec_.relu && !spec_.pool; }
   /** Hands the weights to the implementation that runs, and says which one that is. */
   const ConvForward& prepareForward(size_t n, Mode mode);
   /** The input of images [first, last): where it lies, or written to `memory`. */
@@ -39,7 +44,8 @@ class ConvBlock final : public CpuBlock {
   /** Adds the shards' sums, `size` floats each, to the first. */
   static void addShards(float* sums, size_t shards, size_t size);
 
-  const ConvSpec spec_;
+  /** As the plan has it, and as it is computed. */
+  const ConvSpec given_, spec_;
   const Frame frame_;
   std::unique_ptr<ConvForward> forward_;
   std::unique_ptr<ConvKernelGradient> kernelGradient_;
@@ -48,9 +54,7 @@ class ConvBlock final : public CpuBlock {
   Follower* follower_ = nullptr;
   /** Of a pooling block behind the follower, which inference does without; null where there is none. */
   std::optional<PoolSpec> pool_;
-  /** What inference computes at once where the follower is folded in: that, its ReLU and `pool_`. */
-  ConvSpec folded_;
-  /** Null where nothing is folded in. */
+  /** With the follower folded in, its ReLU and `pool_`. Null until inference needs it. */
   std::unique_ptr<ConvForward> foldedForward_;
   Buffer<float> foldedKernel_, foldedBias_;
   Buffer<int32_t> winners_;

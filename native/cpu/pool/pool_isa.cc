@@ -53,8 +53,8 @@ void poolRun(const PoolRun& run, float* to) {
   }
 }
 
-/** The same with winners: that of a window's first value is `begin`, and `step`, `lineStep` and `next` lead
- * on. */
+/** The same with winners: `begin` is that of the first window's first value, `next` leads to the next
+ * window's. */
 template <size_t kHigh, size_t kWide>
 void poolRunWithWinners(const PoolRun& run, int32_t begin, int32_t lineStep, int32_t step, int32_t next,
                         float* to, int32_t* winners) {
