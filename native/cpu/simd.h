@@ -223,6 +223,13 @@ inline uint32_t lanesNotZero(Vector v) {
 #endif
 }
 
+/** How many bits are set, of a bit per lane. */
+inline uint32_t countLanes(uint32_t lanes) {
+  // Of four lanes from a table in a number: without an instruction of the processor it would be a call.
+  if constexpr (kLanes == 4) return 0x4332322132212110 >> 4 * lanes & 15;
+  return (uint32_t)__builtin_popcount(lanes);
+}
+
 /** A bit per lane that is `value`. */
 inline uint32_t lanesEqual(Integers v, int32_t value) {
 #if defined(__AVX512F__)
@@ -253,14 +260,14 @@ inline uint32_t lanesEqual(const uint8_t* bytes, uint8_t value) {
 #endif
 }
 
-#if defined(__AVX2__) && !defined(__AVX512F__)
-/** For each set of eight lanes, the lanes that are in it. */
+#if !defined(__AVX512F__)
+/** For each set of lanes, those that are in it. */
 struct LaneLists {
-  uint8_t lanes[256][8];
+  uint8_t lanes[1 << kLanes][kLanes];
 
   constexpr LaneLists() : lanes() {
-    for (int set = 0; set < 256; ++set) {
-      for (uint8_t lane = 0, n = 0; lane < 8; ++lane) {
+    for (int set = 0; set < 1 << kLanes; ++set) {
+      for (uint8_t lane = 0, n = 0; lane < kLanes; ++lane) {
         if (set >> lane & 1) lanes[set][n++] = lane;
       }
     }
@@ -285,6 +292,21 @@ inline void storeChosen(float* to, Vector v, uint32_t chosen) {
     *at = v[i];
     at += chosen >> i & 1;
   }
+#endif
+}
+
+/** Writes `first` + lane for each of the chosen lanes, as `storeChosen` does their values. */
+inline void storeChosenPlaces(uint8_t* to, size_t first, uint32_t chosen) {
+#if defined(__AVX512F__)
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)first));
+  const __m512i some = _mm512_maskz_compress_epi32((__mmask16)chosen, places);
+  _mm_storeu_si128((__m128i*)to, _mm512_cvtepi32_epi8(some));
+#elif defined(__AVX2__)
+  const __m128i lanes = _mm_loadl_epi64((const __m128i*)kLaneLists.lanes[chosen]);
+  _mm_storel_epi64((__m128i*)to, _mm_add_epi8(lanes, _mm_set1_epi8((char)first)));
+#else
+  for (size_t i = 0; i < kLanes; ++i) to[i] = (uint8_t)(first + kLaneLists.lanes[chosen][i]);
 #endif
 }
 

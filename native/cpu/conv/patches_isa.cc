@@ -137,7 +137,7 @@ void listByFilter(const float* gradient, const int32_t* winners, size_t position
         const size_t to = (f + j) * listStep + n[j];
         storeChosen(list.factors + to, factors, chosen);
         storeChosen((float*)list.offsets + to, offsets, chosen);
-        n[j] += (uint32_t)__builtin_popcount(chosen);
+        n[j] += countLanes(chosen);
       }
     }
     for (size_t j = 0; j < some; ++j) counts[f + j] = n[j];
@@ -182,7 +182,7 @@ size_t listByPatch(const PoolSpec& pool, const float* gradient, const int32_t* w
             const uint32_t chosen = lanesNotZero(g) & lanesEqual(winner, offset);
             storeChosen(list.factors + n, g, chosen);
             storeChosen((float*)list.offsets + n, (Vector)(lanes + (int32_t)(f * kernelStep)), chosen);
-            n += (uint32_t)__builtin_popcount(chosen);
+            n += countLanes(chosen);
           }
           count += n > patches[count].begin;
         }

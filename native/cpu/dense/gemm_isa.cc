@@ -3,8 +3,8 @@
 // C is computed in tiles that stay in registers, a block of A's columns (B's rows) at a time. B is packed
 // into a panel as wide as a tile, padded with zeros, so that the inner loop reads it in order; A is read
 // where it lies, one value at a time, since one of its strides is 1. Where A has many zeros its other values
-// are listed, row by row: rows have them at places of their own, so that each is summed alone, in a wider
-// panel.
+// are listed, row by row: rows have them at places of their own, so that tiles are rows, as wide as fill the
+// first-level cache.
 #include "cpu/dense/kernels_isa.h"
 #include "cpu/simd.h"
 
@@ -20,6 +20,10 @@ constexpr size_t rowsFor(size_t width) {
   return kLanes == 16 ? (width == 3 ? 8 : 12) : 12 / width;
 }
 
+inline size_t vectorsOf(size_t columns) {
+  return (columns + kLanes - 1) / kLanes;
+}
+
 /** Vectors of the next panel where `left` vectors are left: as few narrow panels as can be. */
 inline size_t panelWidth(size_t left) {
   return left <= kWidest ? left : kWidest == 3 && left == 4 ? 2 : kWidest;
@@ -27,6 +31,30 @@ inline size_t panelWidth(size_t left) {
 
 /** Rows that are fetched before they are packed. */
 constexpr size_t kAhead = 8;
+
+/** Without the first rows and columns. */
+inline Matrix partFrom(const Matrix& m, size_t row, size_t column) {
+  return {m.data + row * m.rowStride + column * m.columnStride, m.rowStride, m.columnStride};
+}
+
+/** A part of A: element (i, p) at data[i * rowStride + p * columnStride]. */
+struct Block {
+  size_t rows, depth;
+  Matrix a;
+
+  bool byColumn() const { return a.rowStride == 1; }
+  /** Along the side whose values are neighbours. */
+  size_t lines() const { return byColumn() ? depth : rows; }
+  size_t length() const { return byColumn() ? rows : depth; }
+  /** How many of a line's are not 0. */
+  size_t values(size_t line) const {
+    const float* const from = a.data + line * (byColumn() ? a.columnStride : a.rowStride);
+    size_t count = 0;
+    for (size_t j = 0; j < length(); j += kLanes)
+      count += countLanes(lanesNotZero(loadUpTo(from + j, length() - j)));
+    return count;
+  }
+};
 
 /** One panel: packed[depth][vectors * kLanes]. */
 void packPanel(Matrix b, size_t depth, size_t columns, size_t vectors, float* packed) {
@@ -82,9 +110,12 @@ inline void leave(const Vector (&sum)[kRows][kVectors], const Target& to) {
   }
 }
 
-/** `kByColumn`: A's rows are neighbours, else its columns. */
+/**
+ * `kByColumn`: A's rows are neighbours, else its columns. Not inlined: beside others it would not get all
+ * registers.
+ */
 template <size_t kRows, size_t kVectors, bool kByColumn>
-void tile(size_t depth, const float* a, size_t stride, const float* b, const Target& to) {
+[[gnu::noinline]] void tile(size_t depth, const float* a, size_t stride, const float* b, const Target& to) {
   Vector sum[kRows][kVectors] = {};
   // One pointer per three rows, so that all addresses are pointer + stride * {0, 1, 2}.
   constexpr size_t kPointers = (kRows + 2) / 3;
@@ -145,74 +176,136 @@ void panels(size_t vectors, size_t m, size_t depth, const float* a, size_t strid
   if (kWidest == 3 && vectors == 3) panel<kWidest, kByColumn>(m, depth, a, stride, b, to);
 }
 
+/** Packs B's columns from `j` on, as many of `n` as fill `vectors`, and says where their sums belong. */
+Target packColumns(Matrix b, size_t depth, size_t j, size_t n, size_t vectors, const Target& to,
+                   float* packed) {
+  const size_t width = least(n - j, vectors * kLanes);
+  packPanel(partFrom(b, 0, j), depth, width, vectors, packed);
+  return {to.c + j, to.stride, width - (vectors - 1) * kLanes, to.add};
+}
+
+/** The block's product with `b`, whose rows have `n` columns. */
+void multiplyTiles(const Block& block, Matrix b, size_t n, const Target& to, float* packed) {
+  const Matrix& a = block.a;
+  size_t vectors;
+  for (size_t j = 0; j < n; j += vectors * kLanes) {
+    vectors = panelWidth(vectorsOf(n - j));
+    const Target columns = packColumns(b, block.depth, j, n, vectors, to, packed);
+    if (block.byColumn()) {
+      panels<true>(vectors, block.rows, block.depth, a.data, a.columnStride, packed, columns);
+    } else {
+      panels<false>(vectors, block.rows, block.depth, a.data, a.rowStride, packed, columns);
+    }
+  }
+}
+
 // ---- Without zeros ----------------------------------------------------------------------------------------
 
-/** Vectors of a row that is summed alone: enough of them to keep the multiply-add units busy. */
-constexpr size_t kListWidest = 8;
+/**
+ * Vectors of a panel of B: each value has vectors of its own to be multiplied with, so all of the panel must
+ * stay in the first-level cache.
+ */
+constexpr size_t kListWidest = kLanes == 16 ? 4 : 8;
 static_assert(kDepth * kListWidest * kLanes <= kGemmScratch && kDepth <= ValueList::kMost);
+static_assert(kLanes <= ValueList::kRoom);
 
-/** A part of A: element (i, p) at data[i * rowStride + p * columnStride]. */
-struct Block {
-  size_t rows, depth;
-  Matrix a;
-
-  bool byColumn() const { return a.rowStride == 1; }
-  /** Along the side whose values are neighbours. */
-  size_t lines() const { return byColumn() ? depth : rows; }
-  size_t length() const { return byColumn() ? rows : depth; }
-  /** Calls visit(first, lanes that are not 0) for the vectors of a line. */
-  template <typename Visit>
-  void eachVector(size_t line, const Visit& visit) const {
-    const float* const from = a.data + line * (byColumn() ? a.columnStride : a.rowStride);
-    for (size_t j = 0; j < length(); j += kLanes) visit(j, lanesNotZero(loadUpTo(from + j, length() - j)));
-  }
-};
+/** Rows that are summed at a time: enough sums to keep the multiply-add units busy. */
+constexpr size_t listedRows(size_t vectors) {
+  return vectors <= 4 ? 2 : 1;
+}
 
 /**
  * Whether the block has so few values that it pays to list them, by a sample of its lines. In half cycles, a
- * value in tiles takes one for each vector of C. A listed one takes five, and then for each panel one for
- * each vector and for itself, but eight at least, which is how long a multiply-add takes, and two for each
- * vector that comes from the second-level cache; and half as much again, since rows end at different times.
+ * value in tiles takes one for each vector of C. To be looked at takes one; a listed value then takes, for
+ * each panel, one for each vector and for itself, but four at least, since a multiply-add takes eight; and
+ * the end of a row, which is not foreseen, 40. Vectors of 4 have no multiply-add, so that a value in tiles
+ * takes a quarter more, and it takes three times as long to look at one.
  */
 bool paysToList(const Block& block, size_t vectors) {
-  constexpr size_t kSample = 16;
+  constexpr size_t kSample = 16, kLeast = 4, kEnd = 40;
+  constexpr size_t kLook = kLanes == 4 ? 3 : 1, kTileQuarters = kLanes == 4 ? 5 : 4;
   const size_t step = (block.lines() + kSample - 1) / kSample;
   size_t values = 0, all = 0;
-  for (size_t line = 0; line < block.lines(); line += step, all += block.length()) {
-    block.eachVector(line, [&](size_t, uint32_t some) { values += (size_t)__builtin_popcount(some); });
+  for (size_t line = 0; line < block.lines(); line += step, all += block.length())
+    values += block.values(line);
+  const size_t panels = (vectors + kListWidest - 1) / kListWidest;
+  const size_t listed = least(vectors, kListWidest) + 1;
+  const size_t products = values * (listed > kLeast ? listed : kLeast) + all / block.depth * kEnd;
+  return 4 * (all * kLook + products * panels) < kTileQuarters * all * vectors;
+}
+
+/** Rows that are turned at a time where A's columns are its lines. */
+constexpr size_t kTurnedRows = 16;
+
+/** turned[row][kDepth] of the block's rows from `first` on. */
+void turnRows(const Block& block, size_t first, size_t rows, float* turned) {
+  const float* const from = block.a.data + first;
+  const size_t stride = block.a.columnStride;
+  const size_t fours = rows / 4 * 4, deep = block.depth / 4 * 4;
+  for (size_t p = 0; p < deep; p += 4) {
+    for (size_t i = 0; i < fours; i += 4)
+      transpose4(from + p * stride + i, stride, turned + i * kDepth + p, kDepth);
   }
-  const size_t width = least(vectors, kListWidest);
-  const bool isNear = kDepth * width * kLanes * sizeof(float) <= 32 * 1024;
-  const size_t panel = !isNear ? 2 * width : width + 1 > 8 ? width + 1 : 8;
-  return 3 * values * (panel * vectors + 5 * width) < 2 * all * vectors * width;
+  for (size_t p = 0; p < block.depth; ++p) {
+    for (size_t i = p < deep ? fours : 0; i < rows; ++i) turned[i * kDepth + p] = from[p * stride + i];
+  }
+}
+
+void listRow(const float* row, size_t depth, ValueList& list) {
+  size_t count = 0;
+  for (size_t p = 0; p < depth; p += kLanes) {
+    const Vector x = loadUpTo(row + p, depth - p);
+    const uint32_t some = lanesNotZero(x);
+    storeChosen(list.values + count, x, some);
+    storeChosenPlaces(list.depths + count, p, some);
+    count += countLanes(some);
+  }
+  list.count = count;
 }
 
 /** Lists, for each row, its values that are not 0. */
 void listValues(const Block& block, ValueList* lists) {
-  for (size_t i = 0; i < block.rows; ++i) lists[i].count = 0;
-  const Matrix& a = block.a;
-  for (size_t line = 0; line < block.lines(); ++line) {
-    block.eachVector(line, [&](size_t first, uint32_t some) {
-      for (; some != 0; some &= some - 1) {
-        const size_t at = first + (size_t)__builtin_ctz(some);
-        const size_t i = block.byColumn() ? at : line, p = block.byColumn() ? line : at;
-        ValueList& list = lists[i];
-        list.values[list.count] = a.data[i * a.rowStride + p * a.columnStride];
-        list.depths[list.count++] = (uint8_t)p;
+  float turned[kTurnedRows * kDepth];
+  for (size_t first = 0; first < block.rows; first += kTurnedRows) {
+    const size_t rows = least(kTurnedRows, block.rows - first);
+    if (block.byColumn()) turnRows(block, first, rows, turned);
+    for (size_t i = 0; i < rows; ++i) {
+      if (block.byColumn()) {
+        listRow(turned + i * kDepth, block.depth, lists[first + i]);
+      } else {
+        const float* const row = block.a.data + (first + i) * block.a.rowStride;
+        // Those of the next block: rows lie too far apart for the processor to foresee them.
+        for (size_t p = 0; p < kDepth; p += 16) __builtin_prefetch(row + kDepth + p, 0, 2);
+        listRow(row, block.depth, lists[first + i]);
       }
-    });
+    }
   }
 }
 
-/** The sums of a row of A over a panel of B. */
 template <size_t kVectors>
-void listedRow(const ValueList& list, const float* b, const Target& to) {
-  Vector sum[1][kVectors] = {};
-  for (size_t d = 0; d < list.count; ++d) {
-    const float* const row = b + list.depths[d] * kVectors * kLanes;
-    const Vector x = broadcast(list.values[d]);
+inline void addListed(const ValueList& list, size_t at, const float* b, Vector (&sum)[kVectors]) {
+  const float* const row = b + list.depths[at] * kVectors * kLanes;
+  const Vector x = broadcast(list.values[at]);
 #pragma GCC unroll 8
-    for (size_t v = 0; v < kVectors; ++v) sum[0][v] += x * load(row + v * kLanes);
+  for (size_t v = 0; v < kVectors; ++v) sum[v] += x * load(row + v * kLanes);
+}
+
+/** The sums of rows of A over a panel of B. */
+template <size_t kRows, size_t kVectors>
+void sumListed(const ValueList* lists, const float* b, const Target& to) {
+  Vector sum[kRows][kVectors] = {};
+  size_t common = lists[0].count;
+#pragma GCC unroll 2
+  for (size_t i = 1; i < kRows; ++i) common = least(common, lists[i].count);
+  for (size_t at = 0; at < common; ++at) {
+#pragma GCC unroll 2
+    for (size_t i = 0; i < kRows; ++i) addListed(lists[i], at, b, sum[i]);
+  }
+  if constexpr (kRows > 1) {
+#pragma GCC unroll 2
+    for (size_t i = 0; i < kRows; ++i) {
+      for (size_t at = common; at < lists[i].count; ++at) addListed(lists[i], at, b, sum[i]);
+    }
   }
   leave(sum, to);
 }
@@ -220,9 +313,25 @@ void listedRow(const ValueList& list, const float* b, const Target& to) {
 template <size_t kVectors = kListWidest>
 void listedPanel(size_t vectors, size_t m, const ValueList* lists, const float* b, Target to) {
   if (vectors == kVectors) {
-    for (size_t i = 0; i < m; ++i, to.c += to.stride) listedRow<kVectors>(lists[i], b, to);
+    constexpr size_t kRows = listedRows(kVectors);
+    size_t i = 0;
+    for (; i + kRows <= m; i += kRows, to.c += kRows * to.stride)
+      sumListed<kRows, kVectors>(lists + i, b, to);
+    if (i < m) sumListed<1, kVectors>(lists + i, b, to);
   } else if constexpr (kVectors > 1) {
     listedPanel<kVectors - 1>(vectors, m, lists, b, to);
+  }
+}
+
+/** As `multiplyTiles`. */
+void multiplyListed(const Block& block, Matrix b, size_t n, const Target& to, float* packed,
+                    ValueList* lists) {
+  listValues(block, lists);
+  size_t vectors;
+  for (size_t j = 0; j < n; j += vectors * kLanes) {
+    vectors = evenPart(vectorsOf(n - j), kListWidest);
+    const Target columns = packColumns(b, block.depth, j, n, vectors, to, packed);
+    listedPanel(vectors, block.rows, lists, packed, columns);
   }
 }
 
@@ -230,28 +339,15 @@ void listedPanel(size_t vectors, size_t m, const ValueList* lists, const float* 
 
 void gemm(size_t m, size_t n, size_t k, Matrix a, Matrix b, float* c, size_t ldc, float* scratch,
           ValueList* lists) {
-  for (size_t p0 = 0; p0 < k; p0 += kDepth) {
-    for (size_t i0 = 0; i0 < m; i0 += kListedRows) {
-      const Block block{least(kListedRows, m - i0),
-                        least(kDepth, k - p0),
-                        {a.data + i0 * a.rowStride + p0 * a.columnStride, a.rowStride, a.columnStride}};
-      const bool listed = paysToList(block, (n + kLanes - 1) / kLanes);
-      if (listed) listValues(block, lists);
-      size_t vectors;
-      for (size_t j = 0; j < n; j += vectors * kLanes) {
-        const size_t left = (n - j + kLanes - 1) / kLanes;
-        vectors = listed ? evenPart(left, kListWidest) : panelWidth(left);
-        const size_t width = least(n - j, vectors * kLanes);
-        packPanel({b.data + p0 * b.rowStride + j * b.columnStride, b.rowStride, b.columnStride}, block.depth,
-                  width, vectors, scratch);
-        const Target to{c + i0 * ldc + j, ldc, width - (vectors - 1) * kLanes, p0 > 0};
-        if (listed) {
-          listedPanel(vectors, block.rows, lists, scratch, to);
-        } else if (block.byColumn()) {
-          panels<true>(vectors, block.rows, block.depth, block.a.data, a.columnStride, scratch, to);
-        } else {
-          panels<false>(vectors, block.rows, block.depth, block.a.data, a.rowStride, scratch, to);
-        }
+  for (size_t p = 0; p < k; p += kDepth) {
+    const Matrix below = partFrom(b, p, 0);
+    for (size_t i = 0; i < m; i += kListedRows) {
+      const Block block{least(kListedRows, m - i), least(kDepth, k - p), partFrom(a, i, p)};
+      const Target to{c + i * ldc, ldc, kLanes, p > 0};
+      if (paysToList(block, vectorsOf(n))) {
+        multiplyListed(block, below, n, to, scratch, lists);
+      } else {
+        multiplyTiles(block, below, n, to, scratch);
       }
     }
   }

@@ -14,9 +14,11 @@ struct Matrix {
 /** The values of a row of A, or of a part of it, that are not 0, and where they are. */
 struct ValueList {
   static constexpr size_t kMost = 128;
+  /** Beyond the last, for vectors that are written in whole. */
+  static constexpr size_t kRoom = 16;
   size_t count;
-  float values[kMost];
-  uint8_t depths[kMost];
+  float values[kMost + kRoom];
+  uint8_t depths[kMost + kRoom];
 };
 
 /** Rows of A that are listed at a time. */

@@ -262,7 +262,7 @@ void listByFilter(const StemShape& s, const float* gradient, const uint8_t* winn
       const uint32_t chosen = lanesNotZero(values) & valid(positions - at);
       storeChosen(list.factors + n, values, chosen);
       storeChosen((float*)list.offsets + n, load(o + at), chosen);
-      n += (uint32_t)__builtin_popcount(chosen);
+      n += countLanes(chosen);
     }
   }
   begins[s.filters2] = n;
@@ -309,7 +309,7 @@ void listByPosition(const StemShape& s, const float* gradient, const uint8_t* wi
         // Integers travel as the bits of floats here, too.
         storeChosen(list.factors + n, values, chosen);
         storeChosen((float*)list.offsets + n, (Vector)(lanes + (int32_t)(c * kTaps * kGroup)), chosen);
-        n += (uint32_t)__builtin_popcount(chosen);
+        n += countLanes(chosen);
       }
     }
   }
