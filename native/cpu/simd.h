@@ -345,5 +345,49 @@ inline Vector pickOfFour(const float* from, Integers index) {
 #endif
 }
 
+// ---- Half a vector, for what would leave the other half empty ---------------------------------------------
+
+#if defined(__AVX512F__)
+typedef float Half __attribute__((vector_size(kLanes / 2 * sizeof(float))));
+
+inline void storePart(float* p, Half v, size_t width) {
+  _mm256_mask_storeu_ps(p, (__mmask8)((1u << width) - 1), v);
+}
+inline Half clip(Half x) {
+  return _mm256_max_ps(Half{}, x);
+}
+/** With zeros in the other half. */
+inline Vector extended(Half v) {
+  return _mm512_zextps256_ps512(v);
+}
+#else
+/** There is none: as wide as a vector. */
+typedef Vector Half;
+#endif
+inline Vector extended(Vector v) {
+  return v;
+}
+
+template <typename V>
+constexpr size_t kLanesOf = sizeof(V) / sizeof(float);
+
+template <typename V>
+inline V loadAs(const float* p) {
+  V v;
+  __builtin_memcpy(&v, p, sizeof(V));
+  return v;
+}
+template <typename V>
+inline V broadcastAs(float x) {
+  return x - V{};
+}
+/** The first lanes. */
+template <typename V>
+inline V firstOf(Vector v) {
+  V first;
+  __builtin_memcpy(&first, &v, sizeof(V));
+  return first;
+}
+
 }  // namespace
 }  // namespace convsweep::cpu::CONVSWEEP_ISA

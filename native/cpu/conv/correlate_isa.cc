@@ -33,22 +33,85 @@ inline size_t panelWidth(size_t left, size_t count) {
   return left == 4 ? 2 : least(left, 3);
 }
 
-/** Where a tile leaves its sums, and the columns of its last vector. */
+/** What a tile is wide: vectors, and the floats in them, of which the last vector may be half a one. */
+struct Panel {
+  size_t vectors, width;
+
+  /** The next one where `left` filters are left. */
+  Panel(size_t left, size_t count) : vectors(panelWidth(vectorsOf(left), count)), width(vectors * kLanes) {
+    if (left + kLanesOf<Half> <= width) width -= kLanes - kLanesOf<Half>;
+  }
+  /** Calls run.operator()<vectors, type of the last>(). */
+  template <size_t kVectors = kWidest, typename Run>
+  void call(const Run& run) const {
+    if (vectors != kVectors) {
+      if constexpr (kVectors > 1) call<kVectors - 1>(run);
+    } else if (width < vectors * kLanes) {
+      run.template operator()<kVectors, Half>();
+    } else {
+      run.template operator()<kVectors, Vector>();
+    }
+  }
+};
+
+/** A window's sums, or what is multiplied for all windows: a panel's width. */
+template <size_t kVectors, typename Last>
+struct Row {
+  static constexpr size_t kWhole = kVectors - 1;
+  static constexpr size_t kWidth = kWhole * kLanes + kLanesOf<Last>;
+  Vector whole[kVectors];
+  Last last;
+
+  [[gnu::always_inline]] void read(const float* from) {
+#pragma GCC unroll 3
+    for (size_t v = 0; v < kWhole; ++v) whole[v] = load(from + v * kLanes);
+    last = loadAs<Last>(from + kWhole * kLanes);
+  }
+  [[gnu::always_inline]] void add(float value, const Row& row) {
+    if constexpr (kWhole > 0) {
+      const Vector x = broadcast(value);
+#pragma GCC unroll 3
+      for (size_t v = 0; v < kWhole; ++v) whole[v] += x * row.whole[v];
+      last += firstOf<Last>(x) * row.last;
+    } else {
+      last += broadcastAs<Last>(value) * row.last;
+    }
+  }
+  [[gnu::always_inline]] void write(float* to) const {
+#pragma GCC unroll 3
+    for (size_t v = 0; v < kWhole; ++v) store(to + v * kLanes, whole[v]);
+    __builtin_memcpy(to + kWhole * kLanes, &last, sizeof last);
+  }
+};
+
+/** Where a tile leaves its sums, and how many floats of its last vector. */
 struct Target {
   float* to;
   size_t stride, lastWidth;
   bool relu;
 };
 
-template <size_t kWindows, size_t kVectors>
+template <size_t kVectors, typename Last>
+inline void leave(const Row<kVectors, Last>& sums, float* to, const Target& target) {
+  constexpr size_t kWhole = kVectors - 1;
+#pragma GCC unroll 3
+  for (size_t v = 0; v < kWhole; ++v)
+    store(to + v * kLanes, target.relu ? clip(sums.whole[v]) : sums.whole[v]);
+  const Last last = target.relu ? clip(sums.last) : sums.last;
+  to += kWhole * kLanes;
+  if (target.lastWidth == kLanes) {
+    store(to, extended(last));
+  } else {
+    storePart(to, last, target.lastWidth);
+  }
+}
+
+template <size_t kWindows, size_t kVectors, typename Last>
 void tile(const Windows& w, const float* first, const float* packed, const float* bias,
           const Target& target) {
-  Vector sum[kWindows][kVectors];
+  Row<kVectors, Last> sum[kWindows];
 #pragma GCC unroll 14
-  for (size_t i = 0; i < kWindows; ++i) {
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) sum[i][v] = load(bias + v * kLanes);
-  }
+  for (size_t i = 0; i < kWindows; ++i) sum[i].read(bias);
   // One pointer per three windows, so that all addresses are pointer + step * {0, 1, 2}.
   constexpr size_t kPointers = (kWindows + 2) / 3;
   const size_t step = w.step;
@@ -57,34 +120,18 @@ void tile(const Windows& w, const float* first, const float* packed, const float
 #pragma GCC unroll 5
     for (size_t i = 0; i < kPointers; ++i) windows[i] = first + 3 * i * step;
     for (size_t t = 0; t < w.run; ++t) {
-      Vector values[kVectors];
-#pragma GCC unroll 4
-      for (size_t v = 0; v < kVectors; ++v) values[v] = load(packed + v * kLanes);
+      Row<kVectors, Last> values;
+      values.read(packed);
 #pragma GCC unroll 14
-      for (size_t i = 0; i < kWindows; ++i) {
-        const Vector x = broadcast(windows[i / 3][i % 3 * step]);
-#pragma GCC unroll 4
-        for (size_t v = 0; v < kVectors; ++v) sum[i][v] += x * values[v];
-      }
+      for (size_t i = 0; i < kWindows; ++i) sum[i].add(windows[i / 3][i % 3 * step], values);
 #pragma GCC unroll 5
       for (size_t i = 0; i < kPointers; ++i) ++windows[i];
-      packed += kVectors * kLanes;
+      packed += values.kWidth;
     }
     first += w.pitch;
   }
 #pragma GCC unroll 14
-  for (size_t i = 0; i < kWindows; ++i) {
-    float* const to = target.to + i * target.stride;
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) {
-      const Vector y = target.relu ? clip(sum[i][v]) : sum[i][v];
-      if (v + 1 < kVectors || target.lastWidth == kLanes) {
-        store(to + v * kLanes, y);
-      } else {
-        storePart(to + v * kLanes, y, target.lastWidth);
-      }
-    }
-  }
+  for (size_t i = 0; i < kWindows; ++i) leave(sum[i], target.to + i * target.stride, target);
 }
 
 /** The n-th takes n + 1 windows, or values. */
@@ -95,15 +142,15 @@ struct Tiles {
 
 typedef void (*Tile)(const Windows&, const float*, const float*, const float*, const Target&);
 
-template <size_t kVectors, size_t... kFewer>
+template <size_t kVectors, typename Last, size_t... kFewer>
 constexpr Tiles<Tile, sizeof...(kFewer)> tiles(std::index_sequence<kFewer...>) {
-  return {{tile<kFewer + 1, kVectors>...}};
+  return {{tile<kFewer + 1, kVectors, Last>...}};
 }
 
-template <size_t kVectors>
+template <size_t kVectors, typename Last>
 void line(const Windows& w, const float* packed, const float* bias, Target target) {
   constexpr size_t kMax = mostWindows(kVectors);
-  constexpr auto all = tiles<kVectors>(std::make_index_sequence<kMax>{});
+  static constexpr auto all = tiles<kVectors, Last>(std::make_index_sequence<kMax>{});
   const float* first = w.first;
   size_t left = w.count;
   // Tiles of about the same size: small ones do not keep the multiply-add units busy.
@@ -119,49 +166,38 @@ void line(const Windows& w, const float* packed, const float* bias, Target targe
 // ---- Gradients of weights ---------------------------------------------------------------------------------
 
 /** Of `kValues` neighbouring values of a run: sum[value][filter] over all windows. */
-template <size_t kValues, size_t kVectors>
+template <size_t kValues, size_t kVectors, typename Last>
 void sumTile(const Windows& w, const float* first, const float* gradient, size_t stride, float* sums,
              size_t sumsStride) {
-  Vector sum[kValues][kVectors];
+  Row<kVectors, Last> sum[kValues];
 #pragma GCC unroll 14
-  for (size_t i = 0; i < kValues; ++i) {
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) sum[i][v] = load(sums + i * sumsStride + v * kLanes);
-  }
+  for (size_t i = 0; i < kValues; ++i) sum[i].read(sums + i * sumsStride);
   for (size_t l = 0; l < w.lines; ++l) {
     const float* x = first + l * w.lineStep;
     for (size_t i = 0; i < w.count; ++i) {
-      Vector g[kVectors];
-#pragma GCC unroll 4
-      for (size_t v = 0; v < kVectors; ++v) g[v] = load(gradient + v * kLanes);
+      Row<kVectors, Last> g;
+      g.read(gradient);
 #pragma GCC unroll 14
-      for (size_t t = 0; t < kValues; ++t) {
-        const Vector value = broadcast(x[t]);
-#pragma GCC unroll 4
-        for (size_t v = 0; v < kVectors; ++v) sum[t][v] += value * g[v];
-      }
+      for (size_t t = 0; t < kValues; ++t) sum[t].add(x[t], g);
       x += w.step;
       gradient += stride;
     }
   }
 #pragma GCC unroll 14
-  for (size_t i = 0; i < kValues; ++i) {
-#pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) store(sums + i * sumsStride + v * kLanes, sum[i][v]);
-  }
+  for (size_t i = 0; i < kValues; ++i) sum[i].write(sums + i * sumsStride);
 }
 
 typedef void (*SumTile)(const Windows&, const float*, const float*, size_t, float*, size_t);
 
-template <size_t kVectors, size_t... kFewer>
+template <size_t kVectors, typename Last, size_t... kFewer>
 constexpr Tiles<SumTile, sizeof...(kFewer)> sumTiles(std::index_sequence<kFewer...>) {
-  return {{sumTile<kFewer + 1, kVectors>...}};
+  return {{sumTile<kFewer + 1, kVectors, Last>...}};
 }
 
-template <size_t kVectors>
+template <size_t kVectors, typename Last>
 void sumPanel(const Windows& w, const float* gradient, size_t stride, float* sums, size_t sumsStride) {
   constexpr size_t kMax = mostWindows(kVectors);
-  constexpr auto all = sumTiles<kVectors>(std::make_index_sequence<kMax>{});
+  static constexpr auto all = sumTiles<kVectors, Last>(std::make_index_sequence<kMax>{});
   for (size_t row = 0; row < w.rows; ++row) {
     const float* first = w.first + row * w.pitch;
     size_t left = w.run;
@@ -177,7 +213,7 @@ void sumPanel(const Windows& w, const float* gradient, size_t stride, float* sum
 
 }  // namespace
 
-// Layout: the bias in whole vectors, then panels [depth][vectors * kLanes], padded with zeros.
+// Layout: the bias in whole vectors, then panels [depth][width], padded with zeros.
 
 size_t packedSize(size_t depth, size_t filters) {
   return (depth + 1) * vectorsOf(filters) * kLanes;
@@ -188,14 +224,13 @@ void pack(const float* kernel, const float* bias, size_t depth, size_t filters, 
   for (size_t f = 0; f < all; ++f) packed[f] = bias && f < filters ? bias[f] : 0;
   packed += all;
   for (size_t f = 0; f < filters;) {
-    const size_t width = panelWidth(vectorsOf(filters - f), count) * kLanes;
-    for (size_t d = 0; d < depth; ++d, packed += width) {
-      for (size_t i = 0; i < width; i += kLanes) {
-        const size_t left = f + i < filters ? filters - f - i : 0;
-        store(packed + i, loadPart(kernel + d * filters + f + i, least(left, kLanes)));
-      }
+    const Panel panel(filters - f, count);
+    for (size_t d = 0; d < depth; ++d, packed += panel.width) {
+      // Half of a last vector may be overwritten by the next row, for which there is room.
+      for (size_t i = 0; i < panel.width; i += kLanes)
+        store(packed + i, loadUpTo(kernel + d * filters + f + i, filters - f - i));
     }
-    f += width;
+    f += panel.width;
   }
 }
 
@@ -205,36 +240,24 @@ void correlate(const Windows& w, const PackedKernel& kernel, bool relu, float* t
   const float* const bias = kernel.data;
   const float* packed = bias + vectorsOf(filters) * kLanes;
   for (size_t f = 0; f < filters;) {
-    const size_t vectors = panelWidth(vectorsOf(filters - f), kernel.count);
-    const size_t width = vectors * kLanes;
-    const Target target{to + f, stride, padded ? kLanes : least(filters - f, width) - (vectors - 1) * kLanes,
-                        relu};
-    if (vectors == 1) line<1>(w, packed, bias + f, target);
-    if (vectors == 2) line<2>(w, packed, bias + f, target);
-    if constexpr (kWidest >= 3) {
-      if (vectors == 3) line<3>(w, packed, bias + f, target);
-    }
-    if constexpr (kWidest == 4) {
-      if (vectors == 4) line<4>(w, packed, bias + f, target);
-    }
-    packed += w.rows * w.run * width;
-    f += width;
+    const Panel panel(filters - f, kernel.count);
+    const size_t last = padded ? kLanes : least(filters - f, panel.width) - (panel.vectors - 1) * kLanes;
+    panel.call([&]<size_t kVectors, typename Last>() {
+      line<kVectors, Last>(w, packed, bias + f, {to + f, stride, last, relu});
+    });
+    packed += w.depth() * panel.width;
+    f += panel.width;
   }
 }
 
 void weightSums(const Windows& w, const float* gradient, size_t filters, size_t stride, float* sums) {
   const size_t all = vectorsOf(filters) * kLanes;
   for (size_t f = 0; f < filters;) {
-    const size_t vectors = panelWidth(vectorsOf(filters - f), w.run);
-    if (vectors == 1) sumPanel<1>(w, gradient + f, stride, sums + f, all);
-    if (vectors == 2) sumPanel<2>(w, gradient + f, stride, sums + f, all);
-    if constexpr (kWidest >= 3) {
-      if (vectors == 3) sumPanel<3>(w, gradient + f, stride, sums + f, all);
-    }
-    if constexpr (kWidest == 4) {
-      if (vectors == 4) sumPanel<4>(w, gradient + f, stride, sums + f, all);
-    }
-    f += vectors * kLanes;
+    const Panel panel(filters - f, w.run);
+    panel.call([&]<size_t kVectors, typename Last>() {
+      sumPanel<kVectors, Last>(w, gradient + f, stride, sums + f, all);
+    });
+    f += panel.width;
   }
 }
 
