@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/conv/ink.h"
 #include "cpu/conv/list.h"
 #include "cpu/conv/turn.h"
 #include "cpu/pool/image.h"
@@ -78,7 +79,7 @@ const ConvForward& ConvBlock::prepareForward(size_t n, Mode mode) {
 ConvArrays ConvBlock::arrays(size_t first, const float* x, float* y) {
   const size_t in = first * from_.size, out = first * to_.size;
   return {x,
-          from_.pixels ? ink_.data() + first * static_cast<size_t>(spec_.in.height) : nullptr,
+          from_.pixels ? ink_.data() + first * static_cast<size_t>(spec_.out.height) : nullptr,
           y,
           spec_.pool ? winners_.data() + out : nullptr,
           to_.gradient ? to_.gradient + out : nullptr,
@@ -96,8 +97,11 @@ void ConvBlock::forward(size_t n, Mode mode) {
   const bool training = mode == Mode::Training;
   if (training && spec_.pool) winners_.ensure(n * to_.size);
   const ConvForward& implementation = prepareForward(n, mode);
-  const size_t lines = static_cast<size_t>(spec_.in.height);
-  if (from_.pixels) ink_.ensure(n * lines);
+  const size_t lines = static_cast<size_t>(spec_.in.height), results = static_cast<size_t>(spec_.out.height);
+  if (from_.pixels) {
+    ink_.ensure(n * results);
+    inkedLines_.ensure(team().workers() * lines);
+  }
   Deferred* const deferred = training ? from_.deferred : nullptr;
   // Statistics are of whole shards; without them what follows can come sooner.
   size_t most = shardImages(n);
@@ -112,18 +116,21 @@ void ConvBlock::forward(size_t n, Mode mode) {
   float* const memory = scratch(all);
   team().forEachShard(n, [&](const Shard& shard, size_t worker) {
     float* const mine = memory + worker * all;
-    for (size_t i = shard.first; from_.pixels && i < shard.last; ++i)
-      kernels().conv->inkOf(from_.values + i * from_.size, spec_.in, ink_.data() + i * lines);
+    Span* const inked = inkedLines_.data() + worker * lines;
+    for (size_t i = shard.first; from_.pixels && i < shard.last; ++i) {
+      kernels().conv->inkOf(from_.values + i * from_.size, spec_.in, inked);
+      resultsWithInk(spec_, inked, ink_.data() + i * results);
+    }
     for (size_t first = shard.first, last; first < shard.last; first = last) {
       last = std::min(first + most, shard.last);
       float* const out = y + first * stride;
-      float* const results = pools ? mine + size + inputs : out;
-      ConvArrays part = arrays(first, input(deferred, first, last, mine + size), results);
+      float* const to = pools ? mine + size + inputs : out;
+      ConvArrays part = arrays(first, input(deferred, first, last, mine + size), to);
       if (!training) part.winners = nullptr;
       implementation.run(last - first, part, mine);
-      if (follows && !training) follower_->forward({shard.index, first, last}, mode, results);
+      if (follows && !training) follower_->forward({shard.index, first, last}, mode, to);
       for (size_t i = 0; pools && i < last - first; ++i)
-        poolImage(kernels(), *pool_, results + i * to_.size, out + i * stride, nullptr);
+        poolImage(kernels(), *pool_, to + i * to_.size, out + i * stride, nullptr);
     }
     if (follows && training) follower_->forward(shard, mode, y + shard.first * stride);
   });

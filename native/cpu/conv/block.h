@@ -58,8 +58,9 @@ class ConvBlock final : public CpuBlock {
   std::unique_ptr<ConvForward> foldedForward_;
   Buffer<float> foldedKernel_, foldedBias_;
   Buffer<int32_t> winners_;
-  /** Of each line of the images, if this is the first layer. */
-  Buffer<Span> ink_;
+  /** Of each line of results, those that see ink, if this is the first layer; of a worker's image, its lines.
+   */
+  Buffer<Span> ink_, inkedLines_;
   Buffer<float> kernelSums_, biasSums_;
 };
 

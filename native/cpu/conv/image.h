@@ -46,7 +46,8 @@ inline void poolRowOf(const Kernels& kernels, const ConvSpec& spec, const float*
   int32_t* const winners = arrays.winners ? arrays.winners + at : nullptr;
   Span some{0, static_cast<uint32_t>(count)};
   if (arrays.ink) {
-    some = pooledWithInk(spec, arrays.ink + image * static_cast<size_t>(spec.in.height), y);
+    const Span* const results = arrays.ink + image * static_cast<size_t>(spec.out.height);
+    some = pooledWithInk(spec, results, static_cast<int>(y));
     poolBlank(kernels, filters, 0, some.begin, blank, to, winners);
     poolBlank(kernels, filters, some.end, count, blank, to, winners);
   }
@@ -70,7 +71,7 @@ void convolveImage(const Kernels& kernels, const ConvSpec& spec, const ConvArray
     float* const to = first + y * count * stride;
     Span some{0, static_cast<uint32_t>(count)};
     if (arrays.ink) {
-      some = resultsWithInk(spec, arrays.ink + image * static_cast<size_t>(spec.in.height), y);
+      some = arrays.ink[image * static_cast<size_t>(spec.out.height) + y];
       const size_t filters = static_cast<size_t>(spec.out.channels);
       kernels.conv->repeat(blank.unpooled.data(), filters, some.begin, to, stride);
       kernels.conv->repeat(blank.unpooled.data(), filters, count - some.end, to + some.end * stride, stride);

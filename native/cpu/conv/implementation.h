@@ -14,7 +14,7 @@ namespace convsweep::cpu {
 /** Where the arrays of some images begin. */
 struct ConvArrays {
   const float* x;
-  /** Where the images have ink, see ink.h, a span for each line; null where x is no image. */
+  /** Of each line of results before pooling, those that see ink, see ink.h; null where x is no image. */
   const Span* ink;
   /**
    * Pooled values and their winners, see Kernels::poolRow, or -1 where all that a window sees is blank;

@@ -28,28 +28,27 @@ inline Span both(const Span& a, const Span& b) {
   return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
-/** All that the `y`-th row of windows sees of the lines of `spans`. */
-template <typename Spans>
-Span seenBy(int y, const Window& w, int lines, const Spans& spans) {
+/** All that the `y`-th row of windows sees of `lines` lines. */
+inline Span seenBy(int y, const Window& w, int lines, const Span* spans) {
   const int top = y * w.strideY - w.padTop;
   Span all{0, 0};
   for (int line = std::max(top, 0); line < std::min(top + w.height, lines); ++line)
-    all = both(all, spans(static_cast<size_t>(line)));
+    all = both(all, spans[line]);
   return all;
 }
 
-/** Of the y-th line of results, those that see ink. `ink`: of each line of the image, in pixels. */
-inline Span resultsWithInk(const ConvSpec& s, const Span* ink, size_t y) {
-  const Span seen =
-      seenBy(static_cast<int>(y), s.window, s.in.height, [&](size_t line) { return ink[line]; });
-  return windowsOver(seen, s.window.width, s.window.strideX, s.window.padLeft, s.out.width);
+/** Of each line of results, those that see ink. `ink`: of each line of the image, in pixels. */
+inline void resultsWithInk(const ConvSpec& s, const Span* ink, Span* results) {
+  for (int y = 0; y < s.out.height; ++y) {
+    const Span seen = seenBy(y, s.window, s.in.height, ink);
+    results[y] = windowsOver(seen, s.window.width, s.window.strideX, s.window.padLeft, s.out.width);
+  }
 }
 
-/** Of the y-th row of pooled results, those that see ink. */
-inline Span pooledWithInk(const ConvSpec& s, const Span* ink, size_t y) {
+/** Of the y-th row of pooled results, those that see ink, by those of all lines of results that do. */
+inline Span pooledWithInk(const ConvSpec& s, const Span* results, int y) {
   const Window& pool = s.pool->window;
-  const Span seen = seenBy(static_cast<int>(y), pool, s.out.height,
-                           [&](size_t line) { return resultsWithInk(s, ink, line); });
+  const Span seen = seenBy(y, pool, s.out.height, results);
   return windowsOver(seen, pool.width, pool.strideX, pool.padLeft, s.pool->out.width);
 }
 
