@@ -67,9 +67,9 @@ inline Vector loadPart(const float* p, size_t width) {
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)width), lanes));
 #else
-  Vector v = {};
-  for (size_t i = 0; i < width; ++i) v[i] = p[i];
-  return v;
+  if (width == kLanes) return load(p);
+  if (width & 2) return width & 1 ? Vector{p[0], p[1], p[2]} : Vector{p[0], p[1]};
+  return width & 1 ? Vector{p[0]} : Vector{};
 #endif
 }
 
@@ -92,7 +92,14 @@ inline void storePart(float* p, Vector v, size_t width) {
   }
   if (width & 1) _mm_store_ss(p, four);
 #else
-  for (size_t i = 0; i < width; ++i) p[i] = v[i];
+  if (width == kLanes) return store(p, v);
+  if (width & 2) {
+    p[0] = v[0];
+    p[1] = v[1];
+    if (width & 1) p[2] = v[2];
+  } else if (width & 1) {
+    p[0] = v[0];
+  }
 #endif
 }
 
@@ -144,6 +151,61 @@ inline void transpose4(const float* from, size_t stride, float* to, size_t toStr
   store4(to + toStride, shuffle<2, 3, 6, 7>(ab, cd));
   store4(to + 2 * toStride, shuffle<0, 1, 4, 5>(ab2, cd2));
   store4(to + 3 * toStride, shuffle<2, 3, 6, 7>(ab2, cd2));
+}
+
+/** Lane j of row i goes to lane i of row j. */
+inline void transpose(Vector (&rows)[kLanes]) {
+  constexpr size_t kFours = kLanes / 4;
+  Vector pairs[kLanes];
+#if defined(__AVX__)
+  // In each part of four lanes by itself, then the parts.
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kFours; ++i) {
+    Vector *const r = rows + 4 * i, *const p = pairs + 4 * i;
+#if defined(__AVX512F__)
+    const auto low = [](Vector a, Vector b) { return (__m512d)_mm512_unpacklo_ps(a, b); };
+    const auto high = [](Vector a, Vector b) { return (__m512d)_mm512_unpackhi_ps(a, b); };
+    const __m512d a = low(r[0], r[1]), b = low(r[2], r[3]), c = high(r[0], r[1]), d = high(r[2], r[3]);
+    p[0] = (Vector)_mm512_unpacklo_pd(a, b);
+    p[1] = (Vector)_mm512_unpackhi_pd(a, b);
+    p[2] = (Vector)_mm512_unpacklo_pd(c, d);
+    p[3] = (Vector)_mm512_unpackhi_pd(c, d);
+#else
+    const auto low = [](Vector a, Vector b) { return (__m256d)_mm256_unpacklo_ps(a, b); };
+    const auto high = [](Vector a, Vector b) { return (__m256d)_mm256_unpackhi_ps(a, b); };
+    const __m256d a = low(r[0], r[1]), b = low(r[2], r[3]), c = high(r[0], r[1]), d = high(r[2], r[3]);
+    p[0] = (Vector)_mm256_unpacklo_pd(a, b);
+    p[1] = (Vector)_mm256_unpackhi_pd(a, b);
+    p[2] = (Vector)_mm256_unpacklo_pd(c, d);
+    p[3] = (Vector)_mm256_unpackhi_pd(c, d);
+#endif
+  }
+#pragma GCC unroll 4
+  for (size_t i = 0; i < 4; ++i) {
+#if defined(__AVX512F__)
+    const Vector a = pairs[i], b = pairs[4 + i], c = pairs[8 + i], d = pairs[12 + i];
+    const Vector ab = _mm512_shuffle_f32x4(a, b, 0x44), cd = _mm512_shuffle_f32x4(c, d, 0x44);
+    const Vector ab2 = _mm512_shuffle_f32x4(a, b, 0xee), cd2 = _mm512_shuffle_f32x4(c, d, 0xee);
+    rows[i] = _mm512_shuffle_f32x4(ab, cd, 0x88);
+    rows[4 + i] = _mm512_shuffle_f32x4(ab, cd, 0xdd);
+    rows[8 + i] = _mm512_shuffle_f32x4(ab2, cd2, 0x88);
+    rows[12 + i] = _mm512_shuffle_f32x4(ab2, cd2, 0xdd);
+#else
+    rows[i] = _mm256_permute2f128_ps(pairs[i], pairs[4 + i], 0x20);
+    rows[4 + i] = _mm256_permute2f128_ps(pairs[i], pairs[4 + i], 0x31);
+#endif
+  }
+#else
+  static_assert(kFours == 1);
+  pairs[0] = shuffle<0, 4, 1, 5>(rows[0], rows[1]);
+  pairs[1] = shuffle<0, 4, 1, 5>(rows[2], rows[3]);
+  pairs[2] = shuffle<2, 6, 3, 7>(rows[0], rows[1]);
+  pairs[3] = shuffle<2, 6, 3, 7>(rows[2], rows[3]);
+  rows[0] = shuffle<0, 1, 4, 5>(pairs[0], pairs[1]);
+  rows[1] = shuffle<2, 3, 6, 7>(pairs[0], pairs[1]);
+  rows[2] = shuffle<0, 1, 4, 5>(pairs[2], pairs[3]);
+  rows[3] = shuffle<2, 3, 6, 7>(pairs[2], pairs[3]);
+#endif
 }
 
 /** a > b ? a : b; so b where either is NaN. */

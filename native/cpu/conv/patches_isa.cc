@@ -111,36 +111,30 @@ inline void withBlock(size_t rows, size_t vectors, const Call& call) {
 
 void listByFilter(const float* gradient, const int32_t* winners, size_t positions, size_t filters,
                   const WinnerList& list, size_t listStep, uint32_t* counts) {
-  // Four filters' values of a vector of positions, side by side.
-  alignas(64) float g[4][kLanes], w[4][kLanes];
-  for (size_t f = 0; f < filters; f += 4) {
-    const size_t some = least(filters - f, 4);
-    uint32_t n[4] = {};
+  for (size_t f = 0; f < filters; f += kLanes) {
+    const size_t some = least(filters - f, kLanes);
+    for (size_t j = 0; j < some; ++j) counts[f + j] = 0;
     for (size_t i = 0; i < positions; i += kLanes) {
-      const size_t part = least(positions - i, kLanes), at = i * filters + f;
-      if (some == 4 && part == kLanes) {
-        for (size_t k = 0; k < kLanes; k += 4) {
-          transpose4(gradient + at + k * filters, filters, &g[0][k], kLanes);
-          transpose4((const float*)winners + at + k * filters, filters, &w[0][k], kLanes);
-        }
-      } else {
-        for (size_t j = 0; j < some; ++j) {
-          for (size_t k = 0; k < kLanes; ++k) {
-            g[j][k] = k < part ? gradient[at + k * filters + j] : 0;
-            w[j][k] = k < part ? ((const float*)winners)[at + k * filters + j] : 0;
-          }
-        }
+      // A vector of positions of each filter.
+      Vector factors[kLanes], offsets[kLanes];
+#pragma GCC unroll 16
+      for (size_t k = 0; k < kLanes; ++k) {
+        const size_t at = (i + k) * filters + f;
+        factors[k] = i + k < positions ? loadUpTo(gradient + at, some) : Vector{};
+        offsets[k] = i + k < positions ? loadUpTo((const float*)winners + at, some) : Vector{};
       }
-      for (size_t j = 0; j < some; ++j) {
-        const Vector factors = load(g[j]), offsets = load(w[j]);
-        const uint32_t chosen = lanesNotZero(factors) & ~lanesEqual((Integers)offsets, -1);
-        const size_t to = (f + j) * listStep + n[j];
-        storeChosen(list.factors + to, factors, chosen);
-        storeChosen((float*)list.offsets + to, offsets, chosen);
-        n[j] += countLanes(chosen);
+      transpose(factors);
+      transpose(offsets);
+#pragma GCC unroll 16
+      for (size_t j = 0; j < kLanes; ++j) {
+        if (j >= some) break;
+        const uint32_t chosen = lanesNotZero(factors[j]) & ~lanesEqual((Integers)offsets[j], -1);
+        const size_t to = (f + j) * listStep + counts[f + j];
+        storeChosen(list.factors + to, factors[j], chosen);
+        storeChosen((float*)list.offsets + to, offsets[j], chosen);
+        counts[f + j] += countLanes(chosen);
       }
     }
-    for (size_t j = 0; j < some; ++j) counts[f + j] = n[j];
   }
 }
 
