@@ -56,6 +56,23 @@ struct Block {
   }
 };
 
+/** to[j][i] = from[i][j], and zeros for i from `rows` on up to a whole vector. */
+void turn(const float* from, size_t stride, size_t rows, size_t columns, float* to, size_t toStride) {
+  for (size_t i = 0; i < rows; i += kLanes) {
+    for (size_t j = 0; j < columns; j += kLanes) {
+      Vector part[kLanes];
+#pragma GCC unroll 16
+      for (size_t k = 0; k < kLanes; ++k)
+        part[k] = i + k < rows ? loadUpTo(from + (i + k) * stride + j, columns - j) : Vector{};
+      transpose(part);
+#pragma GCC unroll 16
+      for (size_t k = 0; k < kLanes; ++k) {
+        if (j + k < columns) store(to + (j + k) * toStride + i, part[k]);
+      }
+    }
+  }
+}
+
 /** One panel: packed[depth][vectors * kLanes]. */
 void packPanel(Matrix b, size_t depth, size_t columns, size_t vectors, float* packed) {
   const size_t width = vectors * kLanes;
@@ -70,17 +87,7 @@ void packPanel(Matrix b, size_t depth, size_t columns, size_t vectors, float* pa
     }
     return;
   }
-  const size_t fours = columns / 4 * 4, deep = depth / 4 * 4;
-  for (size_t j = 0; j < fours; j += 4) {
-    for (size_t p = 0; p < deep; p += 4) {
-      transpose4(b.data + j * b.columnStride + p, b.columnStride, packed + p * width + j, width);
-    }
-  }
-  for (size_t p = 0; p < depth; ++p) {
-    for (size_t j = p < deep ? fours : 0; j < width; ++j) {
-      packed[p * width + j] = j < columns ? b.data[p * b.rowStride + j * b.columnStride] : 0;
-    }
-  }
+  turn(b.data, b.columnStride, columns, depth, packed, width);
 }
 
 /**
@@ -237,20 +244,6 @@ bool paysToList(const Block& block, size_t vectors) {
 /** Rows that are turned at a time where A's columns are its lines. */
 constexpr size_t kTurnedRows = 16;
 
-/** turned[row][kDepth] of the block's rows from `first` on. */
-void turnRows(const Block& block, size_t first, size_t rows, float* turned) {
-  const float* const from = block.a.data + first;
-  const size_t stride = block.a.columnStride;
-  const size_t fours = rows / 4 * 4, deep = block.depth / 4 * 4;
-  for (size_t p = 0; p < deep; p += 4) {
-    for (size_t i = 0; i < fours; i += 4)
-      transpose4(from + p * stride + i, stride, turned + i * kDepth + p, kDepth);
-  }
-  for (size_t p = 0; p < block.depth; ++p) {
-    for (size_t i = p < deep ? fours : 0; i < rows; ++i) turned[i * kDepth + p] = from[p * stride + i];
-  }
-}
-
 void listRow(const float* row, size_t depth, ValueList& list) {
   size_t count = 0;
   for (size_t p = 0; p < depth; p += kLanes) {
@@ -268,7 +261,7 @@ void listValues(const Block& block, ValueList* lists) {
   float turned[kTurnedRows * kDepth];
   for (size_t first = 0; first < block.rows; first += kTurnedRows) {
     const size_t rows = least(kTurnedRows, block.rows - first);
-    if (block.byColumn()) turnRows(block, first, rows, turned);
+    if (block.byColumn()) turn(block.a.data + first, block.a.columnStride, block.depth, rows, turned, kDepth);
     for (size_t i = 0; i < rows; ++i) {
       if (block.byColumn()) {
         listRow(turned + i * kDepth, block.depth, lists[first + i]);
