@@ -451,5 +451,45 @@ inline V firstOf(Vector v) {
   return first;
 }
 
+/** Neighbouring vectors, the last of which may be half a one. */
+template <size_t kVectors, typename Last = Vector>
+struct Row {
+  static constexpr size_t kWhole = kVectors - 1;
+  static constexpr size_t kWidth = kWhole * kLanes + kLanesOf<Last>;
+  Vector whole[kVectors];
+  Last last;
+
+  [[gnu::always_inline]] void clear() {
+#pragma GCC unroll 24
+    for (size_t v = 0; v < kWhole; ++v) whole[v] = Vector{};
+    last = Last{};
+  }
+  [[gnu::always_inline]] void read(const float* from) {
+#pragma GCC unroll 24
+    for (size_t v = 0; v < kWhole; ++v) whole[v] = load(from + v * kLanes);
+    last = loadAs<Last>(from + kWhole * kLanes);
+  }
+  [[gnu::always_inline]] void write(float* to) const {
+#pragma GCC unroll 24
+    for (size_t v = 0; v < kWhole; ++v) store(to + v * kLanes, whole[v]);
+    __builtin_memcpy(to + kWhole * kLanes, &last, sizeof last);
+  }
+  [[gnu::always_inline]] void add(const Row& row) {
+#pragma GCC unroll 24
+    for (size_t v = 0; v < kWhole; ++v) whole[v] += row.whole[v];
+    last += row.last;
+  }
+  [[gnu::always_inline]] void addProduct(float factor, const Row& row) {
+    if constexpr (kWhole > 0) {
+      const Vector x = broadcast(factor);
+#pragma GCC unroll 24
+      for (size_t v = 0; v < kWhole; ++v) whole[v] += x * row.whole[v];
+      last += firstOf<Last>(x) * row.last;
+    } else {
+      last += broadcastAs<Last>(factor) * row.last;
+    }
+  }
+};
+
 }  // namespace
 }  // namespace convsweep::cpu::CONVSWEEP_ISA

@@ -54,36 +54,6 @@ struct Panel {
   }
 };
 
-/** A window's sums, or what is multiplied for all windows: a panel's width. */
-template <size_t kVectors, typename Last>
-struct Row {
-  static constexpr size_t kWhole = kVectors - 1;
-  static constexpr size_t kWidth = kWhole * kLanes + kLanesOf<Last>;
-  Vector whole[kVectors];
-  Last last;
-
-  [[gnu::always_inline]] void read(const float* from) {
-#pragma GCC unroll 3
-    for (size_t v = 0; v < kWhole; ++v) whole[v] = load(from + v * kLanes);
-    last = loadAs<Last>(from + kWhole * kLanes);
-  }
-  [[gnu::always_inline]] void add(float value, const Row& row) {
-    if constexpr (kWhole > 0) {
-      const Vector x = broadcast(value);
-#pragma GCC unroll 3
-      for (size_t v = 0; v < kWhole; ++v) whole[v] += x * row.whole[v];
-      last += firstOf<Last>(x) * row.last;
-    } else {
-      last += broadcastAs<Last>(value) * row.last;
-    }
-  }
-  [[gnu::always_inline]] void write(float* to) const {
-#pragma GCC unroll 3
-    for (size_t v = 0; v < kWhole; ++v) store(to + v * kLanes, whole[v]);
-    __builtin_memcpy(to + kWhole * kLanes, &last, sizeof last);
-  }
-};
-
 /** Where a tile leaves its sums, and how many floats of its last vector. */
 struct Target {
   float* to;
@@ -123,7 +93,7 @@ void tile(const Windows& w, const float* first, const float* packed, const float
       Row<kVectors, Last> values;
       values.read(packed);
 #pragma GCC unroll 14
-      for (size_t i = 0; i < kWindows; ++i) sum[i].add(windows[i / 3][i % 3 * step], values);
+      for (size_t i = 0; i < kWindows; ++i) sum[i].addProduct(windows[i / 3][i % 3 * step], values);
 #pragma GCC unroll 5
       for (size_t i = 0; i < kPointers; ++i) ++windows[i];
       packed += values.kWidth;
@@ -178,7 +148,7 @@ void sumTile(const Windows& w, const float* first, const float* gradient, size_t
       Row<kVectors, Last> g;
       g.read(gradient);
 #pragma GCC unroll 14
-      for (size_t t = 0; t < kValues; ++t) sum[t].add(x[t], g);
+      for (size_t t = 0; t < kValues; ++t) sum[t].addProduct(x[t], g);
       x += w.step;
       gradient += stride;
     }

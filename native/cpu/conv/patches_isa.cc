@@ -11,75 +11,81 @@ namespace {
 constexpr size_t kSums = kLanes == 16 ? 24 : 12;
 constexpr size_t kMostRows = 7;
 
-template <size_t kRows, size_t kVectors>
+/** Rows of a patch, or a part of each. */
+template <size_t kRows, size_t kVectors, typename Last>
+struct Block {
+  Row<kVectors, Last> rows[kRows];
+
+  [[gnu::always_inline]] void clear() {
+#pragma GCC unroll 7
+    for (size_t r = 0; r < kRows; ++r) rows[r].clear();
+  }
+  [[gnu::always_inline]] void read(const float* from, size_t step) {
+#pragma GCC unroll 7
+    for (size_t r = 0; r < kRows; ++r) rows[r].read(from + r * step);
+  }
+  [[gnu::always_inline]] void write(float* to, size_t step) const {
+#pragma GCC unroll 7
+    for (size_t r = 0; r < kRows; ++r) rows[r].write(to + r * step);
+  }
+  [[gnu::always_inline]] void add(const Block& block) {
+#pragma GCC unroll 7
+    for (size_t r = 0; r < kRows; ++r) rows[r].add(block.rows[r]);
+  }
+  [[gnu::always_inline]] void addProduct(float factor, const float* from, size_t step) {
+#pragma GCC unroll 7
+    for (size_t r = 0; r < kRows; ++r, from += step) {
+      Row<kVectors, Last> row;
+      row.read(from);
+      rows[r].addProduct(factor, row);
+    }
+  }
+};
+
+template <size_t kRows, size_t kVectors, typename Last>
 void addPatchesOf(const float* image, size_t pitch, size_t filters, const WinnerList& list, size_t listStep,
                   const uint32_t* counts, float* sums, size_t rowStep, size_t filterStep) {
   // Where there are few sums, two of each, so that no multiply-add waits for the one before.
   constexpr size_t kCopies = kRows * kVectors <= kSums / 3 ? 2 : 1;
   for (size_t f = 0; f < filters; ++f, sums += filterStep) {
     if (counts[f] == 0) continue;
-    Vector sum[kCopies][kRows][kVectors] = {};
-    const auto add = [&](size_t i, Vector(&to)[kRows][kVectors]) __attribute__((always_inline)) {
-      const Vector g = broadcast(list.factors[i]);
-      const float* patch = image + list.offsets[i];
-#pragma GCC unroll 7
-      for (size_t r = 0; r < kRows; ++r, patch += pitch) {
-#pragma GCC unroll 24
-        for (size_t v = 0; v < kVectors; ++v) to[r][v] += g * load(patch + v * kLanes);
-      }
-    };
+    Block<kRows, kVectors, Last> sum[kCopies];
+#pragma GCC unroll 2
+    for (size_t c = 0; c < kCopies; ++c) sum[c].clear();
     size_t i = f * listStep;
     const size_t end = i + counts[f];
     if constexpr (kCopies == 2) {
       for (; i + 1 < end; i += 2) {
-        add(i, sum[0]);
-        add(i + 1, sum[1]);
+        sum[0].addProduct(list.factors[i], image + list.offsets[i], pitch);
+        sum[1].addProduct(list.factors[i + 1], image + list.offsets[i + 1], pitch);
       }
     }
-    for (; i < end; ++i) add(i, sum[0]);
-#pragma GCC unroll 7
-    for (size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 24
-      for (size_t v = 0; v < kVectors; ++v) {
-        float* const to = sums + r * rowStep + v * kLanes;
-        const Vector all = kCopies == 2 ? sum[0][r][v] + sum[kCopies - 1][r][v] : sum[0][r][v];
-        store(to, load(to) + all);
-      }
-    }
+    for (; i < end; ++i) sum[0].addProduct(list.factors[i], image + list.offsets[i], pitch);
+    if constexpr (kCopies == 2) sum[0].add(sum[1]);
+    Block<kRows, kVectors, Last> all;
+    all.read(sums, rowStep);
+    all.add(sum[0]);
+    all.write(sums, rowStep);
   }
 }
 
-template <size_t kRows, size_t kVectors>
+template <size_t kRows, size_t kVectors, typename Last>
 void spreadOf(const float* kernel, size_t rowStep, size_t pitch, const WinnerList& list, const Patch* patches,
               size_t count, float* image) {
   for (size_t p = 0; p < count; ++p) {
     float* const patch = image + patches[p].offset;
-    Vector sum[kRows][kVectors];
-#pragma GCC unroll 7
-    for (size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 24
-      for (size_t v = 0; v < kVectors; ++v) sum[r][v] = load(patch + r * pitch + v * kLanes);
-    }
-    for (uint32_t i = patches[p].begin; i < patches[p + 1].begin; ++i) {
-      const Vector g = broadcast(list.factors[i]);
-      const float* w = kernel + list.offsets[i];
-#pragma GCC unroll 7
-      for (size_t r = 0; r < kRows; ++r, w += rowStep) {
-#pragma GCC unroll 24
-        for (size_t v = 0; v < kVectors; ++v) sum[r][v] += g * load(w + v * kLanes);
-      }
-    }
-#pragma GCC unroll 7
-    for (size_t r = 0; r < kRows; ++r) {
-#pragma GCC unroll 24
-      for (size_t v = 0; v < kVectors; ++v) store(patch + r * pitch + v * kLanes, sum[r][v]);
-    }
+    Block<kRows, kVectors, Last> sum;
+    sum.read(patch, pitch);
+    for (uint32_t i = patches[p].begin; i < patches[p + 1].begin; ++i)
+      sum.addProduct(list.factors[i], kernel + list.offsets[i], rowStep);
+    sum.write(patch, pitch);
   }
 }
 
 /** Cuts a patch into blocks of rows and vectors, as large and as equal as can be. */
 template <typename Call>
-inline void eachBlock(size_t rows, size_t vectors, Call call) {
+inline void eachBlock(size_t rows, size_t run, Call call) {
+  const size_t vectors = (run + kLanes - 1) / kLanes;
   for (size_t row = 0, rowParts = (rows + kMostRows - 1) / kMostRows; rowParts > 0; --rowParts) {
     const size_t high = (rows - row + rowParts - 1) / rowParts, most = kSums / high;
     for (size_t v = 0, parts = (vectors + most - 1) / most; parts > 0; --parts) {
@@ -91,20 +97,27 @@ inline void eachBlock(size_t rows, size_t vectors, Call call) {
   }
 }
 
-/** Calls `call` with `rows` and `vectors` as compile-time numbers. */
-template <size_t kRows, size_t kVectors>
-struct Block {};
+/** Vectors of a block up to which it is worth code of its own that the last may be half a one. */
+constexpr size_t kMostWithHalf = 2;
 
+/** Calls call.operator()<rows, vectors, type of the last>() for a block whose rows go on for `run`. */
 template <size_t kRows, size_t kVectors = kSums / kRows, typename Call>
-inline void withVectors(size_t vectors, const Call& call) {
-  if (vectors == kVectors) return call(Block<kRows, kVectors>{});
-  if constexpr (kVectors > 1) withVectors<kRows, kVectors - 1>(vectors, call);
+inline void withVectors(size_t vectors, size_t run, const Call& call) {
+  if (vectors != kVectors) {
+    if constexpr (kVectors > 1) withVectors<kRows, kVectors - 1>(vectors, run, call);
+    return;
+  }
+  if constexpr (kVectors <= kMostWithHalf) {
+    if (run <= (kVectors - 1) * kLanes + kLanesOf<Half>)
+      return call.template operator()<kRows, kVectors, Half>();
+  }
+  call.template operator()<kRows, kVectors, Vector>();
 }
 
 template <size_t kRows = kMostRows, typename Call>
-inline void withBlock(size_t rows, size_t vectors, const Call& call) {
-  if (rows == kRows) return withVectors<kRows>(vectors, call);
-  if constexpr (kRows > 1) withBlock<kRows - 1>(rows, vectors, call);
+inline void withBlock(size_t rows, size_t vectors, size_t run, const Call& call) {
+  if (rows == kRows) return withVectors<kRows>(vectors, run, call);
+  if constexpr (kRows > 1) withBlock<kRows - 1>(rows, vectors, run, call);
 }
 
 }  // namespace
@@ -141,10 +154,11 @@ void listByFilter(const float* gradient, const int32_t* winners, size_t position
 void addPatches(const float* image, size_t pitch, size_t rows, size_t run, size_t filters,
                 const WinnerList& list, size_t listStep, const uint32_t* counts, float* sums) {
   const size_t rowStep = wholeVectors(run), filterStep = rows * rowStep;
-  eachBlock(rows, rowStep / kLanes, [&](size_t row, size_t vector, size_t high, size_t wide) {
-    withBlock(high, wide, [&]<size_t kRows, size_t kVectors>(Block<kRows, kVectors>) {
-      addPatchesOf<kRows, kVectors>(image + row * pitch + vector * kLanes, pitch, filters, list, listStep,
-                                    counts, sums + row * rowStep + vector * kLanes, rowStep, filterStep);
+  eachBlock(rows, run, [&](size_t row, size_t vector, size_t high, size_t wide) {
+    const size_t column = vector * kLanes;
+    withBlock(high, wide, run - column, [&]<size_t kRows, size_t kVectors, typename Last>() {
+      addPatchesOf<kRows, kVectors, Last>(image + row * pitch + column, pitch, filters, list, listStep,
+                                          counts, sums + row * rowStep + column, rowStep, filterStep);
     });
   });
 }
@@ -190,10 +204,11 @@ size_t listByPatch(const PoolSpec& pool, const float* gradient, const int32_t* w
 void spread(const float* kernel, size_t pitch, size_t rows, size_t run, const WinnerList& list,
             const Patch* patches, size_t count, float* image) {
   const size_t rowStep = wholeVectors(run);
-  eachBlock(rows, rowStep / kLanes, [&](size_t row, size_t vector, size_t high, size_t wide) {
-    withBlock(high, wide, [&]<size_t kRows, size_t kVectors>(Block<kRows, kVectors>) {
-      spreadOf<kRows, kVectors>(kernel + row * rowStep + vector * kLanes, rowStep, pitch, list, patches,
-                                count, image + row * pitch + vector * kLanes);
+  eachBlock(rows, run, [&](size_t row, size_t vector, size_t high, size_t wide) {
+    const size_t column = vector * kLanes;
+    withBlock(high, wide, run - column, [&]<size_t kRows, size_t kVectors, typename Last>() {
+      spreadOf<kRows, kVectors, Last>(kernel + row * rowStep + column, rowStep, pitch, list, patches, count,
+                                      image + row * pitch + column);
     });
   });
 }
