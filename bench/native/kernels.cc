@@ -112,6 +112,14 @@ size_t vectors(size_t size) {
   const size_t lanes = cpu::chosenKernels().conv->lanes;
   return (size + lanes - 1) / lanes;
 }
+/** The same in halves, where the last vector may be half a one: with AVX-512. */
+size_t halves(size_t size) {
+  const size_t lanes = cpu::chosenKernels().conv->lanes;
+  return lanes == 16 ? (size + 7) / 8 : 2 * vectors(size);
+}
+size_t patchHalves(size_t run) {
+  return vectors(run) <= 2 ? halves(run) : 2 * vectors(run);
+}
 
 /** Of `arrays` that are read or written once. */
 Work passes(size_t arrays, size_t size) {
@@ -135,11 +143,11 @@ Kernels clocked() {
   CONVSWEEP_TIME(conv, ConvKernels, pack);
   CONVSWEEP_TIME(conv, ConvKernels, correlate,
                  [](const cpu::Windows& w, const cpu::PackedKernel& k, const auto&...) {
-                   return Work{w.count * w.depth() * vectors(k.filters)};
+                   return Work{w.count * w.depth() * halves(k.filters) / 2};
                  });
   CONVSWEEP_TIME(conv, ConvKernels, weightSums,
                  [](const cpu::Windows& w, const float*, size_t filters, const auto&...) {
-                   return Work{w.lines * w.count * w.depth() * vectors(filters)};
+                   return Work{w.lines * w.count * w.depth() * halves(filters) / 2};
                  });
   CONVSWEEP_TIME(conv, ConvKernels, toPlanes);
   CONVSWEEP_TIME(conv, ConvKernels, correlatePlanes,
@@ -161,13 +169,13 @@ Kernels clocked() {
                     size_t, const uint32_t* counts, float*) {
                    uint64_t all = 0;
                    for (size_t f = 0; f < filters; ++f) all += counts[f];
-                   return Work{all * rows * vectors(run)};
+                   return Work{all * rows * patchHalves(run) / 2};
                  });
   CONVSWEEP_TIME(conv, ConvKernels, listByPatch);
   CONVSWEEP_TIME(
       conv, ConvKernels, spread,
       [](const float*, size_t, size_t rows, size_t run, const cpu::WinnerList&, const cpu::Patch* patches,
-         size_t count, float*) { return Work{patches[count].begin * rows * vectors(run)}; });
+         size_t count, float*) { return Work{patches[count].begin * rows * patchHalves(run) / 2}; });
   CONVSWEEP_TIME(all, Kernels, rescale);
   CONVSWEEP_TIME(all, Kernels, affine);
   CONVSWEEP_TIME(all, Kernels, poolRow);

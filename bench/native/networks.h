@@ -166,9 +166,18 @@ inline std::vector<Named> networks() {
   bottleneck = block(bottleneck, 64, 1).pool();
   bottleneck = block(block(block(bottleneck, 32, 1), 32), 128, 1).pool(8, 8);
   add("bottleneck", bottleneck.flatten().dense(10, "softmax"));
+  add("large windows",
+      Chain(colour).conv(24, 7, true).pool(3, 2).conv(48, 5, true).pool(7, 7).flatten().dense(10, "softmax"));
   add("wide dense", Chain(digit).conv(32, 3, false).flatten().dense(128).dense(10, "softmax"));
   add("no pool", Chain(digit).conv(16, 3, false).conv(16, 3, false).flatten().dense(32).dense(10, "softmax"));
-  add("odd", Chain(digit).conv(10, 5, false).pool().conv(20, 5, false).pool().flatten().dense(50).dense(10, "softmax"));
+  add("few filters", Chain(digit)
+                         .conv(10, 5, false)
+                         .pool()
+                         .conv(20, 5, false)
+                         .pool()
+                         .flatten()
+                         .dense(50)
+                         .dense(10, "softmax"));
   return list;
 }
 
