@@ -20,7 +20,7 @@ const HELP = `Measures networks of many kinds, side by side with the peers that 
   --networks A,B   some of ${suite()
     .map(({ name }) => name)
     .join(', ')},
-                   or .json files with a network of the form of bench/suite/networks.json
+                   or .json files with a network or several of the form of bench/suite/networks.json
   --cores one|all  on one core, which all processes are pinned to, or one model on all cores (default: both in turn)
   --rounds N       how often each setting is measured, in turn (default 5)
   --seconds S      how long each slice lasts at least (default 0.5)

@@ -22,13 +22,13 @@ export function suite(): Network[] {
 }
 
 /**
- * Those that `wanted` names, in its order: networks of the suite, or JSON files with one.
+ * Those that `wanted` names, in its order: networks of the suite, or JSON files with one or a list of them.
  * @throws Error for a name that is neither
  */
 export function networksOf(wanted: readonly string[]): Network[] {
   const known = suite();
-  return wanted.map((name) => {
-    if (name.endsWith('.json')) return JSON.parse(readFileSync(name, 'utf8')) as Network;
+  return wanted.flatMap((name) => {
+    if (name.endsWith('.json')) return JSON.parse(readFileSync(name, 'utf8')) as Network | Network[];
     const network = known.find((candidate) => candidate.name === name);
     if (network) return network;
     throw new Error(

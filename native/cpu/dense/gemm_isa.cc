@@ -258,7 +258,7 @@ void listRow(const float* row, size_t depth, ValueList& list) {
 
 /** Lists, for each row, its values that are not 0. */
 void listValues(const Block& block, ValueList* lists) {
-  float turned[kTurnedRows * kDepth];
+  alignas(64) float turned[kTurnedRows * kDepth];
   for (size_t first = 0; first < block.rows; first += kTurnedRows) {
     const size_t rows = least(kTurnedRows, block.rows - first);
     if (block.byColumn()) turn(block.a.data + first, block.a.columnStride, block.depth, rows, turned, kDepth);
