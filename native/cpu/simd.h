@@ -163,13 +163,14 @@ inline void transpose(Vector (&rows)[kLanes]) {
   for (size_t i = 0; i < kFours; ++i) {
     Vector *const r = rows + 4 * i, *const p = pairs + 4 * i;
 #if defined(__AVX512F__)
-    const auto low = [](Vector a, Vector b) { return (__m512d)_mm512_unpacklo_ps(a, b); };
-    const auto high = [](Vector a, Vector b) { return (__m512d)_mm512_unpackhi_ps(a, b); };
+    // With masks, of all lanes: without, GCC 12 takes what they leave undefined for a mistake.
+    const auto low = [](Vector a, Vector b) { return (__m512d)_mm512_maskz_unpacklo_ps(0xffff, a, b); };
+    const auto high = [](Vector a, Vector b) { return (__m512d)_mm512_maskz_unpackhi_ps(0xffff, a, b); };
     const __m512d a = low(r[0], r[1]), b = low(r[2], r[3]), c = high(r[0], r[1]), d = high(r[2], r[3]);
-    p[0] = (Vector)_mm512_unpacklo_pd(a, b);
-    p[1] = (Vector)_mm512_unpackhi_pd(a, b);
-    p[2] = (Vector)_mm512_unpacklo_pd(c, d);
-    p[3] = (Vector)_mm512_unpackhi_pd(c, d);
+    p[0] = (Vector)_mm512_maskz_unpacklo_pd(0xff, a, b);
+    p[1] = (Vector)_mm512_maskz_unpackhi_pd(0xff, a, b);
+    p[2] = (Vector)_mm512_maskz_unpacklo_pd(0xff, c, d);
+    p[3] = (Vector)_mm512_maskz_unpackhi_pd(0xff, c, d);
 #else
     const auto low = [](Vector a, Vector b) { return (__m256d)_mm256_unpacklo_ps(a, b); };
     const auto high = [](Vector a, Vector b) { return (__m256d)_mm256_unpackhi_ps(a, b); };
@@ -184,12 +185,14 @@ inline void transpose(Vector (&rows)[kLanes]) {
   for (size_t i = 0; i < 4; ++i) {
 #if defined(__AVX512F__)
     const Vector a = pairs[i], b = pairs[4 + i], c = pairs[8 + i], d = pairs[12 + i];
-    const Vector ab = _mm512_shuffle_f32x4(a, b, 0x44), cd = _mm512_shuffle_f32x4(c, d, 0x44);
-    const Vector ab2 = _mm512_shuffle_f32x4(a, b, 0xee), cd2 = _mm512_shuffle_f32x4(c, d, 0xee);
-    rows[i] = _mm512_shuffle_f32x4(ab, cd, 0x88);
-    rows[4 + i] = _mm512_shuffle_f32x4(ab, cd, 0xdd);
-    rows[8 + i] = _mm512_shuffle_f32x4(ab2, cd2, 0x88);
-    rows[12 + i] = _mm512_shuffle_f32x4(ab2, cd2, 0xdd);
+    const Vector ab = _mm512_maskz_shuffle_f32x4(0xffff, a, b, 0x44),
+                 cd = _mm512_maskz_shuffle_f32x4(0xffff, c, d, 0x44);
+    const Vector ab2 = _mm512_maskz_shuffle_f32x4(0xffff, a, b, 0xee),
+                 cd2 = _mm512_maskz_shuffle_f32x4(0xffff, c, d, 0xee);
+    rows[i] = _mm512_maskz_shuffle_f32x4(0xffff, ab, cd, 0x88);
+    rows[4 + i] = _mm512_maskz_shuffle_f32x4(0xffff, ab, cd, 0xdd);
+    rows[8 + i] = _mm512_maskz_shuffle_f32x4(0xffff, ab2, cd2, 0x88);
+    rows[12 + i] = _mm512_maskz_shuffle_f32x4(0xffff, ab2, cd2, 0xdd);
 #else
     rows[i] = _mm256_permute2f128_ps(pairs[i], pairs[4 + i], 0x20);
     rows[4 + i] = _mm256_permute2f128_ps(pairs[i], pairs[4 + i], 0x31);
