@@ -115,9 +115,12 @@ inline void storeUpTo(float* p, Vector v, size_t left) {
   }
 }
 
+inline size_t vectorsOf(size_t size) {
+  return (size + kLanes - 1) / kLanes;
+}
 /** `size` in whole vectors. */
 inline size_t wholeVectors(size_t size) {
-  return (size + kLanes - 1) / kLanes * kLanes;
+  return vectorsOf(size) * kLanes;
 }
 
 typedef float Four __attribute__((vector_size(16)));

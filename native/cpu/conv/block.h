@@ -58,9 +58,10 @@ class ConvBlock final : public CpuBlock {
   std::unique_ptr<ConvForward> foldedForward_;
   Buffer<float> foldedKernel_, foldedBias_;
   Buffer<int32_t> winners_;
-  /** Of each line of results, those that see ink, if this is the first layer; of a worker's image, its lines.
-   */
-  Buffer<Span> ink_, inkedLines_;
+  /** Of each line of results, those that see ink, if this is the first layer. */
+  Buffer<Span> ink_;
+  /** Of each line of the image that a worker has, its ink. */
+  Buffer<Span> inkedLines_;
   Buffer<float> kernelSums_, biasSums_;
 };
 

@@ -19,10 +19,6 @@ constexpr size_t mostWindows(size_t vectors) {
   return kLanes == 16 ? (vectors <= 2 ? 14 : vectors == 3 ? 9 : 6) : 12 / vectors;
 }
 
-inline size_t vectorsOf(size_t filters) {
-  return (filters + kLanes - 1) / kLanes;
-}
-
 /** Vectors of the next panel where `left` are left. */
 inline size_t panelWidth(size_t left, size_t count) {
   if (kLanes == 4) return least(left, 2);

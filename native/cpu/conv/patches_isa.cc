@@ -82,21 +82,6 @@ void spreadOf(const float* kernel, size_t rowStep, size_t pitch, const WinnerLis
   }
 }
 
-/** Cuts a patch into blocks of rows and vectors, as large and as equal as can be. */
-template <typename Call>
-inline void eachBlock(size_t rows, size_t run, Call call) {
-  const size_t vectors = (run + kLanes - 1) / kLanes;
-  for (size_t row = 0, rowParts = (rows + kMostRows - 1) / kMostRows; rowParts > 0; --rowParts) {
-    const size_t high = (rows - row + rowParts - 1) / rowParts, most = kSums / high;
-    for (size_t v = 0, parts = (vectors + most - 1) / most; parts > 0; --parts) {
-      const size_t wide = (vectors - v + parts - 1) / parts;
-      call(row, v, high, wide);
-      v += wide;
-    }
-    row += high;
-  }
-}
-
 /** Vectors of a block up to which it is worth code of its own that the last may be half a one. */
 constexpr size_t kMostWithHalf = 2;
 
@@ -118,6 +103,26 @@ template <size_t kRows = kMostRows, typename Call>
 inline void withBlock(size_t rows, size_t vectors, size_t run, const Call& call) {
   if (rows == kRows) return withVectors<kRows>(vectors, run, call);
   if constexpr (kRows > 1) withBlock<kRows - 1>(rows, vectors, run, call);
+}
+
+/**
+ * Cuts a patch into blocks, as large and as equal as can be: call.operator()<rows, vectors, type of the
+ * last>(first row, first column).
+ */
+template <typename Call>
+inline void eachBlock(size_t rows, size_t run, const Call& call) {
+  const size_t vectors = vectorsOf(run);
+  for (size_t row = 0, rowParts = (rows + kMostRows - 1) / kMostRows; rowParts > 0; --rowParts) {
+    const size_t high = (rows - row + rowParts - 1) / rowParts, most = kSums / high;
+    for (size_t v = 0, parts = (vectors + most - 1) / most; parts > 0; --parts) {
+      const size_t wide = (vectors - v + parts - 1) / parts, column = v * kLanes;
+      withBlock(high, wide, run - column, [&]<size_t kRows, size_t kVectors, typename Last>() {
+        call.template operator()<kRows, kVectors, Last>(row, column);
+      });
+      v += wide;
+    }
+    row += high;
+  }
 }
 
 }  // namespace
@@ -154,12 +159,9 @@ void listByFilter(const float* gradient, const int32_t* winners, size_t position
 void addPatches(const float* image, size_t pitch, size_t rows, size_t run, size_t filters,
                 const WinnerList& list, size_t listStep, const uint32_t* counts, float* sums) {
   const size_t rowStep = wholeVectors(run), filterStep = rows * rowStep;
-  eachBlock(rows, run, [&](size_t row, size_t vector, size_t high, size_t wide) {
-    const size_t column = vector * kLanes;
-    withBlock(high, wide, run - column, [&]<size_t kRows, size_t kVectors, typename Last>() {
-      addPatchesOf<kRows, kVectors, Last>(image + row * pitch + column, pitch, filters, list, listStep,
-                                          counts, sums + row * rowStep + column, rowStep, filterStep);
-    });
+  eachBlock(rows, run, [&]<size_t kRows, size_t kVectors, typename Last>(size_t row, size_t column) {
+    addPatchesOf<kRows, kVectors, Last>(image + row * pitch + column, pitch, filters, list, listStep, counts,
+                                        sums + row * rowStep + column, rowStep, filterStep);
   });
 }
 
@@ -204,12 +206,9 @@ size_t listByPatch(const PoolSpec& pool, const float* gradient, const int32_t* w
 void spread(const float* kernel, size_t pitch, size_t rows, size_t run, const WinnerList& list,
             const Patch* patches, size_t count, float* image) {
   const size_t rowStep = wholeVectors(run);
-  eachBlock(rows, run, [&](size_t row, size_t vector, size_t high, size_t wide) {
-    const size_t column = vector * kLanes;
-    withBlock(high, wide, run - column, [&]<size_t kRows, size_t kVectors, typename Last>() {
-      spreadOf<kRows, kVectors, Last>(kernel + row * rowStep + column, rowStep, pitch, list, patches, count,
-                                      image + row * pitch + column);
-    });
+  eachBlock(rows, run, [&]<size_t kRows, size_t kVectors, typename Last>(size_t row, size_t column) {
+    spreadOf<kRows, kVectors, Last>(kernel + row * rowStep + column, rowStep, pitch, list, patches, count,
+                                    image + row * pitch + column);
   });
 }
 

@@ -20,10 +20,6 @@ constexpr size_t rowsFor(size_t width) {
   return kLanes == 16 ? (width == 3 ? 8 : 12) : 12 / width;
 }
 
-inline size_t vectorsOf(size_t columns) {
-  return (columns + kLanes - 1) / kLanes;
-}
-
 /** Vectors of the next panel where `left` vectors are left: as few narrow panels as can be. */
 inline size_t panelWidth(size_t left) {
   return left <= kWidest ? left : kWidest == 3 && left == 4 ? 2 : kWidest;
